@@ -1,0 +1,13 @@
+//! What is recorded: facts, the kinds of records, people, places, ids and time. Sees no other
+//! module of the crate and judges nothing.
+
+pub mod canonical;
+pub mod contact;
+pub mod fact;
+pub mod id;
+pub mod payload;
+pub mod person;
+pub mod policy;
+pub mod session;
+pub mod time;
+pub mod work_order;

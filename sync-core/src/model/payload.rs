@@ -1,0 +1,141 @@
+//! What facts say: every fact type this version knows, and a carrier for those it does not.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::canonical::NotCanonical;
+use super::contact::ContactFact;
+use super::id::{FactKey, SiteId};
+use super::work_order::WorkOrderFact;
+
+/// The content of a fact.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Payload {
+    /// A type every kind has.
+    General(GeneralFact),
+    /// A type of work orders and their visits.
+    WorkOrder(WorkOrderFact),
+    /// A type of contacts.
+    Contact(ContactFact),
+    /// A newer app's type, or a known type in a newer shape: carried and shown as such.
+    Unknown {
+        /// `t`
+        fact_type: String,
+        /// `p`
+        content: Value,
+    },
+}
+
+/// The fact types every kind has.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "t", content = "p", rename_all = "snake_case")]
+pub enum GeneralFact {
+    /// Opens the record. Several are compared by payload.
+    Created(Created),
+    /// Writes a field.
+    Set(Set),
+    /// Ends a conflict of a field: the only fact that does.
+    Resolve(Resolve),
+    /// Free text.
+    Note(Note),
+}
+
+/// Payload of `created`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Created {
+    /// The kind of record, e.g. `work_order`.
+    pub kind: String,
+    /// The site it belongs to, for ever.
+    pub site: SiteId,
+    /// The schema version of the app that wrote it.
+    pub schema: u32,
+    /// The cause its id derives from; left out when it is `<session>.<n>` of this fact's own key.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub from: Option<String>,
+    /// The kind's own members.
+    #[serde(flatten)]
+    pub content: serde_json::Map<String, Value>,
+}
+
+/// Payload of `set`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Set {
+    /// The field's name.
+    pub field: String,
+    /// Its new value.
+    pub value: Value,
+    /// The keys of the values it replaces: none or one.
+    pub replaces: Vec<FactKey>,
+}
+
+/// Payload of `resolve`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Resolve {
+    /// The field's name.
+    pub field: String,
+    /// The value that holds from here.
+    pub value: Value,
+    /// The keys of all the values it decides between.
+    pub replaces: Vec<FactKey>,
+    /// Why.
+    pub reason: String,
+}
+
+/// Payload of `note`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Note {
+    /// The text, at most 1,000 characters.
+    pub text: String,
+}
+
+impl Payload {
+    /// Reads `t` and `p` of a fact; what this version does not know becomes `Unknown`.
+    pub fn from_parts(fact_type: String, content: Value) -> Self {
+        let content = if content.is_null() { Value::Object(Default::default()) } else { content };
+        let tagged = serde_json::json!({ "t": fact_type, "p": content });
+        if let Some(fact) = read(&tagged) {
+            return Self::General(fact);
+        }
+        if let Some(fact) = read(&tagged) {
+            return Self::WorkOrder(fact);
+        }
+        if let Some(fact) = read(&tagged) {
+            return Self::Contact(fact);
+        }
+        Self::Unknown { fact_type, content }
+    }
+
+    /// Writes `t` and `p`.
+    ///
+    /// # Errors
+    /// If the content cannot be JSON.
+    pub fn to_parts(&self) -> Result<(String, Value), NotCanonical> {
+        let tagged = match self {
+            Self::General(fact) => serde_json::to_value(fact),
+            Self::WorkOrder(fact) => serde_json::to_value(fact),
+            Self::Contact(fact) => serde_json::to_value(fact),
+            Self::Unknown { fact_type, content } => {
+                return Ok((fact_type.clone(), content.clone()));
+            }
+        };
+        let mut tagged = tagged.map_err(|_| NotCanonical::Syntax)?;
+        let content = tagged.get_mut("p").map_or(Value::Object(Default::default()), Value::take);
+        let fact_type = tagged["t"].as_str().ok_or(NotCanonical::Syntax)?.to_owned();
+        Ok((fact_type, content))
+    }
+
+    /// `t`: the fact type's name.
+    pub fn fact_type(&self) -> String {
+        self.to_parts().map_or_else(|_| String::new(), |(fact_type, _)| fact_type)
+    }
+}
+
+/// One parse attempt. A unit type has an empty object as content in the JSON, serde wants null.
+fn read<T: for<'de> Deserialize<'de>>(tagged: &Value) -> Option<T> {
+    if let Ok(fact) = T::deserialize(tagged) {
+        return Some(fact);
+    }
+    let empty = tagged["p"].as_object().is_some_and(serde_json::Map::is_empty);
+    let unit = serde_json::json!({ "t": tagged["t"] });
+    if empty { T::deserialize(&unit).ok() } else { None }
+}

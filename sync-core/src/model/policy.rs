@@ -1,0 +1,68 @@
+//! A site's policy: every number an administrator can change. Versioned; a record is judged by the
+//! version in force when it was created.
+
+use serde::{Deserialize, Serialize};
+
+use super::time::WallMs;
+
+/// One version of a site's policy. Times in milliseconds unless the name says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SlaPolicy {
+    /// The version, 1 and up.
+    pub version: u32,
+    /// From when records created are judged by it.
+    pub from_ms: WallMs,
+    /// IANA name of the site's zone.
+    pub time_zone: String,
+    /// The site's service grade, 1 to 5.
+    pub service_grade: u8,
+    /// Household order filled after the record (三 3.1.2).
+    pub household_filled_ms: i64,
+    /// Engineering told after the household order (三 3.1.2).
+    pub household_told_ms: i64,
+    /// Technician on site after signing for an urgent household order (三 3.1.4).
+    pub household_on_site_ms: i64,
+    /// Public-facility order filled (三 3.2.1).
+    pub public_filled_ms: i64,
+    /// Engineering told of a public-facility order (三 3.2.1).
+    pub public_told_ms: i64,
+    /// On site after the lead's receipt (三 3.2.3).
+    pub public_on_site_ms: i64,
+    /// An appointed repair is done within so many days (三 3.1.5.2).
+    pub appointed_done_days: u32,
+    /// Pause between the two rings (入户 1).
+    pub ring_pause_ms: i64,
+    /// Pause before the third knock (入户 1).
+    pub knock_pause_ms: i64,
+    /// Wait at the door before leaving (入户 1).
+    pub no_answer_wait_ms: i64,
+    /// Call-back after completion (ours).
+    pub call_back_ms: i64,
+    /// Ratings up to this are low and open a call-back (ours).
+    pub low_rating_max: u8,
+}
+
+impl Default for SlaPolicy {
+    fn default() -> Self {
+        const MINUTE: i64 = 60_000;
+        Self {
+            version: 1,
+            from_ms: 0,
+            time_zone: "Asia/Shanghai".to_owned(),
+            service_grade: 2,
+            household_filled_ms: 5 * MINUTE,
+            household_told_ms: 2 * MINUTE,
+            household_on_site_ms: 15 * MINUTE,
+            public_filled_ms: 3 * MINUTE,
+            public_told_ms: 5 * MINUTE,
+            public_on_site_ms: 10 * MINUTE,
+            appointed_done_days: 2,
+            ring_pause_ms: 5_000,
+            knock_pause_ms: 1_000,
+            no_answer_wait_ms: 3 * MINUTE,
+            call_back_ms: 24 * 60 * MINUTE,
+            low_rating_max: 2,
+        }
+    }
+}
