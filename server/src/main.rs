@@ -1,1 +1,3 @@
+//! The `fieldbook` command.
+
 fn main() {}

@@ -1,6 +1,7 @@
 //! What is recorded: facts, the kinds of records, people, places, ids and time. Sees no other
 //! module of the crate and judges nothing.
 
+pub mod audience;
 pub mod canonical;
 pub mod contact;
 pub mod fact;

@@ -1,0 +1,1 @@
+//! What speaks HTTP: one file a resource.

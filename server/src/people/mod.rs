@@ -1,0 +1,1 @@
+//! People, places, devices and sign-in.

@@ -1,0 +1,1 @@
+//! Ingest, decision and feed.

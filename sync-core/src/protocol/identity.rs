@@ -1,0 +1,198 @@
+//! Statements that keys sign: domain-separated canonical CBOR, and the certificate that binds a
+//! (person, device) key to the installation. Verifying needs no database.
+
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use minicbor::Encoder;
+use sha2::{Digest, Sha256};
+
+use super::message::SessionRegistration;
+use crate::model::id::{DeviceId, PersonId};
+use crate::model::time::WallMs;
+
+/// A (person, device) key certified by the installation's key.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Certificate {
+    /// The person.
+    pub person: PersonId,
+    /// The device.
+    pub device: DeviceId,
+    /// The public key, base64url.
+    pub public_key: String,
+    /// When it was issued, server time.
+    pub issued_ms: WallMs,
+    /// The installation key's signature over [`certificate_statement`], base64url.
+    pub signature: String,
+}
+
+/// Why a certificate or a signature is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("signature not valid")]
+pub struct NotValid;
+
+/// The bytes an installation signs to certify a key.
+pub fn certificate_statement(
+    person: PersonId,
+    device: DeviceId,
+    public_key: &[u8; 32],
+    issued_ms: WallMs,
+) -> Vec<u8> {
+    statement("fieldbook/certificate/1", 4, |e| {
+        e.u32(person.0)?.u32(device.0)?.bytes(public_key)?.i64(issued_ms)?.ok()
+    })
+}
+
+/// The bytes a (person, device) key signs to register a session.
+pub fn session_statement(
+    person: PersonId,
+    device: DeviceId,
+    registration: &SessionRegistration,
+) -> Vec<u8> {
+    statement("fieldbook/session/1", 6, |e| {
+        e.bytes(&registration.session.0)?
+            .u32(person.0)?
+            .u32(device.0)?
+            .bytes(&registration.boot.0)?
+            .i64(registration.opened_wall_ms)?
+            .i64(registration.opened_monotonic_ms)?
+            .ok()
+    })
+}
+
+/// The bytes a (person, device) key signs to be given an access token for the server's `nonce`.
+pub fn nonce_statement(person: PersonId, device: DeviceId, nonce: &[u8]) -> Vec<u8> {
+    statement("fieldbook/nonce/1", 3, |e| e.u32(person.0)?.u32(device.0)?.bytes(nonce)?.ok())
+}
+
+type Written = Result<(), minicbor::encode::Error<std::convert::Infallible>>;
+
+/// A CBOR array of the domain and `members` further items, in shortest form.
+pub(crate) fn statement(
+    domain: &str,
+    members: u64,
+    write: impl FnOnce(&mut Encoder<&mut Vec<u8>>) -> Written,
+) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes);
+    let written = encoder
+        .array(members + 1)
+        .and_then(|e| e.str(domain))
+        .map(|_| ())
+        .and_then(|()| write(&mut encoder));
+    written.expect("a vector takes every byte");
+    bytes
+}
+
+impl Certificate {
+    /// Certifies `public_key` with the installation's key.
+    pub fn issue(
+        installation: &SigningKey,
+        person: PersonId,
+        device: DeviceId,
+        public_key: &VerifyingKey,
+        issued_ms: WallMs,
+    ) -> Self {
+        let statement = certificate_statement(person, device, public_key.as_bytes(), issued_ms);
+        let signature = installation.sign(&statement).to_bytes();
+        Self {
+            person,
+            device,
+            public_key: data_encoding::BASE64URL_NOPAD.encode(public_key.as_bytes()),
+            issued_ms,
+            signature: data_encoding::BASE64URL_NOPAD.encode(&signature),
+        }
+    }
+
+    /// The certified key, if the installation's key signed this certificate.
+    ///
+    /// # Errors
+    /// If it did not, or a member does not decode.
+    pub fn verify(&self, installation: &VerifyingKey) -> Result<VerifyingKey, NotValid> {
+        let decode = |text: &str| data_encoding::BASE64URL_NOPAD.decode(text.as_bytes());
+        let key: [u8; 32] =
+            decode(&self.public_key).ok().and_then(|k| k.try_into().ok()).ok_or(NotValid)?;
+        let signature: [u8; 64] =
+            decode(&self.signature).ok().and_then(|s| s.try_into().ok()).ok_or(NotValid)?;
+        let statement = certificate_statement(self.person, self.device, &key, self.issued_ms);
+        verify(installation, &statement, &signature)?;
+        VerifyingKey::from_bytes(&key).map_err(|_| NotValid)
+    }
+}
+
+/// Verifies strictly: the identity key and small-order points are refused.
+///
+/// # Errors
+/// If the signature is not this key's over these bytes.
+pub fn verify(key: &VerifyingKey, statement: &[u8], signature: &[u8; 64]) -> Result<(), NotValid> {
+    key.verify_strict(statement, &Signature::from_bytes(signature)).map_err(|_| NotValid)
+}
+
+/// How people compare installations: the first 16 bytes of SHA-256 of its public key, in hex.
+pub fn fingerprint(installation: &VerifyingKey) -> String {
+    data_encoding::HEXLOWER.encode(&Sha256::digest(installation.as_bytes())[..16])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::id::SessionId;
+    use crate::model::time::BootId;
+
+    fn hex(bytes: &[u8]) -> String {
+        data_encoding::HEXLOWER.encode(bytes)
+    }
+
+    #[test]
+    fn statements_are_frozen() {
+        assert_eq!(
+            hex(&certificate_statement(PersonId(31), DeviceId(9), &[7; 32], 1_700_000_000_000)),
+            format!(
+                "8577{}181f095820{}1b0000018bcfe56800",
+                hex(b"fieldbook/certificate/1"),
+                "07".repeat(32)
+            )
+        );
+        assert_eq!(
+            hex(&nonce_statement(PersonId(31), DeviceId(9), &[1, 2])),
+            format!("8471{}181f09420102", hex(b"fieldbook/nonce/1"))
+        );
+        let registration = SessionRegistration {
+            session: SessionId([1; 8]),
+            boot: BootId([2; 16]),
+            opened_wall_ms: 5,
+            opened_monotonic_ms: 6,
+            signature: [0; 64],
+        };
+        assert_eq!(
+            hex(&session_statement(PersonId(31), DeviceId(9), &registration)),
+            format!(
+                "8773{}48{}181f0950{}0506",
+                hex(b"fieldbook/session/1"),
+                "01".repeat(8),
+                "02".repeat(16)
+            )
+        );
+    }
+
+    #[test]
+    fn a_certificate_holds_only_as_issued() {
+        let installation = SigningKey::from_bytes(&[1; 32]);
+        let device_key = SigningKey::from_bytes(&[2; 32]).verifying_key();
+        let issued =
+            Certificate::issue(&installation, PersonId(31), DeviceId(9), &device_key, 1_000);
+        assert_eq!(issued.verify(&installation.verifying_key()), Ok(device_key));
+        let other = SigningKey::from_bytes(&[3; 32]).verifying_key();
+        assert_eq!(issued.verify(&other), Err(NotValid));
+        let altered = Certificate { person: PersonId(32), ..issued };
+        assert_eq!(altered.verify(&installation.verifying_key()), Err(NotValid));
+    }
+
+    #[test]
+    fn the_identity_key_verifies_nothing() {
+        let mut identity = [0; 32];
+        identity[0] = 1;
+        let key = VerifyingKey::from_bytes(&identity).expect("decodes");
+        let mut signature = [0; 64];
+        signature[0] = 1;
+        assert_eq!(verify(&key, b"anything", &signature), Err(NotValid));
+    }
+}
