@@ -352,7 +352,7 @@ fn forge_pack(pack: &mut RecordPack, scene: &Scene, dice: &mut Dice) {
     let fact_place = dice.below(change.facts.len());
     match dice.below(12) {
         0 => change.actor = *dice.pick(&sessions),
-        1 => change.seq = *dice.pick(&[0, 1, 2, 3, change.seq + 1, 1 << 32, u64::MAX]),
+        1 => change.seq = *dice.pick(&[0, 1, 2, 3, change.seq.wrapping_add(1), 1 << 32, u64::MAX]),
         2 => change.deps = Deps::Genesis,
         3 => change.deps = Deps::Previous,
         4 => change.deps = Deps::Explicit(vec![ChangeHash(dice.array())]),
@@ -396,7 +396,7 @@ fn forge_chunk(change: &Change, scene: &Scene, dice: &mut Dice) -> Vec<u8> {
     let mut facts = change.facts.clone();
     let genesis = [genesis_hash(scene.record)];
     match dice.below(8) {
-        0 => head.seq = *dice.pick(&[0, 1, 2, change.seq + 1, 1 << 32, u64::MAX]),
+        0 => head.seq = *dice.pick(&[0, 1, 2, change.seq.wrapping_add(1), 1 << 32, u64::MAX]),
         1 => {
             let near = u64::from(u32::MAX);
             head.start_op =

@@ -12,6 +12,8 @@ pub mod genesis;
 mod golden;
 pub mod guard;
 pub mod pack;
+#[cfg(test)]
+mod traps;
 mod wire;
 
 pub use change::{
