@@ -7,7 +7,8 @@ use super::change::{BuildError, CHANGE_BYTES_MAX, CHANGE_FACTS_MAX, Change, Chan
 use super::chunk::{self, CHANGE_TYPE, MAGIC, PUT, TEXT};
 use super::document::{Document, DocumentError};
 use super::genesis::{FACTS_OP, GENESIS_ACTOR, genesis_hash};
-use super::guard::{Guard, GuardError, GuardedChange, RecordLog};
+use super::guard::{Guard, GuardError, GuardedChange};
+use super::log::RecordLog;
 use super::wire::{ReadError, Reader};
 use crate::model::fact::StoredFact;
 use crate::model::id::{ChangeHash, DeviceId, FactKey, PersonId, SessionId};
