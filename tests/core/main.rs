@@ -2,6 +2,7 @@
 //! Reads files only; nothing of the product runs here.
 
 mod arrows;
+mod documents;
 mod lexer;
 mod settings;
 mod style;

@@ -158,6 +158,16 @@ fn every_source_is_part_of_a_crate() {
     none(&dead.map(|file| file.path.clone()).collect::<Vec<_>>());
 }
 
+#[test]
+fn modules_are_found_where_the_compiler_looks() {
+    let file = |path: &str, text: &str| File { path: path.to_owned(), text: text.to_owned() };
+    let text = "// 'é'\nmod b;\n#[path = \"c.rs\"]\nmod d;\nmod e { }";
+    let wanted = ["a/x/b.rs", "a/x/b/mod.rs", "a/x/d.rs", "a/x/d/mod.rs", "a/c.rs"];
+    assert_eq!(modules(&file("a/x.rs", text), &lexer::code(text)), wanted);
+    let text = "mod b;";
+    assert_eq!(modules(&file("a/x/mod.rs", text), text), ["a/x/b.rs", "a/x/b/mod.rs"]);
+}
+
 /// The files that cargo compiles by itself: by its conventions and by the paths in manifests.
 fn crate_roots() -> BTreeSet<String> {
     let mut roots = BTreeSet::new();
@@ -198,6 +208,13 @@ fn modules(file: &File, code: &str) -> Vec<String> {
             found.push(format!("{base}/{child}.rs"));
             found.push(format!("{base}/{child}/mod.rs"));
         }
+    }
+    for (at, attribute) in code.match_indices("#[path") {
+        // The literal is blank in `code`, which has the same number of characters.
+        let rest = file.text.chars().skip(code[..at].chars().count() + attribute.len());
+        let path: String =
+            rest.skip_while(|c| *c != '"').skip(1).take_while(|c| *c != '"').collect();
+        found.push(format!("{folder}/{path}"));
     }
     found
 }
