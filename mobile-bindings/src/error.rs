@@ -55,7 +55,9 @@ impl From<sync_core::Error> for ApiError {
         match error {
             Error::Denied(denial) => Self::Denied { code: denial.code.to_string() },
             Error::Offline { detail } => Self::Offline { reason: detail },
-            Error::RetryAfter { .. } => Self::Offline { reason: "the server asks for patience".into() },
+            Error::RetryAfter { .. } => {
+                Self::Offline { reason: "the server asks for patience".into() }
+            }
             Error::SignInAgain { code } => Self::SignInAgain { code },
             Error::UpdateApp { .. } => Self::UpdateApp,
             Error::Answered { code, .. } => Self::Answered { code },

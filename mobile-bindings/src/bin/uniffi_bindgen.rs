@@ -3,5 +3,3 @@
 fn main() {
     uniffi::uniffi_bindgen_main();
 }
-    uniffi::uniffi_bindgen_main()
-}

@@ -13,7 +13,7 @@ use sync_core::environment::{Clock, Crash, HookPlace, HookPoint, Hooks, Randomne
 use sync_core::model::id::{FactKey, RecordId};
 use sync_core::model::time::BootId;
 use sync_core::replica::http::HttpTransport;
-use sync_core::replica::{Replica, ReplicaOptions, SignCommand};
+use sync_core::replica::{Replica, ReplicaOptions};
 use sync_core::rules::Command;
 use sync_core::store::StoreKey;
 use sync_core::texts::Language;
@@ -51,8 +51,6 @@ pub(super) enum Request {
     Perform { command: Command, record: Option<RecordId> },
     /// Writes a fact as if the phone's rules were patched out.
     WriteUnjudged { record: RecordId, payload: Value },
-    /// Signs a visit.
-    Sign { record: RecordId, visit: FactKey, language: Language, sign: SignCommand },
     /// What the customer is shown.
     Statement { record: RecordId, visit: FactKey, language: Language },
     /// Syncs until neither side has more.
@@ -186,10 +184,6 @@ async fn answer(
         }
         Request::WriteUnjudged { record, payload } => {
             let performed = replica.write_unjudged(record, &payload).await?;
-            Ok(json!({ "record": performed.record, "n": performed.n, "key": performed.key }))
-        }
-        Request::Sign { record, visit, language, sign } => {
-            let performed = replica.sign(record, visit, language, sign).await?;
             Ok(json!({ "record": performed.record, "n": performed.n, "key": performed.key }))
         }
         Request::Statement { record, visit, language } => {

@@ -8,6 +8,7 @@ use crate::model::fact::StoredFact;
 use crate::model::id::{DeviceId, FactKey, RecordId, SessionId};
 use crate::model::session::SessionRows;
 use crate::protocol::limits::LIMITS;
+use crate::rules::statement::{Language, Statement, statement};
 use crate::rules::{Command, Denial, DenialCode, Moment, Review, perform, projection};
 use crate::store::{OwnSession, StoreWrite};
 use crate::{Error, Result};
@@ -47,6 +48,20 @@ impl Replica {
             debug_assert_eq!(inner.state.highest_number, n, "{owner}");
         }
         saved
+    }
+
+    /// What the customer is shown before signing a visit.
+    ///
+    /// # Errors
+    /// If the record or the visit is not here.
+    pub async fn statement(
+        &self,
+        record: RecordId,
+        visit: FactKey,
+        language: Language,
+    ) -> Result<Statement> {
+        let review = self.review(record).await?.ok_or(Denial::new(DenialCode::RecordNotHere))?;
+        Ok(statement(&review, visit, language)?)
     }
 
     /// Saves facts as they are, whatever the rules say: the patched phone of tests and the demo.

@@ -10,8 +10,8 @@ use super::statement::restate;
 use crate::model::fact::{Fact, StoredFact};
 use crate::model::id::RecordId;
 use crate::model::payload::Payload;
+use crate::model::signing::{statement, verify};
 use crate::model::work_order::{Signed, WorkOrderFact};
-use crate::protocol::identity::{statement, verify};
 
 /// A drawing: strokes of points on a canvas.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
