@@ -33,3 +33,6 @@ pub use signature::{sign_fact, wants_signature};
 pub use status::Status;
 pub use time::FactTime;
 pub use visit::{Deviation, SignatureOutcome, Visit, VisitState, Wait};
+
+#[cfg(test)]
+mod tests;
