@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{Connection as _, SqliteConnection};
-use sync_core::document::encode;
-use sync_core::model::id::{ChangeHash, DeviceId, PersonId, RecordId, SessionId, SiteId};
+use sync_core::document::pack::encode;
+use sync_core::model::id::{ChangeHash, DeviceId, RecordId, SessionId, SiteId};
 use sync_core::protocol::limits::Limits;
 use sync_core::protocol::message::{Cursor, Receipt, SyncRequest, SyncResponse, WireSession};
 
@@ -40,8 +40,6 @@ pub struct Pushed {
 pub struct Answering<'a> {
     /// The server.
     pub shared: &'a Shared,
-    /// Whose token.
-    pub person: PersonId,
     /// The device.
     pub device: DeviceId,
     /// The request.
@@ -136,14 +134,18 @@ impl Answering<'_> {
         let mut deliveries = Deliveries::default();
         let repairs: BTreeSet<RecordId> = self.request.repairs.iter().copied().collect();
         let ids: Vec<RecordId> = page.records.iter().map(|item| item.record).collect();
-        let shares =
-            feed::shares(conn, self.reading, &ids, &self.pushed.drained, &repairs).await?;
+        let shares = feed::shares(conn, self.reading, &ids, &self.pushed.drained, &repairs).await?;
         let taken = delivering.deliver(conn, &shares, &mut deliveries).await?;
         cut(&mut page, taken);
         // What this request wrote to, and what it asks for: with every answer, wherever the cut is.
         let on_page: BTreeSet<RecordId> = ids.into_iter().take(taken).collect();
-        let extra: BTreeSet<RecordId> =
-            self.pushed.drained.union(&repairs).filter(|id| !on_page.contains(id)).copied().collect();
+        let extra: BTreeSet<RecordId> = self
+            .pushed
+            .drained
+            .union(&repairs)
+            .filter(|id| !on_page.contains(id))
+            .copied()
+            .collect();
         let extra: Vec<RecordId> = extra.into_iter().collect();
         let shares =
             feed::shares(conn, self.reading, &extra, &self.pushed.drained, &repairs).await?;

@@ -45,8 +45,8 @@ mod tests {
         let record = RecordId(*b"fieldbook record");
         let heads = [ChangeHash([2; 32]), ChangeHash([1; 32])];
         let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
-        assert_eq!(hex(&attestation(&[7; 32], record, &heads)), "FROZEN");
-        assert_eq!(hex(&heads_digest(record, &heads)), "FROZEN");
+        assert_eq!(hex(&attestation(&[7; 32], record, &heads)), "e77ce9321a1b0fbd1a479ac2e70aaab7");
+        assert_eq!(hex(&heads_digest(record, &heads)), "f818afd37a6dc3bc");
         let sorted = [heads[1], heads[0]];
         assert_eq!(heads_digest(record, &heads), heads_digest(record, &sorted));
     }

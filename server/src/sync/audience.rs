@@ -228,13 +228,8 @@ mod tests {
         let record = RecordId([1; 16]);
         let office = Audience::Office(SiteId(7));
         let wang = Audience::User(SiteId(7), PersonId(31));
-        let place = |audience, sequence, entered, left| Place {
-            record,
-            audience,
-            sequence,
-            entered,
-            left,
-        };
+        let place =
+            |audience, sequence, entered, left| Place { record, audience, sequence, entered, left };
         let both = BTreeSet::from([office, wang]);
         let first = moved(record, &[], &both, 5, true);
         assert_eq!(first, [place(office, 5, 5, None), place(wang, 5, 5, None)]);

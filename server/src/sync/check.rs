@@ -39,8 +39,9 @@ const RECORDS_AT_ONCE: usize = 32;
 /// # Errors
 /// If the database does not answer.
 pub async fn check(conn: &mut SqliteConnection) -> Result<Checked> {
-    let ids: Vec<Vec<u8>> =
-        sqlx::query_scalar("select record from record order by record").fetch_all(&mut *conn).await?;
+    let ids: Vec<Vec<u8>> = sqlx::query_scalar("select record from record order by record")
+        .fetch_all(&mut *conn)
+        .await?;
     let ids = ids.iter().map(|id| exact(id).map(RecordId)).collect::<Result<Vec<_>>>()?;
     let mut checked = Checked::default();
     for ids in ids.chunks(RECORDS_AT_ONCE) {

@@ -128,10 +128,7 @@ fn change(row: LogRow) -> Change {
     }
 }
 
-async fn heads(
-    conn: &mut SqliteConnection,
-    ids: &[RecordId],
-) -> Result<BTreeMap<RecordId, Head>> {
+async fn heads(conn: &mut SqliteConnection, ids: &[RecordId]) -> Result<BTreeMap<RecordId, Head>> {
     let mut heads = BTreeMap::new();
     for piece in pieces(ids) {
         let mut query =

@@ -149,7 +149,10 @@ pub async fn page(
         let mut first: BTreeMap<RecordId, u64> = BTreeMap::new();
         let mut horizon = u64::MAX;
         for (audience, cursor) in audiences {
-            for list in [entered(conn, audience, cursor, room).await?, moved(conn, audience, cursor, room).await?] {
+            for list in [
+                entered(conn, audience, cursor, room).await?,
+                moved(conn, audience, cursor, room).await?,
+            ] {
                 if list.len() > room {
                     horizon = horizon.min(list[room - 1].1);
                 }
@@ -268,9 +271,7 @@ pub async fn shares(
         let places = places.remove(record).unwrap_or_default();
         let mut own: Vec<(Place, u64)> = places
             .into_iter()
-            .filter_map(|place| {
-                reading.cursors.get(&place.audience).map(|cursor| (place, *cursor))
-            })
+            .filter_map(|place| reading.cursors.get(&place.audience).map(|cursor| (place, *cursor)))
             .collect();
         own.sort_unstable_by_key(|(place, _)| place.audience);
         shares.push(share(*record, &own, drained.contains(record), whole.contains(record)));
@@ -295,7 +296,11 @@ fn share(record: RecordId, own: &[(Place, u64)], drained: bool, whole: bool) -> 
     Share {
         record,
         above: if whole { 0 } else { above.unwrap_or(0) },
-        up_to: if stays { None } else { gone.or_else(|| own.iter().filter_map(|(p, _)| p.left).max()) },
+        up_to: if stays {
+            None
+        } else {
+            gone.or_else(|| own.iter().filter_map(|(p, _)| p.left).max())
+        },
         audiences,
         served,
         left: left.map(|(place, _)| Left { record, audience: place.audience }).collect(),

@@ -5,17 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use sync_core::document;
-use sync_core::model::id::{
-    ChangeHash, DeviceId, PersonId, RecordId, SessionId, SiteId,
-};
+use sync_core::model::id::{ChangeHash, DeviceId, PersonId, RecordId, SessionId, SiteId};
 use sync_core::model::session::{Origin, SessionRow, SessionRows};
 use sync_core::model::time::{Anchor, BootId, Seen};
 use sync_core::protocol::message::Outcome;
 
 use super::decide::{Confirmed, HeldPack};
-use super::log::{
-    Author, LogRow, RecordState, RowState, Why, facts_from_cell, hashes_from_cell,
-};
+use super::log::{Author, LogRow, RecordState, RowState, Why, facts_from_cell, hashes_from_cell};
 use super::receipts::{Range, Told};
 use super::rows::pieces;
 use crate::{Error, Result};
@@ -80,7 +76,8 @@ pub async fn versions(
 ) -> Result<BTreeMap<RecordId, u64>> {
     let mut versions = BTreeMap::new();
     for piece in pieces(ids) {
-        let mut query = QueryBuilder::<Sqlite>::new("select record, version from record where record in ");
+        let mut query =
+            QueryBuilder::<Sqlite>::new("select record, version from record where record in ");
         list(&mut query, piece.iter().map(|id| id.0.to_vec()));
         let rows: Vec<(Vec<u8>, i64)> = query.build_query_as().fetch_all(&mut *conn).await?;
         for (record, version) in rows {
@@ -183,7 +180,7 @@ async fn held_packs(
     query.push(" order by id");
     let rows: Vec<Row> = query.build_query_as().fetch_all(&mut *conn).await?;
     let held = rows.into_iter().map(|(id, record, person, device, code, checked, bytes)| {
-        let pack = document::decode(&bytes).ok().and_then(|mut packs| packs.pop());
+        let pack = document::pack::decode(&bytes).ok().and_then(|mut packs| packs.pop());
         let held = HeldPack {
             id: Some(id),
             person: PersonId(person),

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 
 use minicbor::{Decoder, Encoder};
 use sync_core::model::fact::StoredFact;
-use sync_core::model::id::{
-    ChangeHash, DeviceId, FactKey, PersonId, RecordId, SessionId, SiteId,
-};
+use sync_core::model::id::{ChangeHash, DeviceId, FactKey, PersonId, RecordId, SessionId, SiteId};
 
 use crate::{Error, Result};
 

@@ -24,6 +24,8 @@ mod sessions;
 mod standing;
 mod stops;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 mod write;
 mod writer;
@@ -203,11 +205,8 @@ impl Sync {
         let mut conn = shared.database.reader().acquire().await?;
         let standing = standing::standing(&mut conn, who.device, request.clock.boot).await?;
         let people = shared.people.of(standing.reference_version, &mut conn).await?;
-        let reading = Reading::new(
-            people.audiences(who.person, now_ms),
-            &request.cursors,
-            standing.epoch,
-        )?;
+        let reading =
+            Reading::new(people.audiences(who.person, now_ms), &request.cursors, standing.epoch)?;
         drop(conn);
         let anchor = self.contact(who, &request, &standing, now_ms).await?;
         let pushed = self.push(who, &request, &standing, &people, &reading, now_ms).await?;
@@ -233,7 +232,6 @@ impl Sync {
         };
         let answering = Answering {
             shared,
-            person: who.person,
             device: who.device,
             request: &request,
             standing: &standing,
@@ -389,7 +387,7 @@ impl Sync {
         let packs = if request.packs.is_empty() {
             Vec::new()
         } else {
-            document::decode(&request.packs)
+            document::pack::decode(&request.packs)
                 .map_err(|error| malformed("packs", &error.to_string()))?
         };
         if packs.iter().map(|pack| pack.changes.len() as u64).sum::<u64>()
@@ -398,7 +396,7 @@ impl Sync {
             return Err(Error::problem(ProblemCode::TooLarge));
         }
         if packs.is_empty() {
-            self.remember(who, request, standing, report).await?;
+            self.remember(who, standing, report).await?;
             return Ok(Pushed::default());
         }
         let push = Arc::new(Push::new(who.person, who.device, packs, now_ms));
@@ -407,6 +405,10 @@ impl Sync {
         drop(conn);
         let stops = Stops::new(self.shared.hooks.as_ref(), "push");
         stops.before().await?;
+        if prepared.is_void() && !says_news(&report, standing) {
+            // All of it was stored before: there is nothing to wait for the writer for.
+            return Ok(pushed(&push, &prepared));
+        }
         let job = PushJob {
             push: Arc::clone(&push),
             prepared,
@@ -439,25 +441,16 @@ impl Sync {
         let mut state = request.state.clone();
         // A name for the office's list, not a place to store things.
         if state.app_version.chars().count() > APP_VERSION_CHARACTERS_MAX {
-            state.app_version = state.app_version.chars().take(APP_VERSION_CHARACTERS_MAX).collect();
+            state.app_version =
+                state.app_version.chars().take(APP_VERSION_CHARACTERS_MAX).collect();
         }
         Report { device: who.device, state, confirmed, now_ms }
     }
 
     /// Keeps a report that comes without a push: in the database when the phone says something new
     /// of its work, else in memory.
-    async fn remember(
-        &self,
-        who: Bearer,
-        request: &SyncRequest,
-        standing: &Standing,
-        report: Report,
-    ) -> Result<()> {
-        let said = &request.state;
-        let news = said.highest_number != standing.state.highest_number
-            || said.unsent != standing.state.unsent
-            || said.oldest_unsent_wall_ms != standing.state.oldest_unsent_wall_ms;
-        if news {
+    async fn remember(&self, who: Bearer, standing: &Standing, report: Report) -> Result<()> {
+        if says_news(&report, standing) {
             return self.ask(|reply| Job::Report(Box::new(report), reply)).await;
         }
         let mut remembered = self.shared.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -481,6 +474,14 @@ impl Sync {
 
 const APP_VERSION_CHARACTERS_MAX: usize = 60;
 
+/// Whether a phone says something of its work that the office does not know.
+fn says_news(report: &Report, standing: &Standing) -> bool {
+    let (said, known) = (&report.state, &standing.state);
+    said.highest_number != known.highest_number
+        || said.unsent != known.unsent
+        || said.oldest_unsent_wall_ms != known.oldest_unsent_wall_ms
+}
+
 fn malformed(what: &'static str, detail: &str) -> Error {
     tracing::warn!(what, detail, "a request does not parse");
     Error::problem(ProblemCode::Malformed)
@@ -488,11 +489,8 @@ fn malformed(what: &'static str, detail: &str) -> Error {
 
 /// What a push did, as far as its answer depends on it.
 fn pushed(push: &Push, prepared: &Prepared) -> Pushed {
-    let mut pushed = Pushed {
-        numbers: push.numbers.clone(),
-        sessions: push.sessions(),
-        ..Pushed::default()
-    };
+    let mut pushed =
+        Pushed { numbers: push.numbers.clone(), sessions: push.sessions(), ..Pushed::default() };
     for planned in &prepared.planned {
         let plan = &planned.plan;
         pushed.already_had.extend(&plan.already_had);

@@ -51,9 +51,10 @@ impl People {
     pub fn reference(&self, person: PersonId) -> Result<Reference> {
         let grants = self.principals.get(&person).map(|p| p.grants.clone()).unwrap_or_default();
         let sites: BTreeSet<SiteId> = grants.iter().map(|grant| grant.site).collect();
-        let staff = self.principals.values().filter(|principal| {
-            principal.grants.iter().any(|grant| sites.contains(&grant.site))
-        });
+        let staff = self
+            .principals
+            .values()
+            .filter(|principal| principal.grants.iter().any(|grant| sites.contains(&grant.site)));
         let name = |person| self.names.get(&person).map(|name| (person, name.clone()));
         let data = ReferenceData {
             people: staff.filter_map(|principal| name(principal.person)).collect(),
@@ -68,10 +69,7 @@ impl People {
     }
 }
 
-fn of_sites<T: Clone>(
-    all: &BTreeMap<SiteId, T>,
-    sites: &BTreeSet<SiteId>,
-) -> BTreeMap<SiteId, T> {
+fn of_sites<T: Clone>(all: &BTreeMap<SiteId, T>, sites: &BTreeSet<SiteId>) -> BTreeMap<SiteId, T> {
     sites.iter().filter_map(|site| all.get(site).map(|one| (*site, one.clone()))).collect()
 }
 

@@ -187,7 +187,11 @@ fn incoming_sessions(incoming: &Incoming) -> Vec<SessionId> {
 
 fn pack_sessions(pack: &RecordPack) -> Vec<SessionId> {
     let keys = |facts: &[sync_core::model::fact::StoredFact]| {
-        facts.iter().map(|fact| fact.key).filter_map(|key: FactKey| key.session()).collect::<Vec<_>>()
+        facts
+            .iter()
+            .map(|fact| fact.key)
+            .filter_map(|key: FactKey| key.session())
+            .collect::<Vec<_>>()
     };
     pack.changes
         .iter()

@@ -52,11 +52,7 @@ pub async fn write(conn: &mut SqliteConnection, report: &Report) -> Result<()> {
 ///
 /// # Errors
 /// If the database does not answer.
-pub async fn number_gap(
-    conn: &mut SqliteConnection,
-    push: &Push,
-    report: &Report,
-) -> Result<()> {
+pub async fn number_gap(conn: &mut SqliteConnection, push: &Push, report: &Report) -> Result<()> {
     let highest = report.state.highest_number;
     if report.state.unsent > push.numbers.len() as u64 || highest == 0 {
         return Ok(());

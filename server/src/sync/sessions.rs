@@ -74,9 +74,8 @@ pub fn verified(
 ) -> Vec<SessionRegistration> {
     let holds = |registration: &&SessionRegistration| {
         let statement = identity::session_statement(person, device, registration);
-        let valid = key.is_some_and(|key| {
-            identity::verify(key, &statement, &registration.signature).is_ok()
-        });
+        let valid = key
+            .is_some_and(|key| identity::verify(key, &statement, &registration.signature).is_ok());
         if !valid {
             let session = registration.session;
             tracing::warn!(%device, %session, "a session registration is not signed by its device");

@@ -84,8 +84,9 @@ pub async fn standing(
 /// # Errors
 /// If the database does not answer, or the installation was not made.
 pub async fn reference_version(conn: &mut SqliteConnection) -> Result<u64> {
-    let version: Option<i64> =
-        sqlx::query_scalar("select reference_version from installation").fetch_optional(conn).await?;
+    let version: Option<i64> = sqlx::query_scalar("select reference_version from installation")
+        .fetch_optional(conn)
+        .await?;
     let version = version.ok_or(Error::Broken("no installation: run `fieldbook init`"))?;
     Ok(version.unsigned_abs())
 }

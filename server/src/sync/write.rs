@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
-use sync_core::document::encode;
+use sync_core::document::pack::encode;
 use sync_core::model::audience::Audience;
 use sync_core::model::id::{DeviceId, PersonId, RecordId, SiteId};
 use sync_core::model::time::{Seen, WallMs};
@@ -143,11 +143,7 @@ async fn records(conn: &mut SqliteConnection, planned: &[Planned]) -> Result<()>
     Ok(())
 }
 
-async fn changes(
-    conn: &mut SqliteConnection,
-    planned: &[Planned],
-    now_ms: WallMs,
-) -> Result<()> {
+async fn changes(conn: &mut SqliteConnection, planned: &[Planned], now_ms: WallMs) -> Result<()> {
     let rows: Vec<(RecordId, &LogRow)> = planned
         .iter()
         .flat_map(|planned| planned.plan.rows.iter().map(|row| (planned.record, row)))

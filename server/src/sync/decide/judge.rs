@@ -128,20 +128,28 @@ impl<'a> Work<'a> {
     pub(super) fn command(&mut self, author: Author, guarded: GuardedChange, stored: Option<i64>) {
         let cloned = stored.is_none() && self.is_clone(&author);
         match self.rule(author, &guarded.facts) {
-            Ruling::Accept => self.accept(author, &guarded, stored, cloned),
+            Ruling::Accept => self.accept(author, &guarded, stored),
             Ruling::Hold(why) => {
                 self.held.extend(guarded.change.facts.iter().map(|fact| fact.key));
-                self.put_aside(author, &guarded.change, RowState::Held, why, stored, cloned);
+                self.put_aside(author, &guarded.change, RowState::Held, why, stored);
             }
             Ruling::Refuse(why) => {
                 self.refused.extend(guarded.change.facts.iter().map(|fact| fact.key));
-                self.put_aside(author, &guarded.change, RowState::Refused, why, stored, cloned);
+                self.put_aside(author, &guarded.change, RowState::Refused, why, stored);
             }
         }
         if cloned {
-            self.plan.cloned = true;
-            self.desk_case("clone", author, &Why::new("number_used_twice"));
+            self.cloned(author);
         }
+    }
+
+    /// Another store has used the number: what was told of it now stays out of its receipt.
+    pub(super) fn cloned(&mut self, author: Author) {
+        self.plan.cloned = true;
+        for verdict in self.plan.verdicts.iter_mut().filter(|v| v.author == author) {
+            verdict.cloned = true;
+        }
+        self.desk_case("clone", author, &Why::new("number_used_twice"));
     }
 
     /// Rows that wait in the log, judged again; says whether one of them was decided.
@@ -218,13 +226,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn accept(
-        &mut self,
-        author: Author,
-        guarded: &GuardedChange,
-        stored: Option<i64>,
-        cloned: bool,
-    ) {
+    fn accept(&mut self, author: Author, guarded: &GuardedChange, stored: Option<i64>) {
         let change = &guarded.change;
         let enters = change.deps.iter().all(|dependency| self.accepted.contains(dependency));
         let (state, outcome) = if enters {
@@ -241,7 +243,7 @@ impl<'a> Work<'a> {
         self.take_facts(&change.facts);
         self.new_keys.entry(author).or_default().extend(change.facts.iter().map(|f| f.key));
         self.keep(author, change, state, None, stored);
-        self.tell(author, outcome, None, cloned);
+        self.tell(author, outcome, None);
         // Only the opening changes what later commands are permitted by; the rest is judged by
         // roles, so one review for all of them is enough.
         if self.plan.site.is_none()
@@ -269,14 +271,13 @@ impl<'a> Work<'a> {
         state: RowState,
         why: Why,
         stored: Option<i64>,
-        cloned: bool,
     ) {
         let outcome = if state == RowState::Held { Outcome::Held } else { Outcome::Refused };
         if state == RowState::Refused {
             self.desk_case("refused", author, &why);
         }
         self.keep(author, change, state, Some(why.clone()), stored);
-        self.tell(author, outcome, Some(why), cloned);
+        self.tell(author, outcome, Some(why));
     }
 
     /// A new row, or what became of a stored one.
@@ -300,12 +301,13 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn tell(&mut self, author: Author, outcome: Outcome, why: Option<Why>, cloned: bool) {
-        self.plan.verdicts.push(Verdict { author, outcome, why, cases: Vec::new(), cloned });
+    fn tell(&mut self, author: Author, outcome: Outcome, why: Option<Why>) {
+        let cases = Vec::new();
+        self.plan.verdicts.push(Verdict { author, outcome, why, cases, cloned: false });
     }
 
     /// A case for the office; neighbouring commands with the same reason share one.
-    fn desk_case(&mut self, kind: &'static str, author: Author, why: &Why) {
+    pub(super) fn desk_case(&mut self, kind: &'static str, author: Author, why: &Why) {
         let Author { person, device, number } = author;
         let same = self.plan.desk_cases.iter_mut().find(|case| {
             (case.kind, case.person, case.device) == (kind, person, device)

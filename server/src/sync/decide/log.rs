@@ -11,7 +11,8 @@ use crate::sync::log::{Author, LogRow, RowState};
 #[derive(Default)]
 pub(super) struct Log {
     max_ops: BTreeMap<ChangeHash, u64>,
-    seqs: BTreeMap<SessionId, u64>,
+    /// The `seq` and hash of each actor's last change.
+    last: BTreeMap<SessionId, (u64, ChangeHash)>,
     facts: BTreeMap<FactKey, String>,
     /// Commands that stand in the log, duplicates aside.
     authors: BTreeSet<Author>,
@@ -20,8 +21,8 @@ pub(super) struct Log {
 impl Log {
     pub(super) fn insert(&mut self, row: &LogRow) {
         self.max_ops.insert(row.hash, row.max_op);
-        let seq = self.seqs.entry(row.actor).or_default();
-        *seq = row.seq.max(*seq);
+        let last = self.last.entry(row.actor).or_insert((row.seq, row.hash));
+        *last = (row.seq, row.hash).max(*last);
         for fact in &row.facts {
             self.facts.entry(fact.key).or_insert_with(|| fact.json.clone());
         }
@@ -43,7 +44,11 @@ impl RecordLog for Log {
     }
 
     fn last_seq(&self, actor: SessionId) -> u64 {
-        self.seqs.get(&actor).copied().unwrap_or(0)
+        self.last.get(&actor).map_or(0, |(seq, _)| *seq)
+    }
+
+    fn last_hash(&self, actor: SessionId) -> Option<ChangeHash> {
+        self.last.get(&actor).map(|(_, hash)| *hash)
     }
 
     fn fact_json(&self, key: &FactKey) -> Option<&str> {

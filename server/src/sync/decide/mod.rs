@@ -299,7 +299,7 @@ fn retry(work: &mut judge::Work<'_>, held: &[HeldPack]) {
             !decided
         });
         if !moved {
-            work.plan.held_count += waiting.len() as u64;
+            work.plan.held_count += (waiting.len() + work.plan.held_new.len()) as u64;
             return;
         }
     }
@@ -339,4 +339,3 @@ fn row(change: &Change, author: Option<Author>, state: RowState, why: Option<Why
         facts: if keeps_facts { change.facts.clone() } else { Vec::new() },
     }
 }
-

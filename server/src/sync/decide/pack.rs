@@ -3,9 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use sync_core::document::{
-    Check, Guard, GuardError, GuardedChange, PackedChange, RecordPack, encode,
-};
+use sync_core::document::pack::encode;
+use sync_core::document::{Check, Guard, GuardError, GuardedChange, PackedChange, RecordPack};
 use sync_core::model::id::{DeviceId, PersonId};
 use sync_core::protocol::message::Outcome;
 
@@ -119,22 +118,23 @@ fn refuse(
     }
     tell(work, person, device, change, Outcome::Refused, why);
     let number = number(change).unwrap_or(0);
+    let author = Author { person, device, number };
+    let known = work.deciding.known.get(&number).filter(|_| work.fresh);
+    if known.is_some_and(|outcome| outcome.is_accepted()) {
+        // Its number was accepted with other content: the first keeps its receipt.
+        work.cloned(author);
+    } else {
+        work.desk_case("refused", author, why);
+    }
     let record = work.deciding.state.record;
     let pack = RecordPack { record, changes: vec![change.clone()], check: [0; 8] };
-    work.plan.quarantined.push(Quarantined {
-        author: Author { person, device, number },
-        why: why.clone(),
-        bytes: encode(&[pack]),
-    });
+    work.plan.quarantined.push(Quarantined { author, why: why.clone(), bytes: encode(&[pack]) });
 }
 
 /// Whether this very push was held or refused before: a repeated push is not kept twice.
 fn already_told(work: &mut Work<'_>, change: &PackedChange) -> bool {
     let Some(number) = number(change).filter(|_| work.fresh) else { return false };
-    let told = matches!(
-        work.deciding.known.get(&number),
-        Some(Outcome::Held | Outcome::Refused)
-    );
+    let told = matches!(work.deciding.known.get(&number), Some(Outcome::Held | Outcome::Refused));
     if told {
         work.plan.already_had.insert(number);
     }
