@@ -11,7 +11,7 @@ use sync_core::protocol::message::{Cursor, Receipt, SyncRequest, SyncResponse, W
 
 use super::Shared;
 use super::deliver::{Deliveries, Delivering};
-use super::feed::{self, Newest, Page, Reading};
+use super::feed::{self, Newest, Page, Reading, Share};
 use super::load;
 use super::receipts::Range;
 use super::standing::Standing;
@@ -97,12 +97,14 @@ impl Answering<'_> {
             response.more = true;
         }
         response.receipts_after = ranges.last().map_or(after, |range| range.receipt_sequence);
-        // What was told before and stands in this request again is repeated.
+        // What is told of this very request is told whole, wherever the cut is: the heads of the
+        // records below count on it. That repeats what was told before, too.
         let numbers = &self.pushed.numbers;
         if let (Some(from), Some(to)) = (numbers.first(), numbers.last()) {
-            let repeated = load::receipts(conn, self.device, (*from, *to)).await?;
-            ranges.extend(repeated.into_iter().filter(|range| {
-                range.receipt_sequence <= after
+            let told: BTreeSet<u64> = ranges.iter().map(|range| range.receipt_sequence).collect();
+            let own = load::receipts(conn, self.device, (*from, *to)).await?;
+            ranges.extend(own.into_iter().filter(|range| {
+                !told.contains(&range.receipt_sequence)
                     && numbers.range(range.from..=range.to).next().is_some()
             }));
         }
@@ -134,9 +136,18 @@ impl Answering<'_> {
         let mut deliveries = Deliveries::default();
         let repairs: BTreeSet<RecordId> = self.request.repairs.iter().copied().collect();
         let ids: Vec<RecordId> = page.records.iter().map(|item| item.record).collect();
-        let shares = feed::shares(conn, self.reading, &ids, &self.pushed.drained, &repairs).await?;
+        let mut shares =
+            feed::shares(conn, self.reading, &ids, &self.pushed.drained, &repairs).await?;
+        serve_cut_visits(&mut shares, &page);
         let taken = delivering.deliver(conn, &shares, &mut deliveries).await?;
         cut(&mut page, taken);
+        shares.truncate(taken);
+        if serve_cut_visits(&mut shares, &page) {
+            // Cut by bytes, where nobody could foresee it: once more, with what the cut asks for.
+            deliveries = Deliveries::default();
+            let unlimited = Delivering { bytes_max: u64::MAX, ..delivering };
+            unlimited.deliver(conn, &shares, &mut deliveries).await?;
+        }
         // What this request wrote to, and what it asks for: with every answer, wherever the cut is.
         let on_page: BTreeSet<RecordId> = ids.into_iter().take(taken).collect();
         let extra: BTreeSet<RecordId> = self
@@ -176,6 +187,20 @@ impl Answering<'_> {
         };
         self.reading.cursors.iter().map(next).collect()
     }
+}
+
+/// Serves the records whose visit is cut by their site's horizon; says whether there are any more
+/// than before.
+fn serve_cut_visits(shares: &mut [Share], page: &Page) -> bool {
+    let mut more = false;
+    for (share, item) in shares.iter_mut().zip(&page.records) {
+        let horizon = page.horizons.get(&item.site);
+        if !share.served && horizon.is_some_and(|horizon| share.is_cut_by(*horizon)) {
+            share.served = true;
+            more = true;
+        }
+    }
+    more
 }
 
 /// Cuts a page after so many records.

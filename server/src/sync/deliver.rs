@@ -31,6 +31,7 @@ pub struct Deliveries {
 }
 
 /// How deliveries are made.
+#[derive(Clone, Copy)]
 pub struct Delivering<'a> {
     /// The key of attestations.
     pub attestation_key: &'a [u8; 32],
@@ -186,6 +187,7 @@ async fn heads_up_to(
         audiences: Vec::new(),
         served: true,
         left: Vec::new(),
+        visits: Vec::new(),
     };
     let mut rows = rows_above(conn, &[&share]).await?;
     let mut heads = BTreeSet::from([sync_core::document::genesis_hash(record)]);

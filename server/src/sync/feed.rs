@@ -201,7 +201,8 @@ async fn entered(
     positions(rows)
 }
 
-/// Records the reader holds through this audience that changed or left after the cursor.
+/// Records the reader holds through this audience that changed or left after the cursor, and those
+/// that came and went since.
 async fn moved(
     conn: &mut SqliteConnection,
     audience: Audience,
@@ -210,14 +211,16 @@ async fn moved(
 ) -> Result<Vec<(RecordId, u64)>> {
     let rows: Vec<(Vec<u8>, i64)> = sqlx::query_as(
         "select f.record,
-           coalesce((select min(c.sequence) from change c
-             where c.record = f.record and c.sequence > ? and c.sequence <= f.sequence),
-             f.sequence) as position
+           case when f.entered_sequence > ? then f.entered_sequence
+             else coalesce((select min(c.sequence) from change c
+               where c.record = f.record and c.sequence > ? and c.sequence <= f.sequence),
+               f.sequence) end as position
          from feed f
          where f.site = ? and f.audience = ? and f.sequence > ?
            and (f.entered_sequence <= ? or f.left_sequence is not null)
          order by position limit ?",
     )
+    .bind(number(cursor))
     .bind(number(cursor))
     .bind(audience.site().0)
     .bind(within_site(audience))
@@ -251,6 +254,16 @@ pub struct Share {
     pub served: bool,
     /// Audiences of the reader it left after the cursor.
     pub left: Vec<Left>,
+    /// It came and went since the cursor: when, for each audience it was in.
+    pub visits: Vec<(u64, u64)>,
+}
+
+impl Share {
+    /// Whether a reader cut at `horizon` would be taken for one who holds the record, since it
+    /// entered before and left after. Then it must get it, though it is gone.
+    pub fn is_cut_by(&self, horizon: u64) -> bool {
+        self.visits.iter().any(|(entered, left)| *entered <= horizon && horizon < *left)
+    }
 }
 
 /// What the reader gets of these records. `drained` are those it wrote to in this very request:
@@ -285,24 +298,26 @@ fn share(record: RecordId, own: &[(Place, u64)], drained: bool, whole: bool) -> 
     let held = own.iter().filter(|(place, cursor)| {
         place.entered <= *cursor && place.left.is_none_or(|left| left > *cursor)
     });
-    let above = held.clone().map(|(_, cursor)| *cursor).max();
+    let above = held.map(|(_, cursor)| *cursor).max();
     let present = own.iter().filter(|(place, _)| place.left.is_none());
     let audiences: Vec<Audience> = present.map(|(place, _)| place.audience).collect();
     let stays = drained || !audiences.is_empty();
-    let gone = held.filter_map(|(place, _)| place.left).max();
+    let gone = own.iter().filter_map(|(place, _)| place.left).max();
     // Someone whom it left may ask for it until the phone has confirmed that it is purged.
     let served = stays || above.is_some() || (whole && !own.is_empty());
-    let left = own.iter().filter(|(place, cursor)| place.left.is_some_and(|left| left > *cursor));
+    let left: Vec<&Place> = own
+        .iter()
+        .filter(|(place, cursor)| place.left.is_some_and(|left| left > *cursor))
+        .map(|(place, _)| place)
+        .collect();
+    let visits = left.iter().map(|place| (place.entered, place.left.unwrap_or(u64::MAX)));
     Share {
         record,
         above: if whole { 0 } else { above.unwrap_or(0) },
-        up_to: if stays {
-            None
-        } else {
-            gone.or_else(|| own.iter().filter_map(|(p, _)| p.left).max())
-        },
+        up_to: if stays { None } else { gone },
         audiences,
         served,
-        left: left.map(|(place, _)| Left { record, audience: place.audience }).collect(),
+        left: left.iter().map(|place| Left { record, audience: place.audience }).collect(),
+        visits: if served { Vec::new() } else { visits.collect() },
     }
 }
