@@ -33,7 +33,7 @@ mod writer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sync_core::document;
+use sync_core::document::{self, RecordPack};
 use sync_core::environment::{Clock, Hooks, Randomness};
 use sync_core::model::audience::Audience;
 use sync_core::model::fact::StoredFact;
@@ -55,7 +55,7 @@ use self::push::{Prepared, Push};
 use self::sessions::{Contact, SessionCache};
 use self::standing::Standing;
 use self::stops::Stops;
-use self::writer::{Job, PushJob, Report};
+use self::writer::{Job, PushJob, Report, Unreadable};
 use crate::db::Database;
 use crate::{Error, Result};
 
@@ -347,6 +347,11 @@ impl Sync {
         standing: &Standing,
         now_ms: WallMs,
     ) -> Result<Anchor> {
+        if let Some(anchor) = standing.anchor
+            && request.sessions.is_empty()
+        {
+            return Ok(anchor);
+        }
         let shared = &self.shared;
         let asked: BTreeSet<SessionId> = request.sessions.iter().map(|s| s.session).collect();
         let mut conn = shared.database.reader().acquire().await?;
@@ -384,12 +389,7 @@ impl Sync {
         now_ms: WallMs,
     ) -> Result<Pushed> {
         let report = self.report(who, request, standing, reading, now_ms);
-        let packs = if request.packs.is_empty() {
-            Vec::new()
-        } else {
-            document::pack::decode(&request.packs)
-                .map_err(|error| malformed("packs", &error.to_string()))?
-        };
+        let packs = self.unpack(who, request, now_ms).await?;
         if packs.iter().map(|pack| pack.changes.len() as u64).sum::<u64>()
             > self.shared.limits.commands_max
         {
@@ -420,6 +420,29 @@ impl Sync {
         stops.after().await?;
         self.shared.confirmed.lock().unwrap_or_else(PoisonError::into_inner).remove(&who.device);
         Ok(pushed(&push, &prepared))
+    }
+
+    /// The packs of a request. What does not read is kept as it came: it may be someone's work.
+    async fn unpack(
+        &self,
+        who: Bearer,
+        request: &SyncRequest,
+        now_ms: WallMs,
+    ) -> Result<Vec<RecordPack>> {
+        if request.packs.is_empty() {
+            return Ok(Vec::new());
+        }
+        match document::pack::decode(&request.packs) {
+            Ok(packs) => Ok(packs),
+            Err(error) => {
+                let device = who.device;
+                tracing::warn!(%device, %error, "the packs of a push do not read");
+                let bytes = request.packs.clone();
+                let unreadable = Box::new(Unreadable { person: who.person, device, bytes, now_ms });
+                self.ask(|reply| Job::Unreadable(unreadable, reply)).await?;
+                Err(Error::problem(ProblemCode::Malformed))
+            }
+        }
     }
 
     /// What the phone says of itself and has confirmed by this request.
@@ -480,11 +503,6 @@ fn says_news(report: &Report, standing: &Standing) -> bool {
     said.highest_number != known.highest_number
         || said.unsent != known.unsent
         || said.oldest_unsent_wall_ms != known.oldest_unsent_wall_ms
-}
-
-fn malformed(what: &'static str, detail: &str) -> Error {
-    tracing::warn!(what, detail, "a request does not parse");
-    Error::problem(ProblemCode::Malformed)
 }
 
 /// What a push did, as far as its answer depends on it.

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use sqlx::SqliteConnection;
+use sync_core::protocol::limits::LIMITS;
 
 use super::decide::DeskCase;
 use super::load::{self, number};
 use super::log::Why;
 use super::push::Push;
 use super::write;
-use super::writer::Report;
+use super::writer::{Report, Unreadable};
 use crate::{Error, Result};
 
 /// Writes a device's state and what it has confirmed.
@@ -46,6 +47,50 @@ pub async fn write(conn: &mut SqliteConnection, report: &Report) -> Result<()> {
     .execute(&mut *conn)
     .await?;
     Ok(())
+}
+
+/// Keeps packs that do not read, once each and within the device's quota.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn keep_unreadable(conn: &mut SqliteConnection, unreadable: &Unreadable) -> Result<()> {
+    let Unreadable { person, device, bytes, now_ms } = unreadable;
+    let phones = load::phones(conn, &BTreeSet::from([*device])).await?;
+    let used = phones.get(device).map_or(0, |phone| phone.quarantine_bytes);
+    let length = bytes.len() as u64;
+    if used.saturating_add(length) > LIMITS.quarantine_bytes_max {
+        return Ok(());
+    }
+    let kept: i64 = sqlx::query_scalar(
+        "select count(*) from quarantine where device = ? and number is null and bytes = ?",
+    )
+    .bind(device.0)
+    .bind(bytes.as_slice())
+    .fetch_one(&mut *conn)
+    .await?;
+    if kept > 0 {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into quarantine (at_ms, person, device, code, bytes) values (?, ?, ?, ?, ?)",
+    )
+    .bind(now_ms)
+    .bind(person.0)
+    .bind(device.0)
+    .bind("unreadable")
+    .bind(bytes.as_slice())
+    .execute(&mut *conn)
+    .await?;
+    let case = DeskCase {
+        kind: "refused",
+        person: *person,
+        device: *device,
+        from: 0,
+        to: 0,
+        why: Why::new("unreadable"),
+    };
+    write::desk_case(conn, None, None, &case, *now_ms).await?;
+    write::use_quota(conn, *device, length).await
 }
 
 /// Opens a case when a phone has nothing more to send and numbers are missing.

@@ -265,16 +265,26 @@ async fn aside(conn: &mut SqliteConnection, planned: &[Planned], now_ms: WallMs)
         }
     }
     for (device, bytes) in cost {
-        sqlx::query(
-            "insert into phone (device, quarantine_bytes) values (?, ?)
-             on conflict (device) do update set
-               quarantine_bytes = phone.quarantine_bytes + excluded.quarantine_bytes",
-        )
-        .bind(device.0)
-        .bind(number(bytes))
-        .execute(&mut *conn)
-        .await?;
+        use_quota(conn, device, bytes).await?;
     }
+    Ok(())
+}
+
+/// Counts bytes kept of what a device sent and nobody accepted.
+pub(super) async fn use_quota(
+    conn: &mut SqliteConnection,
+    device: DeviceId,
+    bytes: u64,
+) -> Result<()> {
+    sqlx::query(
+        "insert into phone (device, quarantine_bytes) values (?, ?)
+         on conflict (device) do update set
+           quarantine_bytes = phone.quarantine_bytes + excluded.quarantine_bytes",
+    )
+    .bind(device.0)
+    .bind(number(bytes))
+    .execute(&mut *conn)
+    .await?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use sqlx::SqliteConnection;
 use sync_core::model::audience::Audience;
-use sync_core::model::id::DeviceId;
+use sync_core::model::id::{DeviceId, PersonId};
 use sync_core::model::time::{Anchor, WallMs};
 use sync_core::protocol::message::{Outcome, PhoneState};
 use sync_core::protocol::problem::ProblemCode;
@@ -33,6 +33,8 @@ pub enum Job {
     Push(Box<PushJob>, Reply<Prepared>),
     /// Store what a phone says of itself.
     Report(Box<Report>, Reply<()>),
+    /// Keep a push that does not read.
+    Unreadable(Box<Unreadable>, Reply<()>),
     /// Store an office person's command.
     Office(Box<OfficeJob>, Reply<OfficeWritten>),
 }
@@ -52,6 +54,18 @@ pub struct PushJob {
     pub epoch: u32,
     /// What the phone says of itself.
     pub report: Report,
+}
+
+/// The packs of a push that do not read.
+pub struct Unreadable {
+    /// The person of the token.
+    pub person: PersonId,
+    /// The device of the token.
+    pub device: DeviceId,
+    /// As they came.
+    pub bytes: Vec<u8>,
+    /// When.
+    pub now_ms: WallMs,
 }
 
 /// What a phone says of itself.
@@ -162,6 +176,10 @@ async fn run_job(
         Job::Push(job, reply) => settle(push(shared, conn, *job).await, reply, settled),
         Job::Report(report, reply) => {
             let done = report::write(conn, &report).await;
+            settle(done.map(|()| ((), Vec::new())), reply, settled)
+        }
+        Job::Unreadable(unreadable, reply) => {
+            let done = report::keep_unreadable(conn, &unreadable).await;
             settle(done.map(|()| ((), Vec::new())), reply, settled)
         }
         Job::Office(job, reply) => settle(office::write(shared, conn, *job).await, reply, settled),

@@ -164,7 +164,7 @@ async fn an_answer_is_cut_by_bytes_between_records() {
 }
 
 #[tokio::test]
-async fn with_nothing_new_two_statements_are_enough() {
+async fn with_nothing_new_the_cursors_stay() {
     let world = World::new().await;
     let mut chen = Phone::new(CHEN, 1);
     world.order(&mut chen, "u31").await;

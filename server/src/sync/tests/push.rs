@@ -425,11 +425,34 @@ async fn requests_that_are_not_for_here_are_refused() {
     assert_eq!(code(world.send(&chen, request).await), ProblemCode::VersionNotSpoken);
     let request = SyncRequest { device: DeviceId(2), ..chen.request() };
     assert_eq!(code(world.send(&chen, request).await), ProblemCode::WrongDevice);
-    let request = SyncRequest { packs: vec![9, 9], ..chen.request() };
-    assert_eq!(code(world.send(&chen, request).await), ProblemCode::Malformed);
+    for _ in 0..2 {
+        let request = SyncRequest { packs: vec![9, 9], ..chen.request() };
+        assert_eq!(code(world.send(&chen, request).await), ProblemCode::Malformed);
+    }
+    assert_eq!(world.count("select count(*) from quarantine").await, 1, "kept, once");
     for (epoch, sequence) in [(2, 1), (1, 9_999)] {
         let cursor = Cursor { epoch, audience: Audience::Office(SITE), sequence };
         let request = SyncRequest { cursors: vec![cursor], ..chen.request() };
         assert_eq!(code(world.send(&chen, request).await), ProblemCode::CursorFromElsewhere);
     }
+}
+
+#[tokio::test]
+async fn a_push_larger_than_the_budget_waits_for_all_of_it_and_no_more() {
+    let world =
+        World::with(Arc::new(NoHooks), |options| options.preparing_bytes_max = 1 << 10).await;
+    let mut chen = Phone::new(CHEN, 1);
+    for _ in 0..20 {
+        chen.open_order(None);
+    }
+    let request = chen.request();
+    assert!(request.packs.len() > 2 << 10);
+    let who = Bearer { person: chen.person, device: chen.device };
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let (sync, request) = (world.sync.clone(), request.clone());
+        tasks.spawn(async move { sync.handle(who, request).await.expect("an answer") });
+    }
+    assert_eq!(tasks.join_all().await.len(), 4);
+    assert_eq!(world.count("select count(*) from record").await, 20);
 }
