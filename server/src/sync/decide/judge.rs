@@ -222,7 +222,7 @@ impl<'a> Work<'a> {
         let now_ms = self.deciding.now_ms;
         match rules::permit(facts, self.review.as_ref(), principal, when, now_ms) {
             Ok(()) => Ruling::Accept,
-            Err(denial) => Ruling::Refuse(Why::new(denial.code)),
+            Err(denial) => Ruling::Refuse(Why { code: denial.code.to_string(), params: denial.params }),
         }
     }
 
@@ -389,15 +389,15 @@ impl<'a> Work<'a> {
 
     /// Names with each command the cases that newly rest on its facts.
     fn tell_cases(&mut self, after: &Review) {
-        let identity = |case: &rules::Case| (case.kind.clone(), case.facts.clone());
+        let identity = |case: &rules::Case| (case.kind.clone(), case.rests_on.clone());
         let before: BTreeSet<_> =
             self.before.iter().flat_map(|review| &review.cases).map(identity).collect();
         for case in after.cases.iter().filter(|case| !before.contains(&identity(case))) {
             for verdict in &mut self.plan.verdicts {
                 let keys = self.new_keys.get(&verdict.author);
-                let rests = keys.is_some_and(|keys| case.facts.iter().any(|k| keys.contains(k)));
+                let rests = keys.is_some_and(|keys| case.rests_on.iter().any(|k| keys.contains(k)));
                 if rests && verdict.outcome.is_accepted() {
-                    verdict.cases.push(case.kind.code().to_owned());
+                    verdict.cases.push(case.kind.clone());
                 }
             }
         }
