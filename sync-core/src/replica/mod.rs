@@ -360,3 +360,16 @@ impl Replica {
         }))
     }
 }
+
+impl Replica {
+    /// The accepted changes of a record as the phone keeps them: for export, for checks by
+    /// Automerge itself, and for support.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub async fn accepted_changes(&self, record: RecordId) -> Result<Vec<crate::document::Change>> {
+        let inner = self.inner.lock().await;
+        let state = self.record_state(&inner, record).await?;
+        Ok(state.map(|state| state.accepted).unwrap_or_default())
+    }
+}

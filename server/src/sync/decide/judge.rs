@@ -222,7 +222,9 @@ impl<'a> Work<'a> {
         let now_ms = self.deciding.now_ms;
         match rules::permit(facts, self.review.as_ref(), principal, when, now_ms) {
             Ok(()) => Ruling::Accept,
-            Err(denial) => Ruling::Refuse(Why { code: denial.code.to_string(), params: denial.params }),
+            Err(denial) => {
+                Ruling::Refuse(Why { code: denial.code.to_string(), params: denial.params })
+            }
         }
     }
 
