@@ -383,19 +383,20 @@ impl<'a> Work<'a> {
             let start_op = 1 + deps.iter().filter_map(max_op).max().unwrap_or_default();
             Change::build(ChangeHead { actor, seq, start_op, deps }, facts.to_vec()).ok()
         };
-        let single = deps.iter().copied().max_by_key(max_op);
+        let own_last = self.log.last_hash(actor);
+        let single = own_last.or_else(|| deps.iter().copied().max_by_key(max_op));
         build(deps).or_else(|| build(vec![single?]))
     }
 
     /// Names with each command the cases that newly rest on its facts.
     fn tell_cases(&mut self, after: &Review) {
-        let identity = |case: &rules::Case| (case.kind.clone(), case.facts.clone());
+        let identity = |case: &rules::Case| (case.kind, case.rests_on.clone());
         let before: BTreeSet<_> =
             self.before.iter().flat_map(|review| &review.cases).map(identity).collect();
-        for case in after.cases.iter().filter(|case| !before.contains(&identity(case))) {
+        for case in after.cases.iter().filter(|c| c.open && !before.contains(&identity(c))) {
             for verdict in &mut self.plan.verdicts {
                 let keys = self.new_keys.get(&verdict.author);
-                let rests = keys.is_some_and(|keys| case.facts.iter().any(|k| keys.contains(k)));
+                let rests = keys.is_some_and(|keys| case.rests_on.iter().any(|k| keys.contains(k)));
                 if rests && verdict.outcome.is_accepted() {
                     verdict.cases.push(case.kind.code().to_owned());
                 }

@@ -48,7 +48,7 @@ fn outcomes(answer: &SyncResponse) -> Vec<(u64, u64, Outcome)> {
 async fn an_order_reaches_the_one_it_is_given_to() {
     let world = World::new().await;
     let mut chen = Phone::new(CHEN, 1);
-    let record = world.order(&mut chen, "u31").await;
+    let record = world.order(&mut chen, 31).await;
     assert_eq!(chen.told, BTreeMap::from([(1, Outcome::Entered), (2, Outcome::Entered)]));
     let mut wang = Phone::new(WANG, 9);
     let answers = world.settle(&mut wang).await;
@@ -64,7 +64,7 @@ async fn an_order_reaches_the_one_it_is_given_to() {
 /// EXAMPLE 3 to 5: work without signal, a reassignment meanwhile, one refused command, one request.
 async fn shift(world: &World) -> (RecordId, Phone, Phone) {
     let mut chen = Phone::new(CHEN, 1);
-    let record = world.order(&mut chen, "u31").await;
+    let record = world.order(&mut chen, 31).await;
     let mut wang = Phone::new(WANG, 9);
     world.settle(&mut wang).await;
     for step in ["one", "two", "three"] {
@@ -82,7 +82,7 @@ async fn shift(world: &World) -> (RecordId, Phone, Phone) {
     chen.write(
         record,
         "set",
-        json!({ "field": "assignee", "value": "u32", "replaces": [assignee] }),
+        json!({ "field": "assignee", "value": 32, "replaces": [assignee] }),
     );
     world.settle(&mut chen).await;
     (record, chen, wang)
@@ -129,7 +129,7 @@ async fn a_lost_answer_and_two_more_commands_on_the_old_chain() {
     for with_refused in [false, true] {
         let world = World::new().await;
         let mut chen = Phone::new(CHEN, 1);
-        let record = world.order(&mut chen, "u31").await;
+        let record = world.order(&mut chen, 31).await;
         let mut wang = Phone::new(WANG, 9);
         world.settle(&mut wang).await;
         wang.write(record, "note", json!({ "text": "one" }));
@@ -236,7 +236,7 @@ async fn every_order_of_arrival_ends_in_one_record() {
         let world = World::new().await;
         let mut chen = Phone::new(CHEN, 1);
         let (record, _) = chen.open_order(None);
-        for person in ["u31", "u32"] {
+        for person in [31, 32] {
             let (fact_type, payload) = set("assignee", json!(person));
             chen.write(record, fact_type, payload);
         }
@@ -344,7 +344,7 @@ async fn a_panic_while_deciding_is_held_and_decided_with_the_next_write() {
 async fn a_clone_is_told_to_enrol_anew_and_the_office_sees_it() {
     let world = World::new().await;
     let mut chen = Phone::new(CHEN, 1);
-    let record = world.order(&mut chen, "u31").await;
+    let record = world.order(&mut chen, 31).await;
     let mut wang = Phone::new(WANG, 9);
     world.settle(&mut wang).await;
     let mut restored = Phone::new(WANG, 9);
