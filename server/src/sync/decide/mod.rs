@@ -8,6 +8,7 @@ mod pack;
 #[cfg(test)]
 mod tests;
 
+pub use log::Log;
 pub use pack::number;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -72,6 +73,19 @@ pub enum Incoming {
         author: Author,
         /// The change on top of the accepted heads.
         change: GuardedChange,
+    },
+    /// The office's word on refused commands of one device.
+    Ruled {
+        /// Whose commands.
+        person: PersonId,
+        /// The device.
+        device: DeviceId,
+        /// The first number.
+        from: u64,
+        /// The last number, inclusive.
+        to: u64,
+        /// Accepted after all, or discarded for good.
+        accept: bool,
     },
 }
 
@@ -274,6 +288,9 @@ pub fn decide(deciding: &Deciding<'_>) -> RecordPlan {
             pack::pushed(&mut work, *person, *device, pack);
         }
         Some(Incoming::Office { author, change }) => work.command(*author, change.clone(), None),
+        Some(Incoming::Ruled { person, device, from, to, accept }) => {
+            work.overrule((*person, *device), *from..=*to, *accept);
+        }
         None => {}
     }
     retry(&mut work, deciding.held);
