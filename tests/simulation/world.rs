@@ -217,11 +217,6 @@ impl World {
     pub fn advance_ms(&self, ms: i64) {
         self.elapsed_ms.fetch_add(ms, Ordering::SeqCst);
     }
-
-    /// Where the files are.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
-    }
 }
 
 async fn people(database: &Database, phones: u32) {

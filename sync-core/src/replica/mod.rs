@@ -116,7 +116,7 @@ impl Replica {
     pub async fn open(options: ReplicaOptions) -> Result<Self> {
         let store = Store::open(OpenOptions {
             path: options.path,
-            key: options.key,
+            key: Some(options.key),
             hooks: options.hooks,
             randomness: options.randomness.clone(),
         })
@@ -199,7 +199,9 @@ impl Replica {
         };
         for waiting in self.store.pending_summary(identity.person).await? {
             match waiting.state {
-                crate::store::PendingState::Unsent | crate::store::PendingState::NotStored => {
+                crate::store::PendingState::Unsent
+                | crate::store::PendingState::Sent
+                | crate::store::PendingState::NotStored => {
                     account.on_phone += 1;
                 }
                 crate::store::PendingState::Held => account.held += 1,
