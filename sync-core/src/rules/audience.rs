@@ -19,7 +19,9 @@ pub fn audiences(review: &Review) -> BTreeSet<Audience> {
         Some(Audience::User(site, PersonId(number)))
     };
     if let Some(field) = review.fields.get("assignee") {
-        audiences.extend(user(&field.value));
+        // While two names stand, both have to see that.
+        let values = field.conflict.iter().map(|value| &value.value).chain([&field.value]);
+        audiences.extend(values.filter_map(user));
     }
     audiences
 }
