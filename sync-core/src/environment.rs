@@ -81,7 +81,61 @@ impl Hooks for NoHooks {
 pub struct SystemRandomness;
 
 impl Randomness for SystemRandomness {
+    #[expect(clippy::disallowed_methods, reason = "the one driver of the system's randomness")]
     fn fill(&self, bytes: &mut [u8]) {
         getrandom::fill(bytes).expect("the operating system gives random bytes");
+    }
+}
+
+/// The operating system's clocks.
+///
+/// On Linux and Android the monotonic clock is `CLOCK_BOOTTIME` and the boot id the kernel's. On
+/// other systems `CLOCK_MONOTONIC` (which counts through sleep on Apple's) and a boot id made by
+/// each process: more sessions stay "unverified" there than need be, none is wrong. Only Linux is
+/// checked; suspend and real reboots are unchecked everywhere.
+#[cfg(feature = "store")]
+#[derive(Debug, Clone, Copy)]
+pub struct SystemClock {
+    boot: BootId,
+}
+
+#[cfg(feature = "store")]
+impl SystemClock {
+    /// Reads the boot id.
+    pub fn new(randomness: &dyn Randomness) -> Self {
+        let kernel = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
+        let hex = kernel.map(|text| text.trim().replace('-', ""));
+        let bytes = hex.and_then(|text| data_encoding::HEXLOWER.decode(text.as_bytes()).ok());
+        let boot = bytes.and_then(|bytes| bytes.try_into().ok()).unwrap_or_else(|| {
+            let mut own = [0; 16];
+            randomness.fill(&mut own);
+            own
+        });
+        Self { boot: BootId(boot) }
+    }
+}
+
+#[cfg(feature = "store")]
+fn clock_ms(clock: rustix::time::ClockId) -> i64 {
+    let time = rustix::time::clock_gettime(clock);
+    time.tv_sec.saturating_mul(1_000).saturating_add(time.tv_nsec / 1_000_000)
+}
+
+#[cfg(feature = "store")]
+impl Clock for SystemClock {
+    fn wall_ms(&self) -> WallMs {
+        clock_ms(rustix::time::ClockId::Realtime)
+    }
+
+    fn monotonic_ms(&self) -> MonotonicMs {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let clock = rustix::time::ClockId::Boottime;
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        let clock = rustix::time::ClockId::Monotonic;
+        clock_ms(clock)
+    }
+
+    fn boot_id(&self) -> BootId {
+        self.boot
     }
 }

@@ -42,6 +42,20 @@ pub enum Error {
         /// What happened.
         detail: String,
     },
+    /// The server asks for patience.
+    #[error("retry in {delay_ms} ms")]
+    RetryAfter {
+        /// Milliseconds from now.
+        delay_ms: i64,
+    },
+    /// The server's refusal of the request as a whole; nothing was changed.
+    #[error("the server answered {code}")]
+    Answered {
+        /// The stable code.
+        code: String,
+        /// Parameters of its text.
+        params: std::collections::BTreeMap<String, String>,
+    },
     /// The token is not accepted: sign in again, the queue is kept.
     #[error("sign in again: {code}")]
     SignInAgain {

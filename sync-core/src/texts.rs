@@ -1,1 +1,120 @@
-//! (to be written)
+//! The words people read, from catalogues in Chinese and English. Codes and content come from
+//! elsewhere; here they get their words.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::LazyLock;
+
+use fluent_bundle::concurrent::FluentBundle;
+use fluent_bundle::{FluentArgs, FluentResource};
+use serde::{Deserialize, Serialize};
+
+use crate::model::id::BadId;
+
+/// A language of the interface.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
+pub enum Language {
+    /// 简体中文
+    #[default]
+    #[serde(rename = "zh-CN")]
+    ZhCn,
+    /// English
+    #[serde(rename = "en")]
+    En,
+}
+
+impl Language {
+    /// The BCP 47 tag.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::ZhCn => "zh-CN",
+            Self::En => "en",
+        }
+    }
+
+    /// The language an `Accept-Language` header asks for first; Chinese if it says nothing known.
+    pub fn accepted(header: &str) -> Self {
+        let wanted = header.split(',').map(|part| part.split(';').next().unwrap_or("").trim());
+        wanted.filter_map(|tag| tag.parse().ok()).next().unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.tag())
+    }
+}
+
+impl FromStr for Language {
+    type Err = BadId;
+
+    fn from_str(text: &str) -> Result<Self, BadId> {
+        let lower = text.to_ascii_lowercase();
+        match lower.split('-').next() {
+            Some("zh") => Ok(Self::ZhCn),
+            Some("en") => Ok(Self::En),
+            _ => Err(BadId { what: "language" }),
+        }
+    }
+}
+
+type Bundle = FluentBundle<FluentResource>;
+
+static ZH_CN: LazyLock<Bundle> =
+    LazyLock::new(|| bundle(Language::ZhCn, include_str!("../texts/zh-CN/fieldbook.ftl")));
+static EN: LazyLock<Bundle> =
+    LazyLock::new(|| bundle(Language::En, include_str!("../texts/en/fieldbook.ftl")));
+
+fn bundle(language: Language, catalogue: &str) -> Bundle {
+    let resource = FluentResource::try_new(catalogue.to_owned())
+        .unwrap_or_else(|(_, errors)| panic!("the catalogue {language} parses: {errors:?}"));
+    let tag = language.tag().parse().expect("a well-formed tag");
+    let mut bundle = Bundle::new_concurrent(vec![tag]);
+    // Isolation marks would stand inside names and amounts that people copy.
+    bundle.set_use_isolating(false);
+    bundle.add_resource(resource).expect("every id stands once");
+    bundle
+}
+
+fn of(language: Language) -> &'static Bundle {
+    match language {
+        Language::ZhCn => &ZH_CN,
+        Language::En => &EN,
+    }
+}
+
+/// The words of `id`; the id itself where the catalogue has none, so that nothing is ever blank.
+pub fn text(language: Language, id: &str, arguments: &[(&str, &str)]) -> String {
+    let bundle = of(language);
+    let Some(pattern) = bundle.get_message(id).and_then(|message| message.value()) else {
+        return id.to_owned();
+    };
+    let mut values = FluentArgs::new();
+    for (name, value) in arguments {
+        values.set((*name).to_owned(), (*value).to_owned());
+    }
+    let mut errors = Vec::new();
+    bundle.format_pattern(pattern, Some(&values), &mut errors).into_owned()
+}
+
+/// Whether the catalogue has words for `id`.
+pub fn has_text(language: Language, id: &str) -> bool {
+    of(language).get_message(id).is_some_and(|message| message.value().is_some())
+}
+
+/// The id of a code's words: `denial-not-your-role` for (`denial`, `not_your_role`).
+pub fn id_of(group: &str, code: &str) -> String {
+    format!("{group}-{}", code.replace('_', "-"))
+}
+
+/// The words of a code.
+pub fn code_text(
+    language: Language,
+    group: &str,
+    code: &str,
+    arguments: &[(&str, &str)],
+) -> String {
+    text(language, &id_of(group, code), arguments)
+}

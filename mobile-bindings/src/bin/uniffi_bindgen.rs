@@ -1,3 +1,5 @@
+//! Writes the foreign-language bindings: `uniffi-bindgen generate LIBRARY --language kotlin ...`.
+
 fn main() {
-    uniffi::uniffi_bindgen_main()
+    uniffi::uniffi_bindgen_main();
 }

@@ -7,7 +7,8 @@ use super::change::{BuildError, CHANGE_BYTES_MAX, CHANGE_FACTS_MAX, Change, Chan
 use super::chunk::{self, CHANGE_TYPE, MAGIC, PUT, TEXT};
 use super::document::{Document, DocumentError};
 use super::genesis::{FACTS_OP, GENESIS_ACTOR, genesis_hash};
-use super::guard::{Guard, GuardError, GuardedChange, RecordLog};
+use super::guard::{Guard, GuardError, GuardedChange};
+use super::log::RecordLog;
 use super::wire::{ReadError, Reader};
 use crate::model::fact::StoredFact;
 use crate::model::id::{ChangeHash, DeviceId, FactKey, PersonId, SessionId};
@@ -244,12 +245,12 @@ impl<'a> Columns<'a> {
 
     fn facts(&self) -> Result<Vec<StoredFact>, ChunkError> {
         use chunk::Column;
-        if let Some((other, _)) = self.0.iter().find(|(column, _)| !KNOWN_COLUMNS.contains(column))
+        if let Some((column, _)) = self.0.iter().find(|(column, _)| !KNOWN_COLUMNS.contains(column))
         {
-            return Err(if PREDECESSORS.contains(other) {
-                ChunkError::HasPredecessors
-            } else {
-                ChunkError::NotAPut
+            return Err(match column {
+                0x71 | 0x73 => ChunkError::HasPredecessors,
+                _ if column & COMPRESSED != 0 => ChunkError::Malformed("a compressed column"),
+                _ => ChunkError::NotAPut,
             });
         }
         let actions = numbers(self.column(Column::Action))?;
@@ -332,5 +333,5 @@ const COLUMNS_MAX: u64 = 16;
 /// The columns the builder writes.
 const KNOWN_COLUMNS: [u64; 8] = [0x01, 0x02, 0x15, 0x34, 0x42, 0x56, 0x57, 0x70];
 
-/// The columns that name predecessors.
-const PREDECESSORS: [u64; 2] = [0x71, 0x73];
+/// The bit of a column's specification that says it is compressed.
+const COMPRESSED: u64 = 8;

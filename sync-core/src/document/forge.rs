@@ -137,19 +137,13 @@ impl Scene {
         let facts = loaded.facts().expect("facts and nothing else");
         assert_eq!(facts.len(), log.fact_count());
         assert!(facts.iter().all(|fact| log.fact_json(&fact.key) == Some(fact.json.as_str())));
-        let honest = self.honest_write(heads.into_iter().collect(), &log);
+        let honest = self.honest_write(heads, &log);
         loaded.with_change(&honest).expect("an honest write after it");
     }
 
-    fn honest_write(&self, mut deps: Vec<ChangeHash>, log: &MemoryLog) -> Change {
+    fn honest_write(&self, heads: BTreeSet<ChangeHash>, log: &MemoryLog) -> Change {
         let session = self.others[0];
-        deps.extend(log.last_hash(session).filter(|last| !deps.contains(last)));
-        let genesis = genesis_hash(self.record);
-        let max_op = |hash: &ChangeHash| {
-            if *hash == genesis { Some(GENESIS_MAX_OP) } else { log.max_op(hash) }
-        };
-        let start_op = 1 + deps.iter().filter_map(max_op).max().expect("a head");
-        let head = ChangeHead { actor: session, seq: log.last_seq(session) + 1, start_op, deps };
+        let head = ChangeHead::on_top(self.record, log, session, heads).expect("heads of the log");
         let key = FactKey::Written { session, n: 1 << 40, i: 0 };
         Change::build(head, vec![fact(key, "after")]).expect("within the limits")
     }
@@ -352,7 +346,7 @@ fn forge_pack(pack: &mut RecordPack, scene: &Scene, dice: &mut Dice) {
     let fact_place = dice.below(change.facts.len());
     match dice.below(12) {
         0 => change.actor = *dice.pick(&sessions),
-        1 => change.seq = *dice.pick(&[0, 1, 2, 3, change.seq + 1, 1 << 32, u64::MAX]),
+        1 => change.seq = *dice.pick(&[0, 1, 2, 3, change.seq.wrapping_add(1), 1 << 32, u64::MAX]),
         2 => change.deps = Deps::Genesis,
         3 => change.deps = Deps::Previous,
         4 => change.deps = Deps::Explicit(vec![ChangeHash(dice.array())]),
@@ -396,7 +390,7 @@ fn forge_chunk(change: &Change, scene: &Scene, dice: &mut Dice) -> Vec<u8> {
     let mut facts = change.facts.clone();
     let genesis = [genesis_hash(scene.record)];
     match dice.below(8) {
-        0 => head.seq = *dice.pick(&[0, 1, 2, change.seq + 1, 1 << 32, u64::MAX]),
+        0 => head.seq = *dice.pick(&[0, 1, 2, change.seq.wrapping_add(1), 1 << 32, u64::MAX]),
         1 => {
             let near = u64::from(u32::MAX);
             head.start_op =

@@ -6,23 +6,10 @@ use std::collections::BTreeMap;
 
 use super::change::{BuildError, Change};
 use super::genesis::{GENESIS_MAX_OP, genesis_hash};
+use super::log::{RecordLog, note_last};
 use super::pack::{InvalidChange, PackedChange, RecordPack, check_of, start_op};
 use crate::model::fact::{BadFact, Fact, StoredFact};
 use crate::model::id::{ChangeHash, DeviceId, FactKey, PersonId, RecordId, SessionId};
-
-/// What the receiver has stored of one record, accepted or not.
-pub trait RecordLog {
-    /// The last operation of a stored change; `None` if it is not stored.
-    fn max_op(&self, hash: &ChangeHash) -> Option<u64>;
-    /// The largest `seq` stored of this actor; 0 if none.
-    fn last_seq(&self, actor: SessionId) -> u64;
-    /// The hash of the change with that `seq`; `None` if none is stored.
-    fn last_hash(&self, actor: SessionId) -> Option<ChangeHash>;
-    /// The JSON stored under this key.
-    fn fact_json(&self, key: &FactKey) -> Option<&str>;
-    /// How many keys are stored.
-    fn fact_count(&self) -> usize;
-}
 
 /// Why the guard does not let a change pass. What fails is kept as it came, never dropped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -380,54 +367,6 @@ impl From<InvalidChange> for GuardError {
             InvalidChange::NoPrevious => Self::NoPrevious,
             InvalidChange::Build(error) => Self::Build(error),
         }
-    }
-}
-
-/// A log in memory.
-#[derive(Debug, Clone, Default)]
-pub struct MemoryLog {
-    max_ops: BTreeMap<ChangeHash, u64>,
-    last: BTreeMap<SessionId, (u64, ChangeHash)>,
-    facts: BTreeMap<FactKey, String>,
-}
-
-impl MemoryLog {
-    /// Stores a change.
-    pub fn insert(&mut self, change: &Change) {
-        self.max_ops.insert(change.hash, change.max_op());
-        note_last(&mut self.last, change);
-        for fact in &change.facts {
-            self.facts.entry(fact.key).or_insert_with(|| fact.json.clone());
-        }
-    }
-}
-
-impl RecordLog for MemoryLog {
-    fn max_op(&self, hash: &ChangeHash) -> Option<u64> {
-        self.max_ops.get(hash).copied()
-    }
-
-    fn last_seq(&self, actor: SessionId) -> u64 {
-        self.last.get(&actor).map_or(0, |(seq, _)| *seq)
-    }
-
-    fn last_hash(&self, actor: SessionId) -> Option<ChangeHash> {
-        self.last.get(&actor).map(|(_, hash)| *hash)
-    }
-
-    fn fact_json(&self, key: &FactKey) -> Option<&str> {
-        self.facts.get(key).map(String::as_str)
-    }
-
-    fn fact_count(&self) -> usize {
-        self.facts.len()
-    }
-}
-
-fn note_last(last: &mut BTreeMap<SessionId, (u64, ChangeHash)>, change: &Change) {
-    let entry = last.entry(change.actor).or_insert((change.seq, change.hash));
-    if change.seq > entry.0 {
-        *entry = (change.seq, change.hash);
     }
 }
 

@@ -11,7 +11,10 @@ pub mod genesis;
 #[cfg(test)]
 mod golden;
 pub mod guard;
+pub mod log;
 pub mod pack;
+#[cfg(test)]
+mod traps;
 mod wire;
 
 pub use change::{
@@ -20,9 +23,8 @@ pub use change::{
 pub use chunk_guard::{ChunkError, ChunkGuard, read_chunk, split_chunks};
 pub use document::{Document, DocumentError, heads_after};
 pub use genesis::{GENESIS_ACTOR, GENESIS_MAX_OP, Genesis, genesis, genesis_hash};
-pub use guard::{
-    Check, Guard, GuardError, Guarded, GuardedChange, MemoryLog, RECORD_FACTS_MAX, RecordLog,
-};
+pub use guard::{Check, Guard, GuardError, Guarded, GuardedChange, RECORD_FACTS_MAX};
+pub use log::{MemoryLog, RecordLog};
 pub use pack::{
     Built, Deps, InvalidChange, PACK_BYTES_MAX, PACK_FACTS_MAX, PackError, PackedChange,
     RecordPack, Stop,

@@ -68,21 +68,22 @@ impl<'a> Reader<'a> {
 
     /// Signed LEB128, shortest form only.
     pub(super) fn signed(&mut self) -> Result<i64, ReadError> {
-        let start = self.rest;
         let mut value = 0_i64;
+        let mut sign_before = None;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
             value |= i64::from(byte & 0x7f) << shift;
+            let sign = byte & 0x40 != 0;
             if byte & 0x80 == 0 {
-                if byte & 0x40 != 0 && shift < 57 {
-                    value |= -1_i64 << (shift + 7);
+                // A last byte of nothing but the sign that the byte before has already.
+                let idle = (byte == 0 && sign_before == Some(false))
+                    || (byte == 0x7f && sign_before == Some(true));
+                if idle || (shift == 63 && byte != 0 && byte != 0x7f) {
+                    return Err(ReadError::Integer);
                 }
-                let read = start.len() - self.rest.len();
-                let mut again = Vec::new();
-                write_signed(&mut again, value);
-                let shortest = again == start[..read];
-                return if shortest { Ok(value) } else { Err(ReadError::Integer) };
+                return Ok(if sign && shift < 57 { value | (-1 << (shift + 7)) } else { value });
             }
+            sign_before = Some(sign);
         }
         Err(ReadError::Integer)
     }
@@ -125,6 +126,11 @@ mod tests {
         assert_eq!(Reader::new(&[0x80]).unsigned(), Err(ReadError::End));
         assert_eq!(Reader::new(&[0x80, 0x00]).signed(), Err(ReadError::Integer));
         assert_eq!(Reader::new(&[0xff, 0x7f]).signed(), Err(ReadError::Integer));
+        for last in [0x01, 0x3f, 0x40, 0x7e] {
+            let mut beyond = [0x80; 10];
+            beyond[9] = last;
+            assert_eq!(Reader::new(&beyond).signed(), Err(ReadError::Integer), "{last}");
+        }
     }
 
     #[test]
@@ -146,6 +152,24 @@ mod tests {
             prop_assert_eq!(reader.unsigned(), Ok(unsigned));
             prop_assert_eq!(reader.signed(), Ok(signed));
             prop_assert!(reader.is_empty());
+        }
+
+        #[test]
+        fn an_integer_that_reads_is_in_the_form_that_is_written(
+            bytes in proptest::collection::vec(any::<u8>(), 1..12)
+        ) {
+            let mut reader = Reader::new(&bytes);
+            if let Ok(value) = reader.signed() {
+                let mut again = Vec::new();
+                write_signed(&mut again, value);
+                prop_assert_eq!(&again[..], &bytes[..bytes.len() - reader.rest().len()]);
+            }
+            let mut reader = Reader::new(&bytes);
+            if let Ok(value) = reader.unsigned() {
+                let mut again = Vec::new();
+                write_unsigned(&mut again, value);
+                prop_assert_eq!(&again[..], &bytes[..bytes.len() - reader.rest().len()]);
+            }
         }
     }
 }

@@ -38,7 +38,7 @@ pub fn write(value: &Value) -> Result<String, NotCanonical> {
     serde_json::to_string(value).map_err(|_| NotCanonical::Syntax)
 }
 
-/// Parses `text`, which must be exactly what [`write`] gives for its value.
+/// Parses `text`, which must be exactly what [`write()`] gives for its value.
 ///
 /// # Errors
 /// If it is not.

@@ -10,5 +10,6 @@ pub mod payload;
 pub mod person;
 pub mod policy;
 pub mod session;
+pub mod signing;
 pub mod time;
 pub mod work_order;

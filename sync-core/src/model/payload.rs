@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::canonical::NotCanonical;
-use super::contact::ContactFact;
 use super::id::{FactKey, SiteId};
 use super::work_order::WorkOrderFact;
 
@@ -15,8 +14,6 @@ pub enum Payload {
     General(GeneralFact),
     /// A type of work orders and their visits.
     WorkOrder(WorkOrderFact),
-    /// A type of contacts.
-    Contact(ContactFact),
     /// A newer app's type, or a known type in a newer shape: carried and shown as such.
     Unknown {
         /// `t`
@@ -38,6 +35,8 @@ pub enum GeneralFact {
     Resolve(Resolve),
     /// Free text.
     Note(Note),
+    /// The office closes a case of this record.
+    CaseClosed(CaseClosed),
 }
 
 /// Payload of `created`.
@@ -66,6 +65,9 @@ pub struct Set {
     pub value: Value,
     /// The keys of the values it replaces: none or one.
     pub replaces: Vec<FactKey>,
+    /// Random, for a contact's fields: without it a hash of the fact would tell who tries values.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub salt: Option<String>,
 }
 
 /// Payload of `resolve`.
@@ -78,6 +80,17 @@ pub struct Resolve {
     /// The keys of all the values it decides between.
     pub replaces: Vec<FactKey>,
     /// Why.
+    pub reason: String,
+}
+
+/// Payload of `case_closed`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CaseClosed {
+    /// The kind of case, e.g. `two_peoples_visits`.
+    pub case: String,
+    /// The facts it rests on.
+    pub rests_on: Vec<FactKey>,
+    /// Why, at most 200 characters.
     pub reason: String,
 }
 
@@ -99,9 +112,6 @@ impl Payload {
         if let Some(fact) = read(&tagged) {
             return Self::WorkOrder(fact);
         }
-        if let Some(fact) = read(&tagged) {
-            return Self::Contact(fact);
-        }
         Self::Unknown { fact_type, content }
     }
 
@@ -113,7 +123,6 @@ impl Payload {
         let tagged = match self {
             Self::General(fact) => serde_json::to_value(fact),
             Self::WorkOrder(fact) => serde_json::to_value(fact),
-            Self::Contact(fact) => serde_json::to_value(fact),
             Self::Unknown { fact_type, content } => {
                 return Ok((fact_type.clone(), content.clone()));
             }

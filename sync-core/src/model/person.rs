@@ -110,3 +110,26 @@ pub struct Principal {
     /// All grants of this person, ended ones too.
     pub grants: Vec<RoleGrant>,
 }
+
+impl Principal {
+    /// The same person with every role at every site of the grants: what a phone whose rules were
+    /// patched out believes. For tests and the demo.
+    #[must_use]
+    pub fn with_every_role(&self, granted: Seen) -> Self {
+        let sites: std::collections::BTreeSet<SiteId> =
+            self.grants.iter().map(|grant| grant.site).collect();
+        let grants = sites.into_iter().flat_map(|site| {
+            Role::ALL.map(|role| RoleGrant {
+                person: self.person,
+                role,
+                site,
+                from_ms: 0,
+                to_ms: None,
+                granted,
+                ended: None,
+                on_behalf_of: None,
+            })
+        });
+        Self { person: self.person, grants: grants.collect() }
+    }
+}

@@ -13,7 +13,11 @@ use crate::model::time::{BootId, Seen};
 macro_rules! bytes_id {
     ($($name:ident),*) => {$(
         impl<C> Encode<C> for $name {
-            fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+            fn encode<W: Write>(
+                &self,
+                e: &mut Encoder<W>,
+                _: &mut C,
+            ) -> Result<(), encode::Error<W::Error>> {
                 e.bytes(&self.0)?.ok()
             }
         }
@@ -32,7 +36,11 @@ bytes_id!(RecordId, SessionId, ChangeHash, BootId);
 macro_rules! number_id {
     ($($name:ident),*) => {$(
         impl<C> Encode<C> for $name {
-            fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), encode::Error<W::Error>> {
+            fn encode<W: Write>(
+                &self,
+                e: &mut Encoder<W>,
+                _: &mut C,
+            ) -> Result<(), encode::Error<W::Error>> {
                 e.u32(self.0)?.ok()
             }
         }

@@ -1,12 +1,13 @@
 //! Statements that keys sign: domain-separated canonical CBOR, and the certificate that binds a
 //! (person, device) key to the installation. Verifying needs no database.
 
-use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
-use minicbor::Encoder;
+use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use sha2::{Digest, Sha256};
 
 use super::message::SessionRegistration;
 use crate::model::id::{DeviceId, PersonId};
+pub(crate) use crate::model::signing::statement;
+pub use crate::model::signing::{NotValid, verify};
 use crate::model::time::WallMs;
 
 /// A (person, device) key certified by the installation's key.
@@ -23,11 +24,6 @@ pub struct Certificate {
     /// The installation key's signature over [`certificate_statement`], base64url.
     pub signature: String,
 }
-
-/// Why a certificate or a signature is not believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("signature not valid")]
-pub struct NotValid;
 
 /// The bytes an installation signs to certify a key.
 pub fn certificate_statement(
@@ -61,25 +57,6 @@ pub fn session_statement(
 /// The bytes a (person, device) key signs to be given an access token for the server's `nonce`.
 pub fn nonce_statement(person: PersonId, device: DeviceId, nonce: &[u8]) -> Vec<u8> {
     statement("fieldbook/nonce/1", 3, |e| e.u32(person.0)?.u32(device.0)?.bytes(nonce)?.ok())
-}
-
-type Written = Result<(), minicbor::encode::Error<std::convert::Infallible>>;
-
-/// A CBOR array of the domain and `members` further items, in shortest form.
-pub(crate) fn statement(
-    domain: &str,
-    members: u64,
-    write: impl FnOnce(&mut Encoder<&mut Vec<u8>>) -> Written,
-) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut encoder = Encoder::new(&mut bytes);
-    let written = encoder
-        .array(members + 1)
-        .and_then(|e| e.str(domain))
-        .map(|_| ())
-        .and_then(|()| write(&mut encoder));
-    written.expect("a vector takes every byte");
-    bytes
 }
 
 impl Certificate {
@@ -116,14 +93,6 @@ impl Certificate {
         verify(installation, &statement, &signature)?;
         VerifyingKey::from_bytes(&key).map_err(|_| NotValid)
     }
-}
-
-/// Verifies strictly: the identity key and small-order points are refused.
-///
-/// # Errors
-/// If the signature is not this key's over these bytes.
-pub fn verify(key: &VerifyingKey, statement: &[u8], signature: &[u8; 64]) -> Result<(), NotValid> {
-    key.verify_strict(statement, &Signature::from_bytes(signature)).map_err(|_| NotValid)
 }
 
 /// How people compare installations: the first 16 bytes of SHA-256 of its public key, in hex.
@@ -184,15 +153,5 @@ mod tests {
         assert_eq!(issued.verify(&other), Err(NotValid));
         let altered = Certificate { person: PersonId(32), ..issued };
         assert_eq!(altered.verify(&installation.verifying_key()), Err(NotValid));
-    }
-
-    #[test]
-    fn the_identity_key_verifies_nothing() {
-        let mut identity = [0; 32];
-        identity[0] = 1;
-        let key = VerifyingKey::from_bytes(&identity).expect("decodes");
-        let mut signature = [0; 64];
-        signature[0] = 1;
-        assert_eq!(verify(&key, b"anything", &signature), Err(NotValid));
     }
 }

@@ -1,1 +1,362 @@
-//! (to be written)
+//! A phone: the engine and the store behind one object. Everything an app calls is here; what it
+//! calls returns after the commit, and a command that returned is saved.
+
+mod convert;
+#[cfg(feature = "http")]
+pub mod http;
+mod sign_in;
+mod sync;
+mod transport;
+mod write;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use crate::engine::Schedule;
+use crate::engine::schedule::{Pause, SavedSchedule};
+use crate::environment::{Clock, Hooks, Randomness};
+use crate::model::id::{PersonId, RecordId};
+use crate::model::person::Principal;
+use crate::model::policy::SlaPolicy;
+use crate::model::session::SessionRows;
+use crate::model::time::Seen;
+use crate::protocol::message::ReferenceData;
+use crate::rules::{Projection, Review, ReviewInput, review};
+use crate::store::{Identity, OpenOptions, OwnSession, RefusedRow, Store, StoreKey, SyncState};
+use crate::{Error, Result};
+
+pub use sync::SyncReport;
+pub use transport::{HttpRequest, HttpResponse, Method, Transport};
+pub use write::Performed;
+
+/// What a replica is opened with.
+pub struct ReplicaOptions {
+    /// The store file; created where there is none.
+    pub path: PathBuf,
+    /// The key it is sealed with, from the platform's key store.
+    pub key: StoreKey,
+    /// The server's address without a trailing slash, e.g. `https://fieldbook.example`.
+    pub server_url: String,
+    /// What the app calls itself, for support.
+    pub app_version: String,
+    /// The device's clocks.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for keys, sessions and nonces.
+    pub randomness: Arc<dyn Randomness>,
+    /// Called between store statements.
+    pub hooks: Arc<dyn Hooks>,
+    /// How requests reach the server.
+    pub transport: Arc<dyn Transport>,
+}
+
+/// One person's phone.
+pub struct Replica {
+    store: Store,
+    server_url: String,
+    app_version: String,
+    clock: Arc<dyn Clock>,
+    randomness: Arc<dyn Randomness>,
+    transport: Arc<dyn Transport>,
+    inner: Mutex<Inner>,
+    /// One request at a time per device.
+    in_flight: Mutex<()>,
+    /// Hands the patched phone of a test what its rules would deny; never set otherwise.
+    rules_off: std::sync::atomic::AtomicBool,
+}
+
+/// What is kept in memory; everything else is read from the store when needed.
+struct Inner {
+    identity: Option<Identity>,
+    state: SyncState,
+    reference: ReferenceData,
+    /// The session new commands are written in; begun at the first write.
+    session: Option<OwnSession>,
+    token: Option<String>,
+    schedule: Schedule,
+    list: BTreeMap<RecordId, ListItem>,
+}
+
+/// A record in the list.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ListItem {
+    /// The record.
+    pub record: RecordId,
+    /// What a list shows of it.
+    pub projection: Projection,
+    /// False once it left the person's scope: read-only.
+    pub present: bool,
+    /// Commands of it that are not accepted yet.
+    pub pending: u64,
+}
+
+/// Where the commands of this person on this device are.
+/// `saved = accepted + held + refused + on_phone`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Account {
+    /// Commands that returned.
+    pub saved: u64,
+    /// In the accepted records of the server.
+    pub accepted: u64,
+    /// Stored by the server, waiting for something.
+    pub held: u64,
+    /// In the office's review list.
+    pub refused: u64,
+    /// Still on the phone only, or not known to have arrived.
+    pub on_phone: u64,
+}
+
+impl Replica {
+    /// Opens the store; nothing is sent.
+    ///
+    /// # Errors
+    /// [`crate::store::StoreError`] says what to do about a store that does not open.
+    pub async fn open(options: ReplicaOptions) -> Result<Self> {
+        let store = Store::open(OpenOptions {
+            path: options.path,
+            key: options.key,
+            hooks: options.hooks,
+            randomness: options.randomness.clone(),
+        })
+        .await?;
+        let identity = store.identities().await?.pop();
+        let now_ms = options.clock.monotonic_ms();
+        let mut inner = Inner {
+            identity,
+            state: SyncState::default(),
+            reference: ReferenceData::default(),
+            session: None,
+            token: None,
+            schedule: Schedule::restored(SavedSchedule::default(), now_ms),
+            list: BTreeMap::new(),
+        };
+        inner.load(&store, now_ms).await?;
+        Ok(Self {
+            store,
+            server_url: options.server_url,
+            app_version: options.app_version,
+            clock: options.clock,
+            randomness: options.randomness,
+            transport: options.transport,
+            inner: Mutex::new(inner),
+            in_flight: Mutex::new(()),
+            rules_off: std::sync::atomic::AtomicBool::new(false),
+        })
+    }
+
+    /// Closes the store after what is running has ended.
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+
+    /// Whose phone it is, once enrolled.
+    pub async fn identity(&self) -> Option<(PersonId, String)> {
+        let inner = self.inner.lock().await;
+        inner.identity.as_ref().map(|identity| (identity.person, identity.person_name.clone()))
+    }
+
+    /// The records the phone holds, from memory.
+    pub async fn list(&self) -> Vec<ListItem> {
+        self.inner.lock().await.list.values().cloned().collect()
+    }
+
+    /// Everything about one record, as the rules see it now.
+    ///
+    /// # Errors
+    /// If the store does not answer. `None`: the phone does not hold it.
+    pub async fn review(&self, record: RecordId) -> Result<Option<Review>> {
+        let inner = self.inner.lock().await;
+        let Some(state) = self.record_state(&inner, record).await? else {
+            return Ok(None);
+        };
+        Ok(Some(self.review_state(&inner, &state, &SessionRows::new()).await?))
+    }
+
+    /// The commands that were refused, with the reasons.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub async fn refused(&self) -> Result<Vec<RefusedRow>> {
+        let owner = self.inner.lock().await.owner()?;
+        Ok(self.store.refused(owner).await?)
+    }
+
+    /// Where everything this person saved on this device is.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub async fn account(&self) -> Result<Account> {
+        let inner = self.inner.lock().await;
+        let Some(identity) = &inner.identity else {
+            return Ok(Account::default());
+        };
+        let mut account = Account {
+            saved: inner.state.highest_number,
+            refused: self.store.refused(identity.person).await?.len() as u64,
+            ..Account::default()
+        };
+        for waiting in self.store.pending_summary(identity.person).await? {
+            match waiting.state {
+                crate::store::PendingState::Unsent | crate::store::PendingState::NotStored => {
+                    account.on_phone += 1;
+                }
+                crate::store::PendingState::Held => account.held += 1,
+                crate::store::PendingState::Accepted => {}
+            }
+        }
+        account.accepted =
+            account.saved.saturating_sub(account.refused + account.held + account.on_phone);
+        Ok(account)
+    }
+
+    /// The roles, names and policies the server last sent.
+    pub async fn reference(&self) -> ReferenceData {
+        self.inner.lock().await.reference.clone()
+    }
+
+    /// Switches signal off (airplane mode) or on again; nothing is sent while it is off.
+    pub async fn set_airplane(&self, on: bool) {
+        let mut inner = self.inner.lock().await;
+        if on {
+            inner.schedule.handle_paused(Pause::Airplane);
+        } else if inner.schedule.paused() == Some(Pause::Airplane) {
+            inner.schedule.handle_resumed(self.clock.monotonic_ms());
+        }
+    }
+
+    /// Why nothing is sent at present, if so.
+    pub async fn paused(&self) -> Option<Pause> {
+        self.inner.lock().await.schedule.paused()
+    }
+
+    /// When the driver should call [`Self::sync_if_due`] again, by the monotonic clock.
+    pub async fn next_sync_ms(&self) -> Option<i64> {
+        self.inner.lock().await.schedule.poll_timeout()
+    }
+
+    /// Lets every command through as if this phone's rules were patched out: the server's rules
+    /// must hold without the phone's. For tests and the demo only.
+    #[doc(hidden)]
+    pub fn patch_rules_out(&self) {
+        self.rules_off.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+impl Inner {
+    fn owner(&self) -> Result<PersonId> {
+        let identity = self.identity.as_ref();
+        identity
+            .map(|identity| identity.person)
+            .ok_or_else(|| Error::SignInAgain { code: "not_enrolled".to_owned() })
+    }
+
+    /// Reads what is kept in memory from the store.
+    async fn load(&mut self, store: &Store, now_ms: i64) -> Result<()> {
+        let Some(identity) = &self.identity else {
+            return Ok(());
+        };
+        self.state = store.sync_state(identity.person).await?;
+        self.reference = match &self.state.reference_json {
+            Some(json) => sync::parse_reference(json)?,
+            None => ReferenceData::default(),
+        };
+        let saved = self.state.retry_json.as_deref();
+        let saved = saved.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+        self.schedule = Schedule::restored(saved, now_ms);
+        for row in store.list(identity.person).await? {
+            // A projection of another app version is made anew when the record is next touched.
+            if let Ok(item) = serde_json::from_str::<ListItem>(&row.json) {
+                self.list.insert(row.record, item);
+            }
+        }
+        Ok(())
+    }
+
+    fn principal(&self, person: PersonId) -> Principal {
+        Principal { person, grants: self.reference.grants.clone() }
+    }
+
+    /// The policies of the record's site; the defaults where none came yet.
+    fn policies(&self, site: crate::model::id::SiteId) -> Vec<SlaPolicy> {
+        let policies = self.reference.policies.get(&site);
+        policies
+            .filter(|list| !list.is_empty())
+            .cloned()
+            .unwrap_or_else(|| vec![SlaPolicy::default()])
+    }
+
+    /// What has been seen of a site's feed.
+    fn seen(&self, site: crate::model::id::SiteId) -> Seen {
+        let cursors = self.state.cursors.iter().filter(|(audience, _)| audience.site() == site);
+        cursors.map(|(_, seen)| *seen).max().unwrap_or_default()
+    }
+}
+
+/// The sessions of `rows` and the person's own ones, whose anchors the phone knows itself.
+fn with_own_sessions(mut rows: SessionRows, inner: &Inner, own: &[OwnSession]) -> SessionRows {
+    let Some(identity) = &inner.identity else {
+        return rows;
+    };
+    for session in own.iter().chain(&inner.session) {
+        rows.entry(session.session).or_insert_with(|| {
+            convert::session_row(session, identity, inner.state.anchors.get(&session.boot).copied())
+        });
+    }
+    rows
+}
+
+impl Replica {
+    /// Server time as this phone knows it: by the boot's anchor, else by its own wall clock.
+    fn now_ms(&self, inner: &Inner) -> i64 {
+        let anchor = inner.state.anchors.get(&self.clock.boot_id());
+        anchor.map_or_else(
+            || self.clock.wall_ms(),
+            |anchor| anchor.server_time(self.clock.monotonic_ms()),
+        )
+    }
+
+    async fn record_state(
+        &self,
+        inner: &Inner,
+        record: RecordId,
+    ) -> Result<Option<crate::engine::RecordState>> {
+        let row = self.store.record(inner.owner()?, record).await?;
+        row.map(convert::record_state).transpose()
+    }
+
+    /// Reviews a record as the phone sees it: accepted facts and pending ones. `served` are
+    /// session rows that are not in the store yet.
+    async fn review_state(
+        &self,
+        inner: &Inner,
+        state: &crate::engine::RecordState,
+        served: &SessionRows,
+    ) -> Result<Review> {
+        let mut facts = Vec::new();
+        let mut ids = std::collections::BTreeSet::new();
+        for stored in state.facts() {
+            ids.extend(stored.key.session());
+            // Accepted and own facts parsed when they came; one that does not is left out of view,
+            // never out of the record.
+            if let Ok(fact) = stored.parse() {
+                facts.push(fact);
+            }
+        }
+        let ids: Vec<_> = ids.into_iter().collect();
+        let mut rows = self.store.sessions(&ids).await?;
+        for (id, row) in served {
+            rows.entry(*id).or_insert_with(|| row.clone());
+        }
+        let own = self.store.own_sessions(inner.owner()?).await?;
+        let sessions = with_own_sessions(rows, inner, &own);
+        Ok(review(&ReviewInput {
+            record: state.record,
+            facts: &facts,
+            sessions: &sessions,
+            policies: &inner.policies(state.site),
+            now_ms: self.now_ms(inner),
+        }))
+    }
+}

@@ -1,9 +1,38 @@
-//! What the rule book says, as pure functions.
+//! What the rule book says, as pure functions: the same on the phone, on the server, in reports
+//! and in tests.
 
-/// A rule's no.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{code}")]
-pub struct Denial {
-    /// A stable code, e.g. `not_your_role`.
-    pub code: &'static str,
-}
+mod audience;
+pub mod cases;
+mod command;
+pub mod deadlines;
+mod denial;
+mod fields;
+mod limits;
+mod money;
+mod order;
+mod permission;
+mod projection;
+mod review;
+pub mod signature;
+pub mod statement;
+mod status;
+mod time;
+pub mod visit;
+
+pub use audience::audiences;
+pub use cases::{Case, CaseSide};
+pub use command::{Command, Moment, perform, rests_on};
+pub use deadlines::{Deadline, DeadlineState};
+pub use denial::{Denial, DenialCode};
+pub use fields::{Field, FieldValue};
+pub use money::{Charge, Money, Quote};
+pub use permission::permit;
+pub use projection::{Projection, projection};
+pub use review::{Review, ReviewInput, TimelineEntry, review};
+pub use signature::{sign_fact, wants_signature};
+pub use status::Status;
+pub use time::FactTime;
+pub use visit::{Deviation, SignatureOutcome, Visit, VisitState, Wait};
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 //! follow are not sent, and `start_op` never is: it is 1 + the largest `max_op` of the
 //! dependencies. [`codec`] has the bytes.
 
-mod codec;
+pub mod codec;
 
 use std::collections::BTreeMap;
 

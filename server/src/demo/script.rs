@@ -1,0 +1,93 @@
+//! What the demo plays: an invented site, invented people, and a day's times. Everything follows
+//! from the seed and the script; nothing here is anybody's data.
+
+use std::sync::Mutex;
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng as _, SeedableRng as _};
+use sync_core::environment::Randomness;
+use sync_core::model::person::Role;
+
+/// Randomness that a seed repeats. For the demo only: its keys are for show.
+pub(super) struct SeededRandomness(Mutex<ChaCha8Rng>);
+
+impl SeededRandomness {
+    /// The stream of `seed`.
+    pub(super) fn new(seed: u64) -> Self {
+        Self(Mutex::new(ChaCha8Rng::seed_from_u64(seed)))
+    }
+}
+
+impl Randomness for SeededRandomness {
+    fn fill(&self, bytes: &mut [u8]) {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).fill_bytes(bytes);
+    }
+}
+
+/// The demo's day begins: 2026-11-25T08:30:00+08:00.
+pub(super) const DAY_START_MS: i64 = 1_795_566_600_000 - 3_600_000;
+
+/// The site's name in both languages.
+pub(super) const SITE_NAME: (&str, &str) = ("云栖苑", "Yunqi Court");
+
+/// Who works at the site: name in Chinese and in English, sign-in name, role.
+pub(super) const PEOPLE: [(&str, &str, Option<&str>, Role); 10] = [
+    ("陈静", "Chen Jing", Some("chen"), Role::FrontDesk),
+    ("王师傅", "Master Wang", None, Role::Technician),
+    ("李师傅", "Master Li", None, Role::Technician),
+    ("赵刚", "Zhao Gang", Some("zhao"), Role::EngineeringLead),
+    ("孙悦", "Sun Yue", Some("sun"), Role::Assistant),
+    ("周敏", "Zhou Min", Some("zhou"), Role::Supervisor),
+    ("吴经理", "Manager Wu", Some("wu"), Role::ProjectManager),
+    ("郑阿姨", "Auntie Zheng", None, Role::ServiceWorker),
+    ("冯强", "Feng Qiang", None, Role::PatrolOfficer),
+    ("管理员", "Administrator", Some("admin"), Role::Admin),
+];
+
+/// Family names of invented occupants.
+const FAMILY_NAMES: [&str; 12] =
+    ["林", "何", "高", "罗", "梁", "宋", "唐", "许", "韩", "邓", "曹", "彭"];
+
+/// An occupant of a unit: a family name, a title, and a number of a range given to nobody.
+pub(super) fn occupant(index: usize) -> (String, String) {
+    let title = if index.is_multiple_of(2) { "女士" } else { "先生" };
+    let name = format!("{}{title}", FAMILY_NAMES[index % FAMILY_NAMES.len()]);
+    (name, format!("000-5550-{index:04}"))
+}
+
+/// The 60 units: 3 buildings, 5 floors, 4 doors each: building and unit.
+pub(super) fn units() -> Vec<(String, String)> {
+    let mut units = Vec::with_capacity(60);
+    for building in 1..=3 {
+        for floor in 1..=5 {
+            for door in 1..=4 {
+                units.push((building.to_string(), format!("{building}-1-{floor}{door:02}")));
+            }
+        }
+    }
+    units
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_site_has_three_buildings_and_sixty_units() {
+        let units = units();
+        assert_eq!(units.len(), 60);
+        let buildings: std::collections::BTreeSet<_> = units.iter().map(|unit| &unit.0).collect();
+        assert_eq!(buildings.len(), 3);
+    }
+
+    #[test]
+    fn a_seed_repeats_its_bytes() {
+        let draw = |seed| {
+            let mut bytes = [0; 16];
+            SeededRandomness::new(seed).fill(&mut bytes);
+            bytes
+        };
+        assert_eq!(draw(1), draw(1));
+        assert_ne!(draw(1), draw(2));
+    }
+}

@@ -1,0 +1,439 @@
+//! The judgement of one command after another, and the plan that follows from all of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sync_core::document::{Change, ChangeHead, GuardedChange, RecordLog as _, genesis_hash};
+use sync_core::model::fact::{Fact, StoredFact};
+use sync_core::model::id::{ChangeHash, FactKey, RecordId};
+use sync_core::model::payload::{Created, GeneralFact, Payload};
+use sync_core::protocol::message::Outcome;
+use sync_core::rules::{self, Review, ReviewInput};
+
+use super::log::Log;
+use super::{Deciding, DeskCase, Incoming, RecordPlan, RowChange, Verdict};
+use crate::sync::log::{Author, LogRow, RowState, Why};
+
+/// A record while it is decided.
+pub(super) struct Work<'a> {
+    pub(super) deciding: &'a Deciding<'a>,
+    pub(super) log: Log,
+    pub(super) plan: RecordPlan,
+    /// What is being judged came with this push, not from what was held.
+    pub(super) fresh: bool,
+    /// Changes of the accepted record, the genesis among them.
+    accepted: BTreeSet<ChangeHash>,
+    heads: BTreeSet<ChangeHash>,
+    /// Parsed facts of the accepted record, each key once.
+    facts: Vec<Fact>,
+    keys: BTreeSet<FactKey>,
+    /// Keys of commands that nobody accepted.
+    refused: BTreeSet<FactKey>,
+    held: BTreeSet<FactKey>,
+    /// Rows that wait in the log.
+    waiting: Vec<LogRow>,
+    /// The review of what is accepted, as far as permissions need it.
+    review: Option<Review>,
+    before: Option<Review>,
+    /// Facts of accepted commands that do not enter as they are.
+    rewritten: Vec<StoredFact>,
+    /// The facts of commands accepted now.
+    new_keys: BTreeMap<Author, Vec<FactKey>>,
+}
+
+/// What a command comes to.
+enum Ruling {
+    Accept,
+    Hold(Why),
+    Refuse(Why),
+}
+
+impl<'a> Work<'a> {
+    pub(super) fn new(deciding: &'a Deciding<'a>) -> Self {
+        let state = deciding.state;
+        let genesis = genesis_hash(state.record);
+        let mut work = Self {
+            deciding,
+            log: Log::default(),
+            plan: RecordPlan {
+                site: state.site,
+                kind: state.kind.clone(),
+                ..RecordPlan::default()
+            },
+            fresh: false,
+            accepted: BTreeSet::from([genesis]),
+            heads: state.heads.iter().copied().collect(),
+            facts: Vec::new(),
+            keys: BTreeSet::new(),
+            refused: BTreeSet::new(),
+            held: BTreeSet::new(),
+            waiting: Vec::new(),
+            review: None,
+            before: None,
+            rewritten: Vec::new(),
+            new_keys: BTreeMap::new(),
+        };
+        if work.heads.is_empty() {
+            work.heads.insert(genesis);
+        }
+        for row in &state.rows {
+            work.log.insert(row);
+            let keys = row.facts.iter().map(|fact| fact.key);
+            match row.state {
+                RowState::Accepted => {
+                    work.accepted.insert(row.hash);
+                    work.take_facts(&row.facts);
+                }
+                RowState::Refused => work.refused.extend(keys),
+                RowState::Held => {
+                    work.held.extend(keys);
+                    work.waiting.push(row.clone());
+                }
+                RowState::Rewritten | RowState::Duplicate => {}
+            }
+        }
+        work.review = work.reviewed();
+        work.before = work.review.clone();
+        work
+    }
+
+    /// Adds facts to the accepted record; what stands there already is the same bytes.
+    fn take_facts(&mut self, facts: &[StoredFact]) {
+        for fact in facts {
+            if self.keys.insert(fact.key)
+                && let Ok(fact) = fact.parse()
+            {
+                self.facts.push(fact);
+            }
+        }
+    }
+
+    fn reviewed(&self) -> Option<Review> {
+        let site = self.plan.site?;
+        Some(rules::review(&ReviewInput {
+            record: self.deciding.state.record,
+            facts: &self.facts,
+            sessions: self.deciding.sessions,
+            policies: self.deciding.policies.get(&site).map_or(&[], Vec::as_slice),
+            now_ms: self.deciding.now_ms,
+        }))
+    }
+
+    /// Puts a new row into the plan and the log.
+    pub(super) fn store(&mut self, row: LogRow) {
+        self.log.insert(&row);
+        self.plan.rows.push(row);
+    }
+
+    /// Judges a command whose change the guard let pass. `stored` is its row if it was held there.
+    pub(super) fn command(&mut self, author: Author, guarded: GuardedChange, stored: Option<i64>) {
+        let cloned = stored.is_none() && self.is_clone(&author);
+        match self.rule(author, &guarded.facts) {
+            Ruling::Accept => self.accept(author, &guarded, stored),
+            Ruling::Hold(why) => {
+                self.held.extend(guarded.change.facts.iter().map(|fact| fact.key));
+                self.put_aside(author, &guarded.change, RowState::Held, why, stored);
+            }
+            Ruling::Refuse(why) => {
+                self.refused.extend(guarded.change.facts.iter().map(|fact| fact.key));
+                self.put_aside(author, &guarded.change, RowState::Refused, why, stored);
+            }
+        }
+        if cloned {
+            self.cloned(author);
+        }
+    }
+
+    /// Another store has used the number: what was told of it now stays out of its receipt.
+    pub(super) fn cloned(&mut self, author: Author) {
+        self.plan.cloned = true;
+        for verdict in self.plan.verdicts.iter_mut().filter(|v| v.author == author) {
+            verdict.cloned = true;
+        }
+        self.desk_case("clone", author, &Why::new("number_used_twice"));
+    }
+
+    /// Rows that wait in the log, judged again; says whether one of them was decided.
+    pub(super) fn retry_rows(&mut self) -> bool {
+        let mut moved = false;
+        for row in std::mem::take(&mut self.waiting) {
+            let (Some(author), Some(id)) = (row.author, row.id) else { continue };
+            let keys: Vec<_> = row.facts.iter().map(|fact| fact.key).collect();
+            let facts = row.facts.iter().map(StoredFact::parse).collect::<Result<Vec<_>, _>>();
+            let Ok(facts) = facts else { continue };
+            for key in &keys {
+                self.held.remove(key);
+            }
+            if let Ruling::Hold(_) = self.rule(author, &facts) {
+                self.held.extend(keys);
+                self.waiting.push(row);
+                continue;
+            }
+            moved = true;
+            let change = Change {
+                actor: row.actor,
+                seq: row.seq,
+                start_op: row.start_op,
+                deps: row.deps,
+                facts: row.facts,
+                hash: row.hash,
+            };
+            let guarded = GuardedChange { change, facts, in_log: true, had: Vec::new() };
+            self.command(author, guarded, Some(id));
+        }
+        moved
+    }
+
+    /// Another store has used the number: its command stands here with other facts, or elsewhere.
+    fn is_clone(&self, author: &Author) -> bool {
+        let deciding = self.deciding;
+        self.log.has_command(author)
+            || (self.fresh
+                && (deciding.twice.contains(&author.number)
+                    || deciding.known.get(&author.number).is_some_and(|o| o.is_accepted())))
+    }
+
+    fn rule(&self, author: Author, facts: &[Fact]) -> Ruling {
+        let created = match opening(self.deciding.state.record, facts) {
+            Ok(created) => created,
+            Err(why) => return Ruling::Refuse(why),
+        };
+        let Some(site) = self.plan.site.or_else(|| created.map(|created| created.site)) else {
+            // Nothing opened this record yet. What stands on a refused opening goes with it.
+            return if self.refused.is_empty() {
+                Ruling::Hold(Why::new("not_opened"))
+            } else {
+                Ruling::Refuse(Why::new("rests_on_refused"))
+            };
+        };
+        for key in facts.iter().flat_map(rules::rests_on) {
+            if self.refused.contains(&key) {
+                return Ruling::Refuse(Why::new("rests_on_refused").with("fact", key));
+            }
+            if self.held.contains(&key) {
+                return Ruling::Hold(Why::new("rests_on_held").with("fact", key));
+            }
+        }
+        let Some(principal) = self.deciding.principals.get(&author.person) else {
+            return Ruling::Refuse(Why::new("unknown_person"));
+        };
+        let seen = facts.iter().map(|fact| fact.seen).max().unwrap_or_default();
+        let confirmed = self.deciding.confirmed.get(&author.device);
+        let when = confirmed.map_or(seen, |c| c.when(author.number, site, seen));
+        let now_ms = self.deciding.now_ms;
+        match rules::permit(facts, self.review.as_ref(), principal, when, now_ms) {
+            Ok(()) => Ruling::Accept,
+            Err(denial) => Ruling::Refuse(Why { code: denial.code.to_string(), params: denial.params }),
+        }
+    }
+
+    fn accept(&mut self, author: Author, guarded: &GuardedChange, stored: Option<i64>) {
+        let change = &guarded.change;
+        let enters = change.deps.iter().all(|dependency| self.accepted.contains(dependency));
+        let (state, outcome) = if enters {
+            (RowState::Accepted, Outcome::Entered)
+        } else {
+            (RowState::Rewritten, Outcome::Rewritten)
+        };
+        if enters {
+            self.enter(change);
+        } else {
+            let new = change.facts.iter().filter(|fact| !self.keys.contains(&fact.key));
+            self.rewritten.extend(new.cloned());
+        }
+        self.take_facts(&change.facts);
+        self.new_keys.entry(author).or_default().extend(change.facts.iter().map(|f| f.key));
+        self.keep(author, change, state, None, stored);
+        self.tell(author, outcome, None);
+        // Only the opening changes what later commands are permitted by; the rest is judged by
+        // roles, so one review for all of them is enough.
+        if self.plan.site.is_none()
+            && let Ok(Some(created)) = opening(self.deciding.state.record, &guarded.facts)
+        {
+            self.plan.site = Some(created.site);
+            self.plan.kind = Some(created.kind.clone());
+            self.review = self.reviewed();
+        }
+    }
+
+    /// A change joins the accepted record as it is.
+    fn enter(&mut self, change: &Change) {
+        self.accepted.insert(change.hash);
+        for dependency in &change.deps {
+            self.heads.remove(dependency);
+        }
+        self.heads.insert(change.hash);
+    }
+
+    fn put_aside(
+        &mut self,
+        author: Author,
+        change: &Change,
+        state: RowState,
+        why: Why,
+        stored: Option<i64>,
+    ) {
+        let outcome = if state == RowState::Held { Outcome::Held } else { Outcome::Refused };
+        if state == RowState::Refused {
+            self.desk_case("refused", author, &why);
+        }
+        self.keep(author, change, state, Some(why.clone()), stored);
+        self.tell(author, outcome, Some(why));
+    }
+
+    /// A new row, or what became of a stored one.
+    fn keep(
+        &mut self,
+        author: Author,
+        change: &Change,
+        state: RowState,
+        why: Option<Why>,
+        stored: Option<i64>,
+    ) {
+        match stored {
+            Some(id) => self.plan.row_changes.push(RowChange { id, state, why }),
+            None => {
+                let row = super::row(change, Some(author), state, why);
+                if state == RowState::Held {
+                    self.plan.held_count += 1;
+                }
+                self.store(row);
+            }
+        }
+    }
+
+    fn tell(&mut self, author: Author, outcome: Outcome, why: Option<Why>) {
+        let cases = Vec::new();
+        self.plan.verdicts.push(Verdict { author, outcome, why, cases, cloned: false });
+    }
+
+    /// A case for the office; neighbouring commands with the same reason share one.
+    pub(super) fn desk_case(&mut self, kind: &'static str, author: Author, why: &Why) {
+        let Author { person, device, number } = author;
+        let same = self.plan.desk_cases.iter_mut().find(|case| {
+            (case.kind, case.person, case.device) == (kind, person, device)
+                && case.why.code == why.code
+                && case.to + 1 == number
+        });
+        match same {
+            Some(case) => case.to = number,
+            None => self.plan.desk_cases.push(DeskCase {
+                kind,
+                person,
+                device,
+                from: number,
+                to: number,
+                why: why.clone(),
+            }),
+        }
+    }
+
+    pub(super) fn finish(mut self) -> RecordPlan {
+        self.write_server_changes();
+        self.plan.held_count += self.waiting.len() as u64;
+        let genesis = genesis_hash(self.deciding.state.record);
+        self.heads.remove(&genesis);
+        self.plan.heads = self.heads.iter().copied().collect();
+        self.plan.has_accepted_work = self.has_accepted_work();
+        if !self.new_keys.is_empty()
+            && let Some(after) = self.reviewed()
+        {
+            self.tell_cases(&after);
+            self.plan.audiences = rules::audiences(&after);
+            self.plan.review = Some(Box::new(after));
+        }
+        self.plan
+    }
+
+    /// Whether the record holds accepted commands of the device whose push this is.
+    fn has_accepted_work(&self) -> bool {
+        let Some(Incoming::Pack { device, .. }) = self.deciding.incoming else { return false };
+        let stored = self.deciding.state.rows.iter().chain(&self.plan.rows);
+        stored
+            .filter(|row| matches!(row.state, RowState::Accepted | RowState::Rewritten))
+            .filter_map(|row| row.author)
+            .chain(self.new_keys.keys().copied())
+            .any(|author| author.device == *device)
+    }
+
+    /// The facts of accepted commands that cannot enter, in changes of the server's own.
+    fn write_server_changes(&mut self) {
+        let facts = std::mem::take(&mut self.rewritten);
+        let mut rest = facts.as_slice();
+        while !rest.is_empty() {
+            let (taken, after) = rest.split_at(fitting(rest));
+            rest = after;
+            let deps: Vec<_> = self.heads.iter().copied().collect();
+            // A panic holds the push undecided; a fact told accepted and stored nowhere would be
+            // worse. Each fact was in a change that was built, and one head is room enough.
+            let change = self.server_change(deps, taken).expect("its facts stood in a change");
+            self.enter(&change);
+            self.store(super::row(&change, None, RowState::Accepted, None));
+        }
+    }
+
+    fn server_change(&self, deps: Vec<ChangeHash>, facts: &[StoredFact]) -> Option<Change> {
+        let genesis = genesis_hash(self.deciding.state.record);
+        let max_op = |hash: &ChangeHash| {
+            let stored = self.log.max_op(hash);
+            stored.or((*hash == genesis).then_some(sync_core::document::GENESIS_MAX_OP))
+        };
+        let actor = self.deciding.server;
+        let seq = self.log.last_seq(actor) + 1;
+        let build = |deps: Vec<ChangeHash>| {
+            let start_op = 1 + deps.iter().filter_map(max_op).max().unwrap_or_default();
+            Change::build(ChangeHead { actor, seq, start_op, deps }, facts.to_vec()).ok()
+        };
+        let single = deps.iter().copied().max_by_key(max_op);
+        build(deps).or_else(|| build(vec![single?]))
+    }
+
+    /// Names with each command the cases that newly rest on its facts.
+    fn tell_cases(&mut self, after: &Review) {
+        let identity = |case: &rules::Case| (case.kind.clone(), case.rests_on.clone());
+        let before: BTreeSet<_> =
+            self.before.iter().flat_map(|review| &review.cases).map(identity).collect();
+        for case in after.cases.iter().filter(|case| !before.contains(&identity(case))) {
+            for verdict in &mut self.plan.verdicts {
+                let keys = self.new_keys.get(&verdict.author);
+                let rests = keys.is_some_and(|keys| case.rests_on.iter().any(|k| keys.contains(k)));
+                if rests && verdict.outcome.is_accepted() {
+                    verdict.cases.push(case.kind.clone());
+                }
+            }
+        }
+        for verdict in &mut self.plan.verdicts {
+            verdict.cases.sort_unstable();
+            verdict.cases.dedup();
+        }
+    }
+}
+
+/// The `created` of a command, if it has one: the record's id must follow from it.
+fn opening(record: RecordId, facts: &[Fact]) -> Result<Option<&Created>, Why> {
+    let mut opening = None;
+    for fact in facts {
+        let Payload::General(GeneralFact::Created(created)) = &fact.payload else { continue };
+        let own = match fact.key {
+            FactKey::Written { session, n, .. } => format!("{session}.{n}"),
+            FactKey::Derived { .. } => String::new(),
+        };
+        let from = created.from.as_deref().unwrap_or(&own);
+        if RecordId::derive(&created.kind, created.site, from) != record {
+            return Err(Why::new("record_id_mismatch"));
+        }
+        opening = opening.or(Some(created));
+    }
+    Ok(opening)
+}
+
+/// How many of `facts` fit into one change with room for its head.
+fn fitting(facts: &[StoredFact]) -> usize {
+    const ROOM_BYTES: usize = 4 << 10;
+    const FACT_BYTES: usize = 64;
+    let mut bytes = ROOM_BYTES;
+    let fit = facts.iter().take(sync_core::document::CHANGE_FACTS_MAX).take_while(|fact| {
+        bytes += fact.json.len() + FACT_BYTES;
+        bytes <= sync_core::document::CHANGE_BYTES_MAX
+    });
+    fit.count().max(1)
+}

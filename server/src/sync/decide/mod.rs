@@ -1,0 +1,341 @@
+//! What becomes of what was written into one record: a pure function of what is stored, what came,
+//! who wrote it and the time. No IO; the writer carries the plan out, or asks for another one when
+//! the record has moved meanwhile.
+
+mod judge;
+mod log;
+mod pack;
+#[cfg(test)]
+mod tests;
+
+pub use pack::number;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use sync_core::document::{Change, GuardedChange, RecordPack};
+use sync_core::model::audience::Audience;
+use sync_core::model::id::{ChangeHash, DeviceId, PersonId, SessionId, SiteId};
+use sync_core::model::person::Principal;
+use sync_core::model::policy::SlaPolicy;
+use sync_core::model::session::SessionRows;
+use sync_core::model::time::{Seen, WallMs};
+use sync_core::protocol::message::Outcome;
+use sync_core::rules::Review;
+
+use super::log::{Author, LogRow, RecordState, RowState, Why};
+
+/// Everything a decision depends on.
+#[derive(Debug, Clone)]
+pub struct Deciding<'a> {
+    /// The record as stored.
+    pub state: &'a RecordState,
+    /// Packs of this record that wait, in the order of arrival.
+    pub held: &'a [HeldPack],
+    /// What came now.
+    pub incoming: Option<&'a Incoming>,
+    /// What was told of the commands that came now, by number.
+    pub known: &'a BTreeMap<u64, Outcome>,
+    /// Numbers of this push that stand in more than one of its records.
+    pub twice: &'a BTreeSet<u64>,
+    /// The sessions of every fact involved.
+    pub sessions: &'a SessionRows,
+    /// Everyone who wrote something that is decided now.
+    pub principals: &'a BTreeMap<PersonId, Principal>,
+    /// Every site's policies.
+    pub policies: &'a BTreeMap<SiteId, Vec<SlaPolicy>>,
+    /// What devices had confirmed.
+    pub confirmed: &'a BTreeMap<DeviceId, Confirmed>,
+    /// Bytes that the pushing device may still have kept without acceptance.
+    pub quota_bytes: u64,
+    /// The actor of this server process.
+    pub server: SessionId,
+    /// Server time.
+    pub now_ms: WallMs,
+}
+
+/// What is to be decided.
+#[derive(Debug, Clone)]
+pub enum Incoming {
+    /// A phone's pending commands of one record.
+    Pack {
+        /// Whose token carried it.
+        person: PersonId,
+        /// The device of the token.
+        device: DeviceId,
+        /// The commands.
+        pack: RecordPack,
+    },
+    /// A command of an office person, already a change of this server process.
+    Office {
+        /// Whose it is.
+        author: Author,
+        /// The change on top of the accepted heads.
+        change: GuardedChange,
+    },
+}
+
+/// What a device had confirmed when it last told its highest number.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Confirmed {
+    /// That number: every command above it was written later.
+    pub number: u64,
+    /// The server's life of these sequences.
+    pub epoch: u32,
+    /// How far it had read each site.
+    pub sequences: BTreeMap<SiteId, u64>,
+}
+
+impl Confirmed {
+    /// When a command was written, never before what its device had confirmed.
+    pub fn when(&self, number: u64, site: SiteId, seen: Seen) -> Seen {
+        let confirmed = self.sequences.get(&site).copied().unwrap_or(0);
+        let confirmed = Seen { epoch: self.epoch, sequence: confirmed };
+        if number > self.number { seen.max(confirmed) } else { seen }
+    }
+}
+
+/// Commands that cannot be built yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldPack {
+    /// Its row; `None` before it is stored.
+    pub id: Option<i64>,
+    /// Whose it is.
+    pub person: PersonId,
+    /// The device.
+    pub device: DeviceId,
+    /// Why it waits.
+    pub why: Why,
+    /// Whether the pack's check is the sender's.
+    pub checked: bool,
+    /// The commands.
+    pub pack: RecordPack,
+}
+
+/// What is told of one command, and whether that is news.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whose command.
+    pub author: Author,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why.
+    pub why: Option<Why>,
+    /// Kinds of the cases that newly rest on its facts.
+    pub cases: Vec<String>,
+    /// Another store has used its number: told in the answer, and the number's receipt stays what
+    /// the first one was told.
+    pub cloned: bool,
+}
+
+/// A row that was stored before and is decided now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowChange {
+    /// The row.
+    pub id: i64,
+    /// What became of it.
+    pub state: RowState,
+    /// Why.
+    pub why: Option<Why>,
+}
+
+/// What cannot become a row of the log, as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    /// Whose.
+    pub author: Author,
+    /// Why.
+    pub why: Why,
+    /// The command as a fact pack of its own.
+    pub bytes: Vec<u8>,
+}
+
+/// What the office has to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeskCase {
+    /// `refused`, `held`, `clone`.
+    pub kind: &'static str,
+    /// Whose commands.
+    pub person: PersonId,
+    /// The device.
+    pub device: DeviceId,
+    /// The first number.
+    pub from: u64,
+    /// The last number, inclusive.
+    pub to: u64,
+    /// Why.
+    pub why: Why,
+}
+
+/// What is to be written about one record.
+#[derive(Debug, Default)]
+pub struct RecordPlan {
+    /// Where it belongs.
+    pub site: Option<SiteId>,
+    /// Its kind.
+    pub kind: Option<String>,
+    /// The site's sequence of what is accepted here, once it is taken.
+    pub sequence: Option<u64>,
+    /// Accepted heads afterwards.
+    pub heads: Vec<ChangeHash>,
+    /// New rows of the log in order; dependencies before dependants.
+    pub rows: Vec<LogRow>,
+    /// Rows that were held in the log and are decided now.
+    pub row_changes: Vec<RowChange>,
+    /// Held packs that are decided, or replaced by what is left of them.
+    pub held_gone: Vec<i64>,
+    /// Packs to hold.
+    pub held_new: Vec<HeldPack>,
+    /// How many commands or packs wait afterwards.
+    pub held_count: u64,
+    /// News for authors.
+    pub verdicts: Vec<Verdict>,
+    /// Commands that were stored before this: their receipts stand.
+    pub already_had: BTreeSet<u64>,
+    /// Changes that came now, as the guard built them: the phone has them.
+    pub came: BTreeSet<ChangeHash>,
+    /// Whether the accepted record holds work of the device that pushed.
+    pub has_accepted_work: bool,
+    /// What goes to quarantine as it came.
+    pub quarantined: Vec<Quarantined>,
+    /// New cases for the office.
+    pub desk_cases: Vec<DeskCase>,
+    /// The device's numbers were used by another store too.
+    pub cloned: bool,
+    /// The review afterwards, when something was accepted.
+    pub review: Option<Box<Review>>,
+    /// Whom the record concerns afterwards, when something was accepted.
+    pub audiences: BTreeSet<Audience>,
+}
+
+impl RecordPlan {
+    /// Whether the accepted record grows.
+    pub fn accepts_anything(&self) -> bool {
+        self.rows.iter().any(|row| row.state == RowState::Accepted)
+            || self.row_changes.iter().any(|row| row.state == RowState::Accepted)
+    }
+
+    /// Whether the record's own row changes: every plan but one that stores nothing.
+    pub fn touches_record(&self) -> bool {
+        !(self.rows.is_empty()
+            && self.row_changes.is_empty()
+            && self.held_gone.is_empty()
+            && self.held_new.is_empty())
+    }
+
+    /// Gives everything that is accepted here the site's `sequence`.
+    pub fn take_sequence(&mut self, sequence: u64) {
+        self.sequence = Some(sequence);
+        for row in self.rows.iter_mut().filter(|row| row.state == RowState::Accepted) {
+            row.sequence = Some(sequence);
+        }
+    }
+
+    /// Devices of which something is kept without acceptance.
+    pub fn devices_set_aside(&self) -> BTreeSet<DeviceId> {
+        let rows = self.rows.iter().filter_map(|row| row.author).map(|author| author.device);
+        let held = self.held_new.iter().map(|held| held.device);
+        let quarantined = self.quarantined.iter().map(|quarantined| quarantined.author.device);
+        rows.chain(held).chain(quarantined).collect()
+    }
+
+    /// Whether there is nothing to write.
+    pub fn is_void(&self) -> bool {
+        !self.touches_record()
+            && self.quarantined.is_empty()
+            && self.desk_cases.is_empty()
+            && !self.verdicts.iter().any(|v| v.outcome != Outcome::NotStored)
+    }
+
+    /// Bytes it keeps of what nobody accepted, for the quota of `device`.
+    pub fn quarantine_bytes(&self, device: DeviceId) -> u64 {
+        let rows = self.rows.iter().filter(|row| {
+            matches!(row.state, RowState::Refused | RowState::Held)
+                && row.author.is_some_and(|author| author.device == device)
+        });
+        let rows: usize = rows.flat_map(|row| &row.facts).map(|fact| fact.json.len() + 64).sum();
+        let held = self.held_new.iter().filter(|held| held.device == device);
+        let held: usize = held.flat_map(|held| &held.pack.changes).map(packed_bytes).sum();
+        let quarantined = self.quarantined.iter().filter(|q| q.author.device == device);
+        let quarantined: usize = quarantined.map(|q| q.bytes.len()).sum();
+        (rows + held + quarantined) as u64
+    }
+}
+
+fn packed_bytes(change: &sync_core::document::PackedChange) -> usize {
+    change.facts.iter().map(|fact| fact.json.len() + 64).sum()
+}
+
+/// Decides about one record.
+pub fn decide(deciding: &Deciding<'_>) -> RecordPlan {
+    let mut work = judge::Work::new(deciding);
+    match deciding.incoming {
+        Some(Incoming::Pack { person, device, pack }) => {
+            pack::pushed(&mut work, *person, *device, pack);
+        }
+        Some(Incoming::Office { author, change }) => work.command(*author, change.clone(), None),
+        None => {}
+    }
+    retry(&mut work, deciding.held);
+    let plan = work.finish();
+    match deciding.incoming {
+        Some(Incoming::Pack { person, device, pack })
+            if plan.quarantine_bytes(*device) > deciding.quota_bytes =>
+        {
+            pack::not_stored(deciding, *person, *device, pack, &Why::new("quota"))
+        }
+        _ => plan,
+    }
+}
+
+/// Whatever waits in the record is tried again, until nothing moves.
+fn retry(work: &mut judge::Work<'_>, held: &[HeldPack]) {
+    let mut waiting: Vec<&HeldPack> = held.iter().collect();
+    loop {
+        let mut moved = work.retry_rows();
+        waiting.retain(|held| {
+            let decided = pack::held(work, held);
+            moved |= decided;
+            !decided
+        });
+        if !moved {
+            work.plan.held_count += (waiting.len() + work.plan.held_new.len()) as u64;
+            return;
+        }
+    }
+}
+
+/// [`decide`], and if that panics, everything that came is held as it came: nothing a phone has
+/// called saved may hang on a defect of this code.
+pub fn decide_or_hold(
+    deciding: &Deciding<'_>,
+    decide: fn(&Deciding<'_>) -> RecordPlan,
+) -> RecordPlan {
+    // Unwind safe: the closure only reads, and its plan goes with the panic.
+    match catch_unwind(AssertUnwindSafe(|| decide(deciding))) {
+        Ok(plan) => plan,
+        Err(_) => {
+            tracing::error!(record = %deciding.state.record, "deciding panicked; held undecided");
+            pack::undecided(deciding)
+        }
+    }
+}
+
+/// The record a change belongs to needs it as the log's row.
+fn row(change: &Change, author: Option<Author>, state: RowState, why: Option<Why>) -> LogRow {
+    let keeps_facts = !matches!(state, RowState::Rewritten | RowState::Duplicate);
+    LogRow {
+        id: None,
+        hash: change.hash,
+        actor: change.actor,
+        seq: change.seq,
+        start_op: change.start_op,
+        max_op: change.max_op(),
+        deps: change.deps.clone(),
+        author,
+        state,
+        why,
+        sequence: None,
+        facts: if keeps_facts { change.facts.clone() } else { Vec::new() },
+    }
+}

@@ -1,0 +1,224 @@
+//! Packs through the guard: what passes is judged, what stands on something missing is held, what
+//! fails is kept as it came.
+
+use std::collections::BTreeSet;
+
+use sync_core::document::pack::encode;
+use sync_core::document::{Check, Guard, GuardError, GuardedChange, PackedChange, RecordPack};
+use sync_core::model::id::{DeviceId, PersonId};
+use sync_core::protocol::message::Outcome;
+
+use super::judge::Work;
+use super::{Deciding, HeldPack, Quarantined, RecordPlan, Verdict};
+use crate::sync::decide::Incoming;
+use crate::sync::log::{Author, RowState, Why};
+
+/// A phone's push of one record.
+pub(super) fn pushed(work: &mut Work<'_>, person: PersonId, device: DeviceId, pack: &RecordPack) {
+    work.fresh = true;
+    let rest = walk(work, person, device, pack, Some(pack.check));
+    let rest: Vec<_> = rest.into_iter().filter(|change| !already_told(work, change)).collect();
+    if rest.is_empty() {
+        work.fresh = false;
+        return;
+    }
+    let why = Why::new("missing_dependency");
+    for change in &rest {
+        tell(work, person, device, change, Outcome::Held, &why);
+    }
+    // The pack's check is of its last change, which is the rest's last one or was built.
+    let checked = rest.last().map(|last| &last.facts) == pack.changes.last().map(|c| &c.facts);
+    let pack = RecordPack { record: pack.record, changes: rest, check: pack.check };
+    work.plan.held_new.push(HeldPack { id: None, person, device, why, checked, pack });
+    work.fresh = false;
+}
+
+/// A pack that was held before; says whether something of it was decided.
+pub(super) fn held(work: &mut Work<'_>, held: &HeldPack) -> bool {
+    let check = held.checked.then_some(held.pack.check);
+    let rest = walk(work, held.person, held.device, &held.pack, check);
+    if rest.len() == held.pack.changes.len() {
+        return false;
+    }
+    work.plan.held_gone.extend(held.id);
+    if !rest.is_empty() {
+        let pack = RecordPack { changes: rest, ..held.pack.clone() };
+        let why = Why::new("missing_dependency");
+        work.plan.held_new.push(HeldPack { id: None, why, pack, ..held.clone() });
+    }
+    true
+}
+
+/// Guards a pack and judges what passes; returns what stands on something missing.
+fn walk(
+    work: &mut Work<'_>,
+    person: PersonId,
+    device: DeviceId,
+    pack: &RecordPack,
+    check: Option<[u8; 8]>,
+) -> Vec<PackedChange> {
+    let sessions = work.deciding.sessions;
+    let owner = |session| sessions.get(&session).map(|row| (row.person, row.device));
+    let guarded = Guard::new(pack.record, &work.log, owner, (person, device)).walk(pack);
+    if check.is_some() && guarded.check == Check::Fails {
+        for change in &pack.changes {
+            refuse(work, person, device, change, &Why::new("check_mismatch"));
+        }
+        return Vec::new();
+    }
+    let mut rest: Vec<PackedChange> = Vec::new();
+    let mut refused = false;
+    for (packed, verdict) in pack.changes.iter().zip(guarded.changes) {
+        match verdict {
+            Ok(change) => passed(work, person, device, change),
+            Err(GuardError::MissingDependency { .. }) if refused => {
+                refuse(work, person, device, packed, &Why::new("rests_on_refused"));
+            }
+            Err(GuardError::MissingDependency { .. }) => rest.push(packed.clone()),
+            Err(error @ (GuardError::UnknownSession(_) | GuardError::ForeignSession(_))) => {
+                let why = Why::new(error.code());
+                tell(work, person, device, packed, Outcome::NotStored, &why);
+            }
+            Err(error) => {
+                refused = true;
+                refuse(work, person, device, packed, &Why::new(error.code()));
+            }
+        }
+    }
+    rest
+}
+
+/// A change that the guard let pass.
+fn passed(work: &mut Work<'_>, person: PersonId, device: DeviceId, change: GuardedChange) {
+    let Some(number) = change.change.facts.first().and_then(|fact| fact.key.number()) else {
+        return;
+    };
+    let author = Author { person, device, number };
+    work.plan.came.insert(change.change.hash);
+    if change.in_log || change.all_had() {
+        if !change.in_log {
+            work.store(super::row(&change.change, Some(author), RowState::Duplicate, None));
+        }
+        work.plan.already_had.insert(number);
+        return;
+    }
+    work.command(author, change, None);
+}
+
+/// What the guard does not let pass, kept as it came.
+fn refuse(
+    work: &mut Work<'_>,
+    person: PersonId,
+    device: DeviceId,
+    change: &PackedChange,
+    why: &Why,
+) {
+    if already_told(work, change) {
+        return;
+    }
+    tell(work, person, device, change, Outcome::Refused, why);
+    let number = number(change).unwrap_or(0);
+    let author = Author { person, device, number };
+    let known = work.deciding.known.get(&number).filter(|_| work.fresh);
+    if known.is_some_and(|outcome| outcome.is_accepted()) {
+        // Its number was accepted with other content: the first keeps its receipt.
+        work.cloned(author);
+    } else {
+        work.desk_case("refused", author, why);
+    }
+    let record = work.deciding.state.record;
+    let pack = RecordPack { record, changes: vec![change.clone()], check: [0; 8] };
+    work.plan.quarantined.push(Quarantined { author, why: why.clone(), bytes: encode(&[pack]) });
+}
+
+/// Whether this very push was held or refused before: a repeated push is not kept twice.
+fn already_told(work: &mut Work<'_>, change: &PackedChange) -> bool {
+    let Some(number) = number(change).filter(|_| work.fresh) else { return false };
+    let told = matches!(work.deciding.known.get(&number), Some(Outcome::Held | Outcome::Refused));
+    if told {
+        work.plan.already_had.insert(number);
+    }
+    told
+}
+
+fn tell(
+    work: &mut Work<'_>,
+    person: PersonId,
+    device: DeviceId,
+    change: &PackedChange,
+    outcome: Outcome,
+    why: &Why,
+) {
+    if let Some(number) = number(change) {
+        let author = Author { person, device, number };
+        let why = Some(why.clone());
+        work.plan.verdicts.push(Verdict { author, outcome, why, cases: Vec::new(), cloned: false });
+    }
+}
+
+/// The number of the command, if its keys have one.
+pub fn number(change: &PackedChange) -> Option<u64> {
+    change.facts.first().and_then(|fact| fact.key.number())
+}
+
+/// The plan when deciding failed: hold what came, as it came.
+pub(super) fn undecided(deciding: &Deciding<'_>) -> RecordPlan {
+    let state = deciding.state;
+    let held_rows = state.rows.iter().filter(|row| row.state == RowState::Held).count();
+    let mut plan = RecordPlan {
+        site: state.site,
+        kind: state.kind.clone(),
+        heads: state.heads.clone(),
+        held_count: (held_rows + deciding.held.len()) as u64,
+        ..RecordPlan::default()
+    };
+    let Some(Incoming::Pack { person, device, pack }) = deciding.incoming else { return plan };
+    let numbers: BTreeSet<u64> = pack.changes.iter().filter_map(number).collect();
+    let (had, new): (BTreeSet<u64>, BTreeSet<u64>) =
+        numbers.into_iter().partition(|number| deciding.known.contains_key(number));
+    plan.already_had = had;
+    if new.is_empty() {
+        return plan;
+    }
+    let why = Why::new("undecided");
+    plan.verdicts = verdicts(*person, *device, &new, Outcome::Held, &why);
+    plan.held_count += 1;
+    let (person, device, pack) = (*person, *device, pack.clone());
+    plan.held_new.push(HeldPack { id: None, person, device, why, checked: true, pack });
+    plan
+}
+
+/// The plan when nothing of a push is stored: it is still the phone's.
+pub(super) fn not_stored(
+    deciding: &Deciding<'_>,
+    person: PersonId,
+    device: DeviceId,
+    pack: &RecordPack,
+    why: &Why,
+) -> RecordPlan {
+    let numbers = pack.changes.iter().filter_map(number);
+    let (had, new): (BTreeSet<u64>, BTreeSet<u64>) =
+        numbers.partition(|number| deciding.known.contains_key(number));
+    RecordPlan {
+        verdicts: verdicts(person, device, &new, Outcome::NotStored, why),
+        already_had: had,
+        ..RecordPlan::default()
+    }
+}
+
+fn verdicts(
+    person: PersonId,
+    device: DeviceId,
+    numbers: &BTreeSet<u64>,
+    outcome: Outcome,
+    why: &Why,
+) -> Vec<Verdict> {
+    let verdict = |number: &u64| Verdict {
+        author: Author { person, device, number: *number },
+        outcome,
+        why: Some(why.clone()),
+        cases: Vec::new(),
+        cloned: false,
+    };
+    numbers.iter().map(verdict).collect()
+}

@@ -1,0 +1,167 @@
+//! People, sites and policies as sync needs them, read again when their version moves. Writes none
+//! of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sqlx::SqliteConnection;
+use sync_core::model::audience::Audience;
+use sync_core::model::id::{PersonId, SiteId};
+use sync_core::model::person::{Principal, Role, RoleGrant};
+use sync_core::model::policy::SlaPolicy;
+use sync_core::model::time::{Seen, WallMs};
+use sync_core::protocol::limits::LIMITS;
+use sync_core::protocol::message::{Reference, ReferenceData};
+
+use crate::{Error, Result};
+
+/// Everyone and everything that is judged by, as of one version.
+#[derive(Debug, Default)]
+pub struct People {
+    /// `installation.reference_version`.
+    pub version: u64,
+    /// Everyone's grants, ended ones too.
+    pub principals: BTreeMap<PersonId, Principal>,
+    /// Each site's policies, oldest first.
+    pub policies: BTreeMap<SiteId, Vec<SlaPolicy>>,
+    names: BTreeMap<PersonId, String>,
+    sites: BTreeMap<SiteId, String>,
+}
+
+impl People {
+    /// The audiences a person reads now: the own one at each site of a grant that is in force, and
+    /// the office's where one of these roles is the office's.
+    pub fn audiences(&self, person: PersonId, now_ms: WallMs) -> BTreeSet<Audience> {
+        let grants = self.principals.get(&person).map_or(&[][..], |p| p.grants.as_slice());
+        let in_force = grants.iter().filter(|grant| {
+            grant.from_ms <= now_ms
+                && grant.to_ms.is_none_or(|to_ms| now_ms < to_ms)
+                && grant.ended.is_none()
+        });
+        in_force
+            .flat_map(|grant| {
+                let office = grant.role.is_office().then_some(Audience::Office(grant.site));
+                [Some(Audience::User(grant.site, person)), office]
+            })
+            .flatten()
+            .collect()
+    }
+
+    /// What a person's phone holds of people and sites.
+    pub fn reference(&self, person: PersonId) -> Result<Reference> {
+        let grants = self.principals.get(&person).map(|p| p.grants.clone()).unwrap_or_default();
+        let sites: BTreeSet<SiteId> = grants.iter().map(|grant| grant.site).collect();
+        let staff = self
+            .principals
+            .values()
+            .filter(|principal| principal.grants.iter().any(|grant| sites.contains(&grant.site)));
+        let name = |person| self.names.get(&person).map(|name| (person, name.clone()));
+        let data = ReferenceData {
+            people: staff.filter_map(|principal| name(principal.person)).collect(),
+            policies: of_sites(&self.policies, &sites),
+            sites: of_sites(&self.sites, &sites),
+            grants,
+            limits: Some(LIMITS),
+        };
+        let json = serde_json::to_string(&data)
+            .map_err(|_| Error::Broken("reference data does not write as JSON"))?;
+        Ok(Reference { version: self.version, json })
+    }
+}
+
+fn of_sites<T: Clone>(all: &BTreeMap<SiteId, T>, sites: &BTreeSet<SiteId>) -> BTreeMap<SiteId, T> {
+    sites.iter().filter_map(|site| all.get(site).map(|one| (*site, one.clone()))).collect()
+}
+
+/// The last version read.
+#[derive(Debug, Default)]
+pub struct PeopleCache(Mutex<Arc<People>>);
+
+impl PeopleCache {
+    /// The people of `version`, read again if the ones at hand are of another.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn of(&self, version: u64, conn: &mut SqliteConnection) -> Result<Arc<People>> {
+        let current = self.current();
+        if current.version == version {
+            return Ok(current);
+        }
+        let people = Arc::new(read(version, conn).await?);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&people);
+        Ok(people)
+    }
+
+    /// The people at hand, of whatever version.
+    pub fn current(&self) -> Arc<People> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+async fn read(version: u64, conn: &mut SqliteConnection) -> Result<People> {
+    let mut people = People { version, ..People::default() };
+    let persons: Vec<(u32, String)> =
+        sqlx::query_as("select person, name from person").fetch_all(&mut *conn).await?;
+    for (person, name) in persons {
+        let person = PersonId(person);
+        people.names.insert(person, name);
+        people.principals.insert(person, Principal { person, grants: Vec::new() });
+    }
+    let grants: Vec<GrantRow> = sqlx::query_as(
+        "select person, role, site, from_ms, to_ms, granted_epoch, granted_sequence, ended_epoch,
+           ended_sequence, on_behalf_of
+         from role_grant order by id",
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    for row in grants {
+        let grant = row.grant()?;
+        if let Some(principal) = people.principals.get_mut(&grant.person) {
+            principal.grants.push(grant);
+        }
+    }
+    let sites: Vec<(u32, String)> =
+        sqlx::query_as("select site, name from site").fetch_all(&mut *conn).await?;
+    people.sites = sites.into_iter().map(|(site, name)| (SiteId(site), name)).collect();
+    let policies: Vec<(u32, String)> =
+        sqlx::query_as("select site, json from policy order by site, version")
+            .fetch_all(&mut *conn)
+            .await?;
+    for (site, json) in policies {
+        let policy = serde_json::from_str(&json)
+            .map_err(|_| Error::Broken("a policy in the database does not read"))?;
+        people.policies.entry(SiteId(site)).or_default().push(policy);
+    }
+    Ok(people)
+}
+
+#[derive(sqlx::FromRow)]
+struct GrantRow {
+    person: u32,
+    role: String,
+    site: u32,
+    from_ms: i64,
+    to_ms: Option<i64>,
+    granted_epoch: u32,
+    granted_sequence: i64,
+    ended_epoch: Option<u32>,
+    ended_sequence: Option<i64>,
+    on_behalf_of: Option<u32>,
+}
+
+impl GrantRow {
+    fn grant(self) -> Result<RoleGrant> {
+        let role = Role::ALL.into_iter().find(|role| role.code() == self.role);
+        let seen = |epoch, sequence: i64| Seen { epoch, sequence: sequence.unsigned_abs() };
+        Ok(RoleGrant {
+            person: PersonId(self.person),
+            role: role.ok_or(Error::Broken("a role in the database is none"))?,
+            site: SiteId(self.site),
+            from_ms: self.from_ms,
+            to_ms: self.to_ms,
+            granted: seen(self.granted_epoch, self.granted_sequence),
+            ended: self.ended_epoch.zip(self.ended_sequence).map(|(e, s)| seen(e, s)),
+            on_behalf_of: self.on_behalf_of.map(PersonId),
+        })
+    }
+}

@@ -1,0 +1,142 @@
+//! What phones say of themselves, and the gaps it shows in what the server has.
+
+use std::collections::BTreeSet;
+
+use sqlx::SqliteConnection;
+use sync_core::protocol::limits::LIMITS;
+
+use super::decide::DeskCase;
+use super::load::{self, number};
+use super::log::Why;
+use super::push::Push;
+use super::write;
+use super::writer::{Report, Unreadable};
+use crate::{Error, Result};
+
+/// Writes a device's state and what it has confirmed.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn write(conn: &mut SqliteConnection, report: &Report) -> Result<()> {
+    let Report { device, state, confirmed, now_ms } = report;
+    sqlx::query(
+        "update device set contact_ms = ?, highest_number = max(highest_number, ?), unsent = ?,
+           oldest_unsent_wall_ms = ?, app_version = ?
+         where device = ?",
+    )
+    .bind(now_ms)
+    .bind(number(state.highest_number))
+    .bind(number(state.unsent))
+    .bind(state.oldest_unsent_wall_ms)
+    .bind(&state.app_version)
+    .bind(device.0)
+    .execute(&mut *conn)
+    .await?;
+    let sequences = serde_json::to_string(&confirmed.sequences)
+        .map_err(|_| Error::Broken("sequences do not write as JSON"))?;
+    sqlx::query(
+        "insert into phone (device, confirmed_number, confirmed_epoch, confirmed)
+         values (?, ?, ?, ?)
+         on conflict (device) do update set confirmed_number = excluded.confirmed_number,
+           confirmed_epoch = excluded.confirmed_epoch, confirmed = excluded.confirmed",
+    )
+    .bind(device.0)
+    .bind(number(confirmed.number))
+    .bind(confirmed.epoch)
+    .bind(sequences)
+    .execute(&mut *conn)
+    .await?;
+    Ok(())
+}
+
+/// Keeps packs that do not read, once each and within the device's quota.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn keep_unreadable(conn: &mut SqliteConnection, unreadable: &Unreadable) -> Result<()> {
+    let Unreadable { person, device, bytes, now_ms } = unreadable;
+    let phones = load::phones(conn, &BTreeSet::from([*device])).await?;
+    let used = phones.get(device).map_or(0, |phone| phone.quarantine_bytes);
+    let length = bytes.len() as u64;
+    if used.saturating_add(length) > LIMITS.quarantine_bytes_max {
+        return Ok(());
+    }
+    let kept: i64 = sqlx::query_scalar(
+        "select count(*) from quarantine where device = ? and number is null and bytes = ?",
+    )
+    .bind(device.0)
+    .bind(bytes.as_slice())
+    .fetch_one(&mut *conn)
+    .await?;
+    if kept > 0 {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into quarantine (at_ms, person, device, code, bytes) values (?, ?, ?, ?, ?)",
+    )
+    .bind(now_ms)
+    .bind(person.0)
+    .bind(device.0)
+    .bind("unreadable")
+    .bind(bytes.as_slice())
+    .execute(&mut *conn)
+    .await?;
+    let case = DeskCase {
+        kind: "refused",
+        person: *person,
+        device: *device,
+        from: 0,
+        to: 0,
+        why: Why::new("unreadable"),
+    };
+    write::desk_case(conn, None, None, &case, *now_ms).await?;
+    write::use_quota(conn, *device, length).await
+}
+
+/// Opens a case when a phone has nothing more to send and numbers are missing.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn number_gap(conn: &mut SqliteConnection, push: &Push, report: &Report) -> Result<()> {
+    let highest = report.state.highest_number;
+    if report.state.unsent > push.numbers.len() as u64 || highest == 0 {
+        return Ok(());
+    }
+    let told: Option<i64> = sqlx::query_scalar(
+        "select sum(to_number - from_number + 1) from receipt
+         where device = ? and from_number <= ?",
+    )
+    .bind(push.device.0)
+    .bind(number(highest))
+    .fetch_one(&mut *conn)
+    .await?;
+    if told.unwrap_or(0).unsigned_abs() >= highest {
+        return Ok(());
+    }
+    let mut known = BTreeSet::new();
+    let cases: Vec<(i64, i64)> = sqlx::query_as(
+        "select from_number, to_number from desk_case where device = ? and kind = 'number_gap'",
+    )
+    .bind(push.device.0)
+    .fetch_all(&mut *conn)
+    .await?;
+    known.extend(cases.into_iter().map(|(from, to)| (from.unsigned_abs(), to.unsigned_abs())));
+    let mut next = 1;
+    let ranges = load::receipts(conn, push.device, (1, highest)).await?;
+    let ends = ranges.iter().map(|range| (range.from, range.to)).chain([(highest + 1, highest)]);
+    for (from, to) in ends {
+        if next < from && !known.contains(&(next, from - 1)) {
+            let case = DeskCase {
+                kind: "number_gap",
+                person: push.person,
+                device: push.device,
+                from: next,
+                to: from - 1,
+                why: Why::new("numbers_missing"),
+            };
+            write::desk_case(conn, None, None, &case, push.now_ms).await?;
+        }
+        next = to + 1;
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! Where a device stands when its request comes: one statement.
+
+use sqlx::SqliteConnection;
+use sync_core::model::id::DeviceId;
+use sync_core::model::time::{Anchor, BootId};
+use sync_core::protocol::message::PhoneState;
+
+use crate::{Error, Result};
+
+/// What is known of a device and of the installation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The server's life.
+    pub epoch: u32,
+    /// The version of people, roles and policies.
+    pub reference_version: u64,
+    /// The last number taken in the device's receipts.
+    pub receipt_sequence: u64,
+    /// Another store has used its numbers.
+    pub re_enrol: bool,
+    /// The anchor of the boot the request came from, if it is not the boot's first contact.
+    pub anchor: Option<Anchor>,
+    /// What the device last said of itself.
+    pub state: PhoneState,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    epoch: u32,
+    reference_version: i64,
+    receipt_sequence: Option<i64>,
+    re_enrol: Option<bool>,
+    server_ms: Option<i64>,
+    monotonic_ms: Option<i64>,
+    highest_number: Option<i64>,
+    unsent: Option<i64>,
+    oldest_unsent_wall_ms: Option<i64>,
+    app_version: Option<String>,
+}
+
+/// Reads it.
+///
+/// # Errors
+/// If the database does not answer, or the installation was not made.
+pub async fn standing(
+    conn: &mut SqliteConnection,
+    device: DeviceId,
+    boot: BootId,
+) -> Result<Standing> {
+    let row: Option<Row> = sqlx::query_as(
+        "select i.epoch, i.reference_version, p.receipt_sequence, p.re_enrol, a.server_ms,
+           a.monotonic_ms, d.highest_number, d.unsent, d.oldest_unsent_wall_ms, d.app_version
+         from installation i
+           left join device d on d.device = ?
+           left join phone p on p.device = ?
+           left join boot_anchor a on a.device = ? and a.boot = ?",
+    )
+    .bind(device.0)
+    .bind(device.0)
+    .bind(device.0)
+    .bind(boot.0.to_vec())
+    .fetch_optional(conn)
+    .await?;
+    let row = row.ok_or(Error::Broken("no installation: run `fieldbook init`"))?;
+    let anchor = row.server_ms.zip(row.monotonic_ms);
+    Ok(Standing {
+        epoch: row.epoch,
+        reference_version: row.reference_version.unsigned_abs(),
+        receipt_sequence: row.receipt_sequence.unwrap_or(0).unsigned_abs(),
+        re_enrol: row.re_enrol.unwrap_or(false),
+        anchor: anchor.map(|(server_ms, monotonic_ms)| Anchor { server_ms, monotonic_ms }),
+        state: PhoneState {
+            highest_number: row.highest_number.unwrap_or(0).unsigned_abs(),
+            unsent: row.unsent.unwrap_or(0).unsigned_abs(),
+            oldest_unsent_wall_ms: row.oldest_unsent_wall_ms,
+            app_version: row.app_version.unwrap_or_default(),
+            storage_free_bytes: None,
+        },
+    })
+}
+
+/// The version of people, roles and policies.
+///
+/// # Errors
+/// If the database does not answer, or the installation was not made.
+pub async fn reference_version(conn: &mut SqliteConnection) -> Result<u64> {
+    let version: Option<i64> = sqlx::query_scalar("select reference_version from installation")
+        .fetch_optional(conn)
+        .await?;
+    let version = version.ok_or(Error::Broken("no installation: run `fieldbook init`"))?;
+    Ok(version.unsigned_abs())
+}

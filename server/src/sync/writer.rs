@@ -1,0 +1,288 @@
+//! The one task that writes: group commit, a savepoint for each job, and a fresh decision inside
+//! the transaction when a record has moved since the job was prepared.
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use sqlx::SqliteConnection;
+use sync_core::model::audience::Audience;
+use sync_core::model::id::{DeviceId, PersonId};
+use sync_core::model::time::{Anchor, WallMs};
+use sync_core::protocol::message::{Outcome, PhoneState};
+use sync_core::protocol::problem::ProblemCode;
+use tokio::sync::{mpsc, oneshot};
+
+use super::decide::{Confirmed, Verdict};
+use super::log::{Author, Why};
+use super::office::{OfficeJob, OfficeWritten};
+use super::people::People;
+use super::push::{Prepared, Push, prepare};
+use super::sessions::{self, Contact};
+use super::stops::Stops;
+use super::write::{self, Planned, Poke, WriteContext};
+use super::{Shared, office, report};
+use crate::{Error, Result};
+
+/// What the writer is asked to do.
+pub enum Job {
+    /// Fix a boot's anchor and session rows.
+    Register(Box<Contact>, WallMs, Reply<Anchor>),
+    /// Store what a phone pushed.
+    Push(Box<PushJob>, Reply<Prepared>),
+    /// Store what a phone says of itself.
+    Report(Box<Report>, Reply<()>),
+    /// Keep a push that does not read.
+    Unreadable(Box<Unreadable>, Reply<()>),
+    /// Store an office person's command.
+    Office(Box<OfficeJob>, Reply<OfficeWritten>),
+}
+
+/// Where an answer goes.
+pub type Reply<T> = oneshot::Sender<Result<T>>;
+
+/// A prepared push.
+pub struct PushJob {
+    /// What came.
+    pub push: Arc<Push>,
+    /// What was decided, on the state as it was read.
+    pub prepared: Prepared,
+    /// By whom and by which policies it is judged.
+    pub people: Arc<People>,
+    /// The server's life.
+    pub epoch: u32,
+    /// What the phone says of itself.
+    pub report: Report,
+}
+
+/// The packs of a push that do not read.
+pub struct Unreadable {
+    /// The person of the token.
+    pub person: PersonId,
+    /// The device of the token.
+    pub device: DeviceId,
+    /// As they came.
+    pub bytes: Vec<u8>,
+    /// When.
+    pub now_ms: WallMs,
+}
+
+/// What a phone says of itself.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The device.
+    pub device: DeviceId,
+    /// Its state.
+    pub state: PhoneState,
+    /// What it has confirmed.
+    pub confirmed: Confirmed,
+    /// When it said so.
+    pub now_ms: WallMs,
+}
+
+/// Jobs written by one commit at most.
+const GROUP_MAX: usize = 64;
+
+/// An answer that waits for the commit.
+type Settle = Box<dyn FnOnce(Option<Error>) + Send>;
+
+/// Runs until every sender is gone.
+pub async fn run(shared: Arc<Shared>, mut jobs: mpsc::Receiver<Job>) {
+    while let Some(first) = jobs.recv().await {
+        let mut group = vec![first];
+        while group.len() < GROUP_MAX
+            && let Ok(job) = jobs.try_recv()
+        {
+            group.push(job);
+        }
+        // A defect in one group must not end the server's writing: its transaction is rolled back
+        // and whoever waits learns that nothing was acknowledged.
+        if AssertUnwindSafe(commit(&shared, group)).catch_unwind().await.is_err() {
+            tracing::error!("a group of writes panicked; nothing of it was stored");
+        }
+    }
+}
+
+async fn commit(shared: &Shared, group: Vec<Job>) {
+    let mut settled: Vec<Settle> = Vec::with_capacity(group.len());
+    let mut pokes: BTreeMap<Audience, u64> = BTreeMap::new();
+    match write(shared, group, &mut settled, &mut pokes).await {
+        Ok(()) => {
+            settled.into_iter().for_each(|settle| settle(None));
+            for (audience, sequence) in pokes {
+                // Nobody listening is no error.
+                let _ = shared.pokes.send(Poke { audience, sequence });
+            }
+        }
+        Err(error) => {
+            tracing::error!(%error, "a group of writes was rolled back");
+            let stopped = matches!(error, Error::Stopped(_));
+            for settle in settled {
+                settle(Some(if stopped {
+                    Error::Stopped(sync_core::environment::Crash)
+                } else {
+                    Error::problem(ProblemCode::Unavailable)
+                }));
+            }
+        }
+    }
+}
+
+async fn write(
+    shared: &Shared,
+    group: Vec<Job>,
+    settled: &mut Vec<Settle>,
+    pokes: &mut BTreeMap<Audience, u64>,
+) -> Result<()> {
+    let mut transaction = shared.database.begin_write().await?;
+    let conn: &mut SqliteConnection = &mut transaction;
+    for job in group {
+        sqlx::query("savepoint job").execute(&mut *conn).await?;
+        let done = run_job(shared, conn, job, settled).await;
+        match done {
+            Ok(new) => {
+                sqlx::query("release job").execute(&mut *conn).await?;
+                for Poke { audience, sequence } in new {
+                    let last = pokes.entry(audience).or_default();
+                    *last = sequence.max(*last);
+                }
+            }
+            // The process is to stop here: nothing of the group survives.
+            Err(error @ Error::Stopped(_)) => return Err(error),
+            Err(_) => {
+                sqlx::query("rollback to job").execute(&mut *conn).await?;
+                sqlx::query("release job").execute(&mut *conn).await?;
+            }
+        }
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Does a job and leaves its answer for after the commit. An error has been answered already,
+/// unless it stops the group.
+async fn run_job(
+    shared: &Shared,
+    conn: &mut SqliteConnection,
+    job: Job,
+    settled: &mut Vec<Settle>,
+) -> Result<Vec<Poke>> {
+    match job {
+        Job::Register(contact, now_ms, reply) => {
+            let done = sessions::register(conn, &contact, now_ms).await;
+            settle(done.map(|anchor| (anchor, Vec::new())), reply, settled)
+        }
+        Job::Push(job, reply) => settle(push(shared, conn, *job).await, reply, settled),
+        Job::Report(report, reply) => {
+            let done = report::write(conn, &report).await;
+            settle(done.map(|()| ((), Vec::new())), reply, settled)
+        }
+        Job::Unreadable(unreadable, reply) => {
+            let done = report::keep_unreadable(conn, &unreadable).await;
+            settle(done.map(|()| ((), Vec::new())), reply, settled)
+        }
+        Job::Office(job, reply) => settle(office::write(shared, conn, *job).await, reply, settled),
+    }
+}
+
+fn settle<T: Send + 'static>(
+    done: Result<(T, Vec<Poke>)>,
+    reply: Reply<T>,
+    settled: &mut Vec<Settle>,
+) -> Result<Vec<Poke>> {
+    match done {
+        Ok((answer, pokes)) => {
+            settled.push(Box::new(move |error| {
+                // Who no longer waits for the answer will ask again.
+                let _ = reply.send(error.map_or(Ok(answer), Err));
+            }));
+            Ok(pokes)
+        }
+        Err(Error::Stopped(crash)) => {
+            let _ = reply.send(Err(Error::Stopped(crash)));
+            Err(Error::Stopped(crash))
+        }
+        Err(error) => {
+            if !matches!(error, Error::Denied(_) | Error::Problem { .. }) {
+                tracing::error!(%error, "a write was rolled back");
+            }
+            let _ = reply.send(Err(error));
+            Err(Error::problem(ProblemCode::Unavailable))
+        }
+    }
+}
+
+async fn push(
+    shared: &Shared,
+    conn: &mut SqliteConnection,
+    job: PushJob,
+) -> Result<(Prepared, Vec<Poke>)> {
+    let PushJob { push, mut prepared, people, epoch, report } = job;
+    let mut stops = Stops::new(shared.hooks.as_ref(), "push");
+    if !prepared.holds(conn, push.device).await? {
+        // There is one writer: what is decided here cannot be overtaken again.
+        prepared = prepare(conn, shared, &people, &push).await?;
+    }
+    stops.inside().await?;
+    let context = WriteContext { epoch, now_ms: push.now_ms };
+    let pokes = together_or_apart(conn, &mut prepared.planned, context, &mut stops).await?;
+    report::write(conn, &report).await?;
+    report::number_gap(conn, &push, &report).await?;
+    stops.inside().await?;
+    Ok((prepared, pokes))
+}
+
+/// Writes all records of a push in few statements. If the database refuses that, each record is
+/// written under a savepoint of its own, and one that cannot be written stays the phone's: it must
+/// not hold up the others.
+async fn together_or_apart(
+    conn: &mut SqliteConnection,
+    planned: &mut Vec<Planned>,
+    context: WriteContext,
+    stops: &mut Stops<'_>,
+) -> Result<Vec<Poke>> {
+    sqlx::query("savepoint records").execute(&mut *conn).await?;
+    let error = match write::plans(conn, planned, context, stops).await {
+        Ok(pokes) => {
+            sqlx::query("release records").execute(&mut *conn).await?;
+            return Ok(pokes);
+        }
+        Err(error @ Error::Stopped(_)) => return Err(error),
+        Err(error) => error,
+    };
+    sqlx::query("rollback to records").execute(&mut *conn).await?;
+    sqlx::query("release records").execute(&mut *conn).await?;
+    tracing::warn!(%error, "a push is written record by record");
+    let mut pokes = Vec::new();
+    for planned in planned.iter_mut() {
+        sqlx::query("savepoint record").execute(&mut *conn).await?;
+        let one = std::slice::from_mut(planned);
+        match write::plans(conn, one, context, stops).await {
+            Ok(new) => pokes.extend(new),
+            Err(error @ Error::Stopped(_)) => return Err(error),
+            Err(error) => {
+                let record = planned.record;
+                tracing::error!(%error, %record, "a record could not be written");
+                sqlx::query("rollback to record").execute(&mut *conn).await?;
+                give_back(planned);
+            }
+        }
+        sqlx::query("release record").execute(&mut *conn).await?;
+    }
+    Ok(pokes)
+}
+
+/// Turns a plan into one that stores nothing.
+fn give_back(planned: &mut Planned) {
+    let plan = std::mem::take(&mut planned.plan);
+    planned.plan.already_had = plan.already_had;
+    let not_stored = |author: Author| Verdict {
+        author,
+        outcome: Outcome::NotStored,
+        why: Some(Why::new("unavailable")),
+        cases: Vec::new(),
+        cloned: false,
+    };
+    planned.plan.verdicts = plan.verdicts.iter().map(|v| not_stored(v.author)).collect();
+}

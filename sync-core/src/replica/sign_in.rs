@@ -1,0 +1,129 @@
+//! Enrolment by a one-time code, and access tokens by signing the server's nonce.
+
+use data_encoding::BASE64URL_NOPAD;
+use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
+
+use super::transport::{HttpRequest, Method, accept};
+use super::{Inner, Replica};
+use crate::model::id::PersonId;
+use crate::protocol::enrolment::{
+    EnrolRequest, EnrolResponse, NonceResponse, TokenRequest, TokenResponse,
+};
+use crate::protocol::identity::{fingerprint, nonce_statement};
+use crate::store::{Identity, StoreWrite};
+use crate::{Error, Result};
+
+const JSON: &str = "application/json";
+
+impl Replica {
+    /// Enrols the person named by a one-time code on this device. `installation` is the
+    /// fingerprint that came with a scanned code: another server is then refused.
+    ///
+    /// # Errors
+    /// [`Error::Answered`] with `wrong_code`; [`Error::Malformed`] if the answer's certificate is
+    /// not by the installation it names.
+    pub async fn enrol(
+        &self,
+        code: &str,
+        device_name: &str,
+        installation: Option<&str>,
+    ) -> Result<PersonId> {
+        let mut secret = [0; 32];
+        self.randomness.fill(&mut secret);
+        let key = SigningKey::from_bytes(&secret);
+        let request = EnrolRequest {
+            code: code.to_owned(),
+            public_key: BASE64URL_NOPAD.encode(key.verifying_key().as_bytes()),
+            device_name: device_name.to_owned(),
+        };
+        let answer: EnrolResponse = self.post_json("/v1/enrol", &request).await?;
+        let installation_key = check_certificate(&answer, &key.verifying_key(), installation)?;
+        let identity = Identity {
+            person: answer.certificate.person,
+            device: answer.certificate.device,
+            person_name: answer.person_name,
+            signing_key: secret,
+            certificate_json: serde_json::to_string(&answer.certificate).map_err(malformed)?,
+            installation_key,
+            enrolled_wall_ms: self.clock.wall_ms(),
+        };
+        let person = identity.person;
+        let mut inner = self.inner.lock().await;
+        self.store.apply("enrol", &[StoreWrite::PutIdentity(identity.clone())]).await?;
+        inner.identity = Some(identity);
+        inner.load(&self.store, self.clock.monotonic_ms()).await?;
+        Ok(person)
+    }
+
+    /// The current access token, or a new one.
+    pub(super) async fn token(&self) -> Result<String> {
+        let (person, device, key) = {
+            let inner = self.inner.lock().await;
+            if let Some(token) = &inner.token {
+                return Ok(token.clone());
+            }
+            let identity = inner.identity.as_ref();
+            let identity =
+                identity.ok_or_else(|| Error::SignInAgain { code: "not_enrolled".to_owned() })?;
+            (identity.person, identity.device, SigningKey::from_bytes(&identity.signing_key))
+        };
+        let nonce: NonceResponse = self.post_json("/v1/nonce", &serde_json::json!({})).await?;
+        let statement = nonce_statement(person, device, nonce.nonce.as_bytes());
+        let request = TokenRequest {
+            person,
+            device,
+            nonce: nonce.nonce,
+            signature: BASE64URL_NOPAD.encode(&key.sign(&statement).to_bytes()),
+        };
+        let answer: TokenResponse = self.post_json("/v1/token", &request).await?;
+        self.inner.lock().await.token = Some(answer.access_token.clone());
+        Ok(answer.access_token)
+    }
+
+    async fn post_json<A: for<'de> serde::Deserialize<'de>>(
+        &self,
+        path: &str,
+        body: &impl serde::Serialize,
+    ) -> Result<A> {
+        let request = HttpRequest {
+            method: Method::Post,
+            url: format!("{}{path}", self.server_url),
+            content_type: JSON,
+            bearer: None,
+            body: serde_json::to_vec(body).map_err(malformed)?,
+        };
+        let body = accept(self.transport.send(request).await?)?;
+        serde_json::from_slice(&body).map_err(malformed)
+    }
+}
+
+impl Inner {
+    /// The key this person signs with on this device.
+    pub(super) fn signing_key(&self) -> Result<SigningKey> {
+        let identity = self.identity.as_ref();
+        identity
+            .map(|identity| SigningKey::from_bytes(&identity.signing_key))
+            .ok_or_else(|| Error::SignInAgain { code: "not_enrolled".to_owned() })
+    }
+}
+
+fn check_certificate(
+    answer: &EnrolResponse,
+    key: &VerifyingKey,
+    installation: Option<&str>,
+) -> Result<[u8; 32]> {
+    let wrong =
+        || Error::Malformed { what: "certificate", detail: "not this installation's".into() };
+    let bytes = BASE64URL_NOPAD.decode(answer.installation_key.as_bytes()).ok();
+    let bytes: [u8; 32] = bytes.and_then(|b| b.try_into().ok()).ok_or_else(wrong)?;
+    let installation_key = VerifyingKey::from_bytes(&bytes).map_err(|_| wrong())?;
+    if installation.is_some_and(|expected| expected != fingerprint(&installation_key)) {
+        return Err(wrong());
+    }
+    let certified = answer.certificate.verify(&installation_key).map_err(|_| wrong())?;
+    if certified == *key { Ok(bytes) } else { Err(wrong()) }
+}
+
+fn malformed(error: serde_json::Error) -> Error {
+    Error::Malformed { what: "json", detail: error.to_string() }
+}

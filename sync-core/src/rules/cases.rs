@@ -1,0 +1,311 @@
+//! Record cases: what contradicts, with both sides. They come from the facts alone and are closed
+//! by facts; nothing here decides between people.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeZone as _, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::fields::Field;
+use super::money::Money;
+use super::order::Causality;
+use super::time::fact_time;
+use super::visit::{Step, Visit, VisitState};
+use crate::model::fact::Fact;
+use crate::model::id::{FactKey, PersonId};
+use crate::model::payload::{CaseClosed, GeneralFact, Payload};
+use crate::model::policy::SlaPolicy;
+use crate::model::session::SessionRows;
+use crate::model::time::WallMs;
+use crate::model::work_order::WorkOrderFact;
+
+/// One case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Case {
+    /// The kind: one of [`CASES`].
+    pub kind: String,
+    /// The facts it rests on; with the kind they name the case.
+    pub rests_on: Vec<FactKey>,
+    /// Whether somebody still has to decide.
+    pub open: bool,
+    /// The sides of it.
+    pub sides: Vec<CaseSide>,
+    /// Parameters of its sentence.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: BTreeMap<String, Value>,
+}
+
+/// One side of a case: who says what, and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CaseSide {
+    /// The fact.
+    pub key: FactKey,
+    /// Who.
+    pub by: Option<PersonId>,
+    /// When.
+    pub at_ms: WallMs,
+    /// What: a value, or the fact's type.
+    pub value: Value,
+}
+
+/// Every kind of record case.
+pub const CASES: [&str; 9] = [
+    "changed_after_signature",
+    "clock_unverified",
+    "done_after_reassignment",
+    "field_conflict",
+    "finished_though_cancelled",
+    "money_not_equal",
+    "money_not_handed_in",
+    "step_deviation",
+    "two_peoples_visits",
+];
+
+/// What the cases are found from.
+pub(super) struct CaseInput<'a> {
+    pub(super) causality: &'a Causality<'a>,
+    pub(super) sessions: &'a SessionRows,
+    pub(super) fields: &'a BTreeMap<String, Field>,
+    pub(super) visits: &'a [Visit],
+    pub(super) steps: &'a BTreeMap<FactKey, Vec<Step<'a>>>,
+    pub(super) money: &'a Money,
+    pub(super) policy: &'a SlaPolicy,
+    pub(super) now_ms: WallMs,
+}
+
+impl CaseInput<'_> {
+    fn fact(&self, key: FactKey) -> Option<&Fact> {
+        self.causality.facts.iter().find(|fact| fact.key == key).copied()
+    }
+
+    fn side(&self, key: FactKey, value: Option<Value>) -> Option<CaseSide> {
+        let fact = self.fact(key)?;
+        let row = fact.key.session().and_then(|session| self.sessions.get(&session));
+        Some(CaseSide {
+            key,
+            by: row.map(|row| row.person),
+            at_ms: fact_time(fact, self.sessions).at_ms,
+            value: value.unwrap_or_else(|| Value::String(fact.payload.fact_type())),
+        })
+    }
+
+    fn case(&self, kind: &str, rests_on: impl IntoIterator<Item = FactKey>) -> Case {
+        debug_assert!(CASES.contains(&kind), "{kind} is in the list");
+        let rests_on: BTreeSet<FactKey> = rests_on.into_iter().collect();
+        Case {
+            kind: kind.to_owned(),
+            sides: rests_on.iter().filter_map(|key| self.side(*key, None)).collect(),
+            rests_on: rests_on.into_iter().collect(),
+            open: true,
+            params: BTreeMap::new(),
+        }
+    }
+
+    fn work_order_facts(&self) -> impl Iterator<Item = (&Fact, &WorkOrderFact)> {
+        self.causality.facts.iter().filter_map(|fact| match &fact.payload {
+            Payload::WorkOrder(content) => Some((*fact, content)),
+            _ => None,
+        })
+    }
+}
+
+/// All record cases, closed ones too, in a fixed order.
+pub(super) fn cases(input: &CaseInput<'_>) -> Vec<Case> {
+    let mut all = Vec::new();
+    all.extend(field_conflicts(input));
+    all.extend(finished_though_cancelled(input));
+    all.extend(done_after_reassignment(input));
+    all.extend(two_peoples_visits(input));
+    all.extend(changed_after_signature(input));
+    all.extend(money_cases(input));
+    for visit in input.visits {
+        if !visit.verified {
+            all.push(input.case("clock_unverified", [visit.visit]));
+        }
+        if !visit.deviations.is_empty() {
+            let keys = visit.deviations.iter().flat_map(|deviation| deviation.keys.clone());
+            let mut case = input.case("step_deviation", keys.chain([visit.visit]));
+            let codes: BTreeSet<&str> = visit.deviations.iter().map(|d| d.code.as_str()).collect();
+            case.params.insert("codes".to_owned(), json!(codes));
+            all.push(case);
+        }
+    }
+    close(input, &mut all);
+    all.sort_by(|a, b| (&a.kind, &a.rests_on).cmp(&(&b.kind, &b.rests_on)));
+    all
+}
+
+/// A case is closed by a fact that names its kind and everything it rests on: what changes
+/// afterwards is another case.
+fn close(input: &CaseInput<'_>, cases: &mut [Case]) {
+    let closed: Vec<&CaseClosed> = input
+        .causality
+        .facts
+        .iter()
+        .filter_map(|fact| match &fact.payload {
+            Payload::General(GeneralFact::CaseClosed(closed)) => Some(closed),
+            _ => None,
+        })
+        .collect();
+    for case in cases {
+        // A conflict ends only by `resolve`; money and signatures never by a word alone.
+        if case.kind == "field_conflict" {
+            continue;
+        }
+        let keys: BTreeSet<&FactKey> = case.rests_on.iter().collect();
+        case.open &= !closed
+            .iter()
+            .any(|closed| closed.case == case.kind && keys == closed.rests_on.iter().collect());
+    }
+}
+
+fn field_conflicts(input: &CaseInput<'_>) -> Vec<Case> {
+    let mut found = Vec::new();
+    for (name, field) in input.fields {
+        if field.conflict.is_empty() {
+            continue;
+        }
+        let mut case = input.case("field_conflict", field.conflict.iter().map(|value| value.key));
+        case.sides = field
+            .conflict
+            .iter()
+            .filter_map(|value| input.side(value.key, Some(value.value.clone())))
+            .collect();
+        case.params.insert("field".to_owned(), json!(name));
+        found.push(case);
+    }
+    for fact in &input.causality.facts {
+        if let Payload::General(GeneralFact::Resolve(resolve)) = &fact.payload {
+            let mut case = input.case("field_conflict", resolve.replaces.iter().copied());
+            case.open = false;
+            case.params.insert("field".to_owned(), json!(resolve.field));
+            case.params.insert("resolved_by".to_owned(), json!(fact.key));
+            found.push(case);
+        }
+    }
+    found
+}
+
+fn finished_though_cancelled(input: &CaseInput<'_>) -> Option<Case> {
+    let cancelled =
+        input.work_order_facts().find(|(_, c)| matches!(c, WorkOrderFact::Cancelled(_)));
+    let finished =
+        input.work_order_facts().find(|(_, c)| matches!(c, WorkOrderFact::FinishWork(_)));
+    let (Some((cancelled, _)), Some((finished, _))) = (cancelled, finished) else { return None };
+    Some(input.case("finished_though_cancelled", [cancelled.key, finished.key]))
+}
+
+/// Work by someone the order had been taken from, written without having seen that.
+fn done_after_reassignment(input: &CaseInput<'_>) -> Vec<Case> {
+    let mut found = Vec::new();
+    for visit in input.visits {
+        let worked = matches!(
+            visit.state,
+            VisitState::Working
+                | VisitState::Paused
+                | VisitState::Finished
+                | VisitState::Unfinished
+        );
+        let Some(person) = visit.person.filter(|_| worked) else { continue };
+        let last = input.steps.get(&visit.visit).and_then(|steps| steps.last());
+        let Some(last) = last.map(|step| step.fact.key) else { continue };
+        let moved = input.causality.facts.iter().find(|fact| {
+            let Payload::General(GeneralFact::Set(set)) = &fact.payload else { return false };
+            let elsewhere = set.field == "assignee" && set.value != json!(person);
+            elsewhere && !set.replaces.is_empty() && !input.causality.is_before(last, fact.key)
+        });
+        if let Some(moved) = moved {
+            let mut case = input.case("done_after_reassignment", [moved.key, visit.visit]);
+            case.params.insert("person".to_owned(), json!(person));
+            found.push(case);
+        }
+    }
+    found
+}
+
+fn two_peoples_visits(input: &CaseInput<'_>) -> Vec<Case> {
+    let mut found = Vec::new();
+    for (index, first) in input.visits.iter().enumerate() {
+        for second in &input.visits[index + 1..] {
+            if first.person == second.person {
+                continue;
+            }
+            let helped = |helper: Option<PersonId>, visit: &Visit| {
+                helper.is_some_and(|person| visit.helpers.contains(&person))
+            };
+            if helped(first.person, second) || helped(second.person, first) {
+                continue;
+            }
+            let overlap = first.from_ms <= second.to_ms && second.from_ms <= first.to_ms;
+            let both = first.state == VisitState::Finished && second.state == VisitState::Finished;
+            if overlap || both {
+                found.push(input.case("two_peoples_visits", [first.visit, second.visit]));
+            }
+        }
+    }
+    found
+}
+
+/// Facts about signed content that were not among those shown.
+fn changed_after_signature(input: &CaseInput<'_>) -> Vec<Case> {
+    let mut found = Vec::new();
+    for (fact, content) in input.work_order_facts() {
+        let WorkOrderFact::Signed(signed) = content else { continue };
+        let shown: BTreeSet<FactKey> = signed.shown.iter().copied().collect();
+        let Some(steps) = input.steps.get(&signed.visit) else { continue };
+        let later = steps.iter().filter(|step| {
+            super::statement::is_shown(step.content)
+                && !shown.contains(&step.fact.key)
+                && !input.causality.is_before(step.fact.key, fact.key)
+        });
+        let later: Vec<FactKey> = later.map(|step| step.fact.key).collect();
+        if !later.is_empty() {
+            found.push(input.case("changed_after_signature", later.into_iter().chain([fact.key])));
+        }
+    }
+    found
+}
+
+fn money_cases(input: &CaseInput<'_>) -> Vec<Case> {
+    let mut found = Vec::new();
+    for charge in &input.money.charges {
+        let quote = input.money.quotes.iter().rev();
+        let quote = quote.clone().find(|q| q.visit == charge.visit && q.accepted == Some(true));
+        let unequal = |key: FactKey, amount_fen: i64| {
+            let mut case = input.case("money_not_equal", [key, charge.key]);
+            case.params.insert("charged_fen".to_owned(), json!(charge.amount_fen));
+            case.params.insert("other_fen".to_owned(), json!(amount_fen));
+            case
+        };
+        if let Some(quote) = quote
+            && quote.amount_fen != charge.amount_fen
+        {
+            found.push(unequal(quote.key, quote.amount_fen));
+        }
+        if let Some(last) = charge.handed_in.last() {
+            if charge.handed_in_fen != charge.amount_fen {
+                found.push(unequal(*last, charge.handed_in_fen));
+            }
+        } else if input.now_ms >= day_end_ms(charge.at_ms, input.policy) {
+            found.push(input.case("money_not_handed_in", [charge.key]));
+        }
+        if let Some(last) = charge.invoices.last()
+            && charge.invoiced_fen != charge.amount_fen
+        {
+            found.push(unequal(*last, charge.invoiced_fen));
+        }
+    }
+    found
+}
+
+/// The end of the day of `at_ms` in the site's zone.
+pub(super) fn day_end_ms(at_ms: WallMs, policy: &SlaPolicy) -> WallMs {
+    let plain = at_ms.saturating_add(86_400_000);
+    let Ok(zone) = policy.time_zone.parse::<chrono_tz::Tz>() else { return plain };
+    let Some(at) = DateTime::<Utc>::from_timestamp_millis(at_ms) else { return plain };
+    let next =
+        at.with_timezone(&zone).date_naive().succ_opt().and_then(|day| day.and_hms_opt(0, 0, 0));
+    let next = next.and_then(|midnight| zone.from_local_datetime(&midnight).earliest());
+    next.map_or(plain, |midnight| midnight.timestamp_millis())
+}

@@ -1,0 +1,463 @@
+//! Commands: what people do, turned into facts, or denied with a reason. One command touches one
+//! record and makes one change.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::denial::{Denial, DenialCode};
+use super::limits::{self, range, text, time};
+use super::permission::permit;
+use super::review::Review;
+use super::signature::Strokes;
+use super::statement::{Language, statement};
+use crate::model::contact::{self, ContactCreated};
+use crate::model::fact::Fact;
+use crate::model::id::{DeviceId, FactKey, PersonId, RecordId, SessionId, SiteId};
+use crate::model::payload::{CaseClosed, Created, GeneralFact, Note, Payload, Resolve, Set};
+use crate::model::person::Principal;
+use crate::model::time::{MonotonicMs, Seen, WallMs};
+use crate::model::work_order::{self, Ratings, Relation, Signed, WorkOrderCreated, WorkOrderFact};
+
+/// Something a person does. JSON: `{"command": "<name>", ...}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// Opens a work order.
+    CreateWorkOrder {
+        /// Where.
+        site: SiteId,
+        /// What.
+        #[serde(flatten)]
+        order: WorkOrderCreated,
+    },
+    /// Opens a contact.
+    CreateContact {
+        /// Where.
+        site: SiteId,
+        /// Who.
+        #[serde(flatten)]
+        contact: ContactCreated,
+    },
+    /// Writes a field; replaces the value that stands.
+    Set {
+        /// The field.
+        field: String,
+        /// The value.
+        value: Value,
+        /// Random text, for a contact's fields.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        salt: Option<String>,
+    },
+    /// Ends a field's conflict.
+    Resolve {
+        /// The field.
+        field: String,
+        /// The value that holds from here.
+        value: Value,
+        /// Why.
+        reason: String,
+    },
+    /// Names who is to do it.
+    Assign {
+        /// Who.
+        person: PersonId,
+    },
+    /// Free text.
+    Note {
+        /// The text.
+        text: String,
+    },
+    /// Closes a case.
+    CloseCase {
+        /// The kind.
+        case: String,
+        /// What it rests on.
+        rests_on: Vec<FactKey>,
+        /// Why.
+        reason: String,
+    },
+    /// A step of a work order or a visit, written as the fact it is.
+    Record {
+        /// The fact: `{"t": "ring", "p": {"visit": "..."}}`.
+        fact: WorkOrderFact,
+        /// When it really happened, for a step stated afterwards (补录).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        said_at_ms: Option<WallMs>,
+        /// The worker without a phone it is entered for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        on_behalf_of: Option<PersonId>,
+        /// Earlier facts it puts right.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        corrects: Vec<FactKey>,
+    },
+    /// The customer signs what the statement shows.
+    Sign {
+        /// The visit.
+        visit: FactKey,
+        /// The language of the text that was shown.
+        language: Language,
+        /// The drawing.
+        strokes: Strokes,
+        /// Who signs.
+        relation: Relation,
+        /// The contact who signs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        contact: Option<RecordId>,
+        /// The three ratings.
+        ratings: Ratings,
+    },
+}
+
+impl Command {
+    /// A step without anything beside it.
+    pub fn step(fact: WorkOrderFact) -> Self {
+        Self::Record { fact, said_at_ms: None, on_behalf_of: None, corrects: Vec::new() }
+    }
+
+    /// The kind and site of the record it creates, if it creates one.
+    pub fn creates(&self) -> Option<(&'static str, SiteId)> {
+        match self {
+            Self::CreateWorkOrder { site, .. } => Some((work_order::KIND, *site)),
+            Self::CreateContact { site, .. } => Some((contact::KIND, *site)),
+            _ => None,
+        }
+    }
+}
+
+/// The moment of a command: clocks, what was seen, and its place among the writer's commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// The writer's wall clock.
+    pub wall_ms: WallMs,
+    /// The writer's monotonic clock; the office has none.
+    pub monotonic_ms: Option<MonotonicMs>,
+    /// Server time as the writer knows it: what roles are judged at.
+    pub now_ms: WallMs,
+    /// What the writer has seen of the site's feed.
+    pub seen: Seen,
+    /// The session it is written in.
+    pub session: SessionId,
+    /// Its number.
+    pub n: u64,
+    /// The device.
+    pub device: DeviceId,
+}
+
+/// Turns a command into facts. `review` is the record as the writer sees it; `None` for a command
+/// that creates one.
+///
+/// # Errors
+/// The reason why not; nothing may be saved then.
+pub fn perform(
+    command: &Command,
+    principal: &Principal,
+    review: Option<&Review>,
+    moment: &Moment,
+) -> Result<Vec<Fact>, Denial> {
+    if command.creates().is_some() != review.is_none() {
+        return Err(Denial::new(DenialCode::RecordNotHere));
+    }
+    let mut fact = blank(moment, review.and_then(|review| after(review, principal, moment)));
+    fact.payload = payload(command, review, &mut fact)?;
+    if let Payload::WorkOrder(content) = &fact.payload {
+        check(content, review.ok_or(Denial::new(DenialCode::RecordNotHere))?)?;
+    }
+    let facts = vec![fact];
+    permit(&facts, review, principal, moment.seen, moment.now_ms)?;
+    Ok(facts)
+}
+
+fn blank(moment: &Moment, after: Option<Vec<FactKey>>) -> Fact {
+    Fact {
+        key: FactKey::Written { session: moment.session, n: moment.n, i: 0 },
+        wall_ms: moment.wall_ms,
+        monotonic_ms: moment.monotonic_ms,
+        seen: moment.seen,
+        after,
+        said_at_ms: None,
+        on_behalf_of: None,
+        corrects: Vec::new(),
+        payload: Payload::Unknown { fact_type: String::new(), content: Value::Null },
+    }
+}
+
+/// The latest facts, left out when that is only the writer's own previous one.
+fn after(review: &Review, principal: &Principal, moment: &Moment) -> Option<Vec<FactKey>> {
+    let own = review
+        .timeline
+        .iter()
+        .filter(|entry| entry.by == Some(principal.person) && entry.device == Some(moment.device));
+    let previous = own.map(|entry| entry.key).max_by_key(|key| key.number());
+    match (&review.frontier[..], previous) {
+        ([only], Some(previous)) if *only == previous => None,
+        _ => Some(review.frontier.clone()),
+    }
+}
+
+fn payload(command: &Command, review: Option<&Review>, fact: &mut Fact) -> Result<Payload, Denial> {
+    let here = || review.ok_or(Denial::new(DenialCode::RecordNotHere));
+    let general = match command {
+        Command::CreateWorkOrder { site, order } => {
+            check_order(order)?;
+            GeneralFact::Created(created(work_order::KIND, work_order::SCHEMA, *site, order))
+        }
+        Command::CreateContact { site, contact } => {
+            check_contact(contact)?;
+            GeneralFact::Created(created(contact::KIND, contact::SCHEMA, *site, contact))
+        }
+        Command::Set { field, value, salt } => {
+            GeneralFact::Set(set(here()?, field, value.clone(), salt.clone())?)
+        }
+        Command::Assign { person } => {
+            GeneralFact::Set(set(here()?, "assignee", json!(person), None)?)
+        }
+        Command::Resolve { field, value, reason } => {
+            GeneralFact::Resolve(resolve(here()?, field, value.clone(), reason)?)
+        }
+        Command::Note { text: note } => {
+            text("text", note, limits::NOTE_CHARACTERS_MAX)?;
+            GeneralFact::Note(Note { text: note.clone() })
+        }
+        Command::CloseCase { case, rests_on, reason } => {
+            text("reason", reason, limits::REASON_CHARACTERS_MAX)?;
+            let known = here()?.open_cases().any(|c| c.kind == *case && c.rests_on == *rests_on);
+            if !known {
+                return Err(Denial::new(DenialCode::NoSuchFact));
+            }
+            GeneralFact::CaseClosed(CaseClosed {
+                case: case.clone(),
+                rests_on: rests_on.clone(),
+                reason: reason.clone(),
+            })
+        }
+        Command::Record { fact: step, said_at_ms, on_behalf_of, corrects } => {
+            fact.said_at_ms = *said_at_ms;
+            fact.on_behalf_of = *on_behalf_of;
+            fact.corrects.clone_from(corrects);
+            return Ok(Payload::WorkOrder(step.clone()));
+        }
+        Command::Sign { .. } => return signed(command, here()?).map(Payload::WorkOrder),
+    };
+    Ok(Payload::General(general))
+}
+
+fn created(kind: &str, schema: u32, site: SiteId, content: &impl Serialize) -> Created {
+    let content = match serde_json::to_value(content) {
+        Ok(Value::Object(members)) => members,
+        _ => Map::new(),
+    };
+    Created { kind: kind.to_owned(), site, schema, from: None, content }
+}
+
+fn check_order(order: &WorkOrderCreated) -> Result<(), Denial> {
+    text("description", &order.description, limits::DESCRIPTION_CHARACTERS_MAX)?;
+    for (name, value) in [("unit", &order.unit), ("place", &order.place)] {
+        if let Some(value) = value {
+            text(name, value, limits::NAME_CHARACTERS_MAX)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_contact(contact: &ContactCreated) -> Result<(), Denial> {
+    text("name", &contact.name, limits::NAME_CHARACTERS_MAX)?;
+    text("salt", &contact.salt, limits::NAME_CHARACTERS_MAX)?;
+    range("phones", i64::try_from(contact.phones.len()).unwrap_or(i64::MAX), 0, 10)?;
+    contact
+        .phones
+        .iter()
+        .try_for_each(|phone| text("phones", phone, limits::NAME_CHARACTERS_MAX))?;
+    contact.unit.iter().try_for_each(|unit| text("unit", unit, limits::NAME_CHARACTERS_MAX))
+}
+
+fn set(review: &Review, field: &str, value: Value, salt: Option<String>) -> Result<Set, Denial> {
+    check_field(&review.kind, field, &value)?;
+    let current = review.fields.get(field);
+    if current.is_some_and(|current| !current.conflict.is_empty()) {
+        return Err(Denial::new(DenialCode::FieldInConflict).with("field", field));
+    }
+    let key = current.and_then(|current| current.key);
+    // What `created` says is replaced by whoever writes the field first, without naming it.
+    let written = key.filter(|key| {
+        let mut entries = review.timeline.iter();
+        entries.any(|entry| entry.key == *key && entry.fact_type != "created")
+    });
+    Ok(Set { field: field.to_owned(), value, replaces: written.into_iter().collect(), salt })
+}
+
+fn resolve(review: &Review, field: &str, value: Value, reason: &str) -> Result<Resolve, Denial> {
+    check_field(&review.kind, field, &value)?;
+    text("reason", reason, limits::REASON_CHARACTERS_MAX)?;
+    let conflict = review.fields.get(field).map(|field| &field.conflict[..]).unwrap_or_default();
+    if conflict.is_empty() {
+        return Err(Denial::new(DenialCode::NotInConflict).with("field", field));
+    }
+    Ok(Resolve {
+        field: field.to_owned(),
+        value,
+        replaces: conflict.iter().map(|value| value.key).collect(),
+        reason: reason.to_owned(),
+    })
+}
+
+fn check_field(kind: &str, field: &str, value: &Value) -> Result<(), Denial> {
+    let out_of_range = || Denial::new(DenialCode::OutOfRange).with("field", field);
+    let string = || value.as_str().ok_or_else(out_of_range);
+    match (kind, field) {
+        (work_order::KIND, "assignee") => value
+            .as_u64()
+            .filter(|n| u32::try_from(*n).is_ok())
+            .map(|_| ())
+            .ok_or_else(out_of_range),
+        (work_order::KIND, "appointment") => time(field, string()?),
+        (work_order::KIND, "priority") => {
+            matches!(string()?, "urgent" | "appointed").then_some(()).ok_or_else(out_of_range)
+        }
+        (work_order::KIND, "category") => {
+            matches!(string()?, "household" | "public").then_some(()).ok_or_else(out_of_range)
+        }
+        (work_order::KIND, "description") => {
+            text(field, string()?, limits::DESCRIPTION_CHARACTERS_MAX)
+        }
+        (work_order::KIND, "contact") => {
+            string()?.parse::<RecordId>().map(|_| ()).map_err(|_| out_of_range())
+        }
+        (work_order::KIND, "chargeable_fen") => {
+            range(field, value.as_i64().ok_or_else(out_of_range)?, 0, limits::AMOUNT_FEN_MAX)
+        }
+        (work_order::KIND, "unit" | "place") | (contact::KIND, "unit" | "name" | "relation") => {
+            text(field, string()?, limits::NAME_CHARACTERS_MAX)
+        }
+        (contact::KIND, "phones") => {
+            let phones =
+                value.as_array().filter(|list| list.len() <= 10).ok_or_else(out_of_range)?;
+            phones.iter().try_for_each(|phone| {
+                text(field, phone.as_str().ok_or_else(out_of_range)?, limits::NAME_CHARACTERS_MAX)
+            })
+        }
+        _ => Err(Denial::new(DenialCode::UnknownField).with("field", field)),
+    }
+}
+
+fn signed(command: &Command, review: &Review) -> Result<WorkOrderFact, Denial> {
+    let Command::Sign { visit, language, strokes, relation, contact, ratings } = command else {
+        return Err(Denial::new(DenialCode::NoSuchFact));
+    };
+    strokes.check_ink().map_err(|_| Denial::new(DenialCode::NotADrawing))?;
+    let statement = statement(review, *visit, *language)?;
+    Ok(WorkOrderFact::Signed(Signed {
+        visit: *visit,
+        template: statement.template,
+        shown: statement.shown,
+        content_sha256: statement.content_sha256,
+        text_sha256: statement.text_sha256,
+        strokes: strokes.encode().map_err(|_| Denial::new(DenialCode::NotADrawing))?,
+        relation: *relation,
+        contact: *contact,
+        ratings: *ratings,
+        // Made by whoever holds the (person, device) key.
+        signature: None,
+    }))
+}
+
+/// Texts, ranges, and whether what a step names is there.
+fn check(content: &WorkOrderFact, review: &Review) -> Result<(), Denial> {
+    use WorkOrderFact as F;
+    let exists = |key: FactKey, fact_type: &str| {
+        let found = review.timeline.iter().any(|e| e.key == key && e.fact_type == fact_type);
+        found
+            .then_some(())
+            .ok_or_else(|| Denial::new(DenialCode::NoSuchFact).with("fact", fact_type))
+    };
+    let reason = |reason: &str| text("reason", reason, limits::REASON_CHARACTERS_MAX);
+    let amount = |fen: i64| range("amount_fen", fen, 0, limits::AMOUNT_FEN_MAX);
+    if let Some(visit) = content.visit() {
+        exists(visit, "set_out")?;
+    }
+    match content {
+        F::Declined(of) | F::Cancelled(of) | F::WaitingForParts(of) => reason(&of.reason),
+        F::Paused(of) | F::SignRefused(of) | F::SignAbsent(of) => reason(&of.reason),
+        F::OutOfScope(of) => {
+            text("reported_to", &of.reported_to, limits::NAME_CHARACTERS_MAX)?;
+            reason(&of.reason)
+        }
+        F::SetOut(of) => range("grade", i64::from(of.grade), 1, 5),
+        F::NoAnswer(of) => text("answered_by", &of.answered_by, limits::NAME_CHARACTERS_MAX),
+        F::Material(of) => {
+            text("name", &of.name, limits::NAME_CHARACTERS_MAX)?;
+            text("unit", &of.unit, limits::NAME_CHARACTERS_MAX)?;
+            range("quantity_milli", of.quantity_milli, 1, 1_000_000_000)?;
+            range("unit_price_fen", of.unit_price_fen, 0, limits::AMOUNT_FEN_MAX)
+        }
+        F::MaterialRemoved(of) => exists(of.material, "material"),
+        F::Photo(of) => {
+            let hex = of.sha256.len() == 64 && of.sha256.bytes().all(|b| b.is_ascii_hexdigit());
+            hex.then_some(()).ok_or(Denial::new(DenialCode::OutOfRange).with("field", "sha256"))?;
+            text("media_type", &of.media_type, limits::NAME_CHARACTERS_MAX)?;
+            range("size_bytes", i64::try_from(of.size_bytes).unwrap_or(i64::MAX), 1, 1 << 32)
+        }
+        F::Advice(of) | F::CalledBack(of) => text("text", &of.text, limits::NOTE_CHARACTERS_MAX),
+        F::UnableToFinish(of) => {
+            of.next_appointment.iter().try_for_each(|at| time("next_appointment", at))?;
+            reason(&of.reason)
+        }
+        F::LeftMidway(of) => reason(&of.reason),
+        F::Quoted(of) => {
+            amount(of.amount_fen)?;
+            range("items", i64::try_from(of.items.len()).unwrap_or(i64::MAX), 0, 100)?;
+            of.items.iter().try_for_each(|item| {
+                amount(item.amount_fen)?;
+                text("name", &item.name, limits::NAME_CHARACTERS_MAX)
+            })
+        }
+        F::QuoteAccepted(of) => exists(of.quote, "quoted"),
+        F::QuoteDeclined(of) => {
+            exists(of.quote, "quoted")?;
+            reason(&of.reason)
+        }
+        F::Charged(of) | F::Refunded(of) => amount(of.amount_fen),
+        F::HandedIn(of) => {
+            exists(of.charge, "charged")?;
+            amount(of.amount_fen)
+        }
+        F::Invoiced(of) => {
+            exists(of.charge, "charged")?;
+            text("number", &of.number, limits::NAME_CHARACTERS_MAX)?;
+            amount(of.amount_fen)
+        }
+        F::InvoiceDelivered(of) => exists(of.invoice, "invoiced"),
+        F::Signed(of) => {
+            let ratings = [of.ratings.quality, of.ratings.attitude, of.ratings.conduct];
+            ratings.iter().try_for_each(|rating| range("ratings", i64::from(*rating), 1, 5))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The facts a fact stands on: what is parked with them when they are refused.
+pub fn rests_on(fact: &Fact) -> Vec<FactKey> {
+    use WorkOrderFact as F;
+    let mut keys = fact.corrects.clone();
+    match &fact.payload {
+        Payload::General(GeneralFact::Set(set)) => keys.extend(&set.replaces),
+        Payload::General(GeneralFact::Resolve(resolve)) => keys.extend(&resolve.replaces),
+        Payload::General(_) | Payload::Unknown { .. } => {}
+        Payload::WorkOrder(content) => {
+            keys.extend(content.visit());
+            match content {
+                F::Signed(signed) => keys.extend(&signed.shown),
+                F::QuoteAccepted(of) => keys.push(of.quote),
+                F::QuoteDeclined(of) => keys.push(of.quote),
+                F::HandedIn(of) => keys.push(of.charge),
+                F::Invoiced(of) => keys.push(of.charge),
+                F::InvoiceDelivered(of) => keys.push(of.invoice),
+                F::MaterialRemoved(of) => keys.push(of.material),
+                _ => {}
+            }
+        }
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    keys.retain(|key| *key != fact.key);
+    keys
+}

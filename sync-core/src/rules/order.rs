@@ -1,0 +1,127 @@
+//! The causal order of a record's facts: `after` is the only order rules know; ties by key.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::fact::Fact;
+use crate::model::id::{FactKey, SessionId};
+use crate::model::session::SessionRows;
+
+/// The facts of a record with their causal order.
+#[derive(Debug)]
+pub struct Causality<'a> {
+    /// All facts, causes before effects, ties by key.
+    pub facts: Vec<&'a Fact>,
+    predecessors: BTreeMap<FactKey, Vec<FactKey>>,
+}
+
+/// Who wrote in a session: the same (person, device) has one sequence of commands, whatever
+/// session they were written in. A session whose row is not here stands for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Writer {
+    Device(u32, u32),
+    Session(SessionId),
+}
+
+fn writer(key: &FactKey, sessions: &SessionRows) -> Option<Writer> {
+    let session = key.session()?;
+    Some(match sessions.get(&session) {
+        Some(row) => Writer::Device(row.person.0, row.device.0),
+        None => Writer::Session(session),
+    })
+}
+
+fn place(key: &FactKey) -> (u64, u32) {
+    match key {
+        FactKey::Written { n, i, .. } => (*n, *i),
+        FactKey::Derived { i, .. } => (0, *i),
+    }
+}
+
+impl<'a> Causality<'a> {
+    /// Orders `facts`; cycles and unknown keys, which no honest writer makes, are ordered by key.
+    pub fn of(facts: &'a [Fact], sessions: &SessionRows) -> Self {
+        let by_key: BTreeMap<FactKey, &Fact> = facts.iter().map(|fact| (fact.key, fact)).collect();
+        let predecessors = predecessors(&by_key, sessions);
+        let mut waits_for: BTreeMap<FactKey, usize> = BTreeMap::new();
+        let mut followers: BTreeMap<FactKey, Vec<FactKey>> = BTreeMap::new();
+        for (key, before) in &predecessors {
+            waits_for.insert(*key, before.len());
+            for earlier in before {
+                followers.entry(*earlier).or_default().push(*key);
+            }
+        }
+        let mut ready: BTreeSet<FactKey> =
+            waits_for.iter().filter(|(_, count)| **count == 0).map(|(key, _)| *key).collect();
+        let mut left: BTreeSet<FactKey> = by_key.keys().copied().collect();
+        let mut ordered = Vec::with_capacity(by_key.len());
+        // A cycle leaves nothing ready: its smallest key goes first.
+        while let Some(key) = ready.pop_first().or_else(|| left.first().copied()) {
+            if !left.remove(&key) {
+                continue;
+            }
+            ordered.push(by_key[&key]);
+            for follower in followers.get(&key).into_iter().flatten() {
+                let count = waits_for.get_mut(follower).expect("every fact waits for some number");
+                *count = count.saturating_sub(1);
+                if *count == 0 && left.contains(follower) {
+                    ready.insert(*follower);
+                }
+            }
+        }
+        Self { facts: ordered, predecessors }
+    }
+
+    /// Whether `earlier` is among the causes of `later`.
+    pub fn is_before(&self, earlier: FactKey, later: FactKey) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut open = vec![later];
+        while let Some(key) = open.pop() {
+            for before in self.predecessors.get(&key).into_iter().flatten() {
+                if *before == earlier {
+                    return true;
+                }
+                if seen.insert(*before) {
+                    open.push(*before);
+                }
+            }
+        }
+        false
+    }
+
+    /// The latest facts: those that are no cause of another.
+    pub fn frontier(&self) -> Vec<FactKey> {
+        let causes: BTreeSet<FactKey> = self.predecessors.values().flatten().copied().collect();
+        let keys = self.predecessors.keys().copied();
+        keys.filter(|key| !causes.contains(key)).collect()
+    }
+}
+
+fn predecessors(
+    by_key: &BTreeMap<FactKey, &Fact>,
+    sessions: &SessionRows,
+) -> BTreeMap<FactKey, Vec<FactKey>> {
+    let mut by_writer: BTreeMap<Writer, BTreeMap<(u64, u32), FactKey>> = BTreeMap::new();
+    for key in by_key.keys() {
+        if let Some(writer) = writer(key, sessions) {
+            by_writer.entry(writer).or_default().insert(place(key), *key);
+        }
+    }
+    let mut all = BTreeMap::new();
+    for (key, fact) in by_key {
+        let own = writer(key, sessions)
+            .and_then(|writer| by_writer.get(&writer)?.range(..place(key)).next_back())
+            .map(|(_, previous)| *previous);
+        let mut before: BTreeSet<FactKey> = match (&fact.after, key) {
+            (Some(after), _) => after.iter().copied().collect(),
+            (None, _) => own.into_iter().collect(),
+        };
+        // Within one command the order is its own.
+        if place(key).1 > 0 {
+            before.extend(own);
+        }
+        before.remove(key);
+        before.retain(|earlier| by_key.contains_key(earlier));
+        all.insert(*key, before.into_iter().collect());
+    }
+    all
+}

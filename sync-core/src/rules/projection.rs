@@ -1,0 +1,61 @@
+//! What lists show of a record.
+
+use serde::{Deserialize, Serialize};
+
+use super::review::Review;
+use super::status::Status;
+use crate::model::id::{PersonId, RecordId, SiteId};
+use crate::model::time::WallMs;
+
+/// One row of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Projection {
+    /// The kind.
+    pub kind: String,
+    /// The site.
+    pub site: Option<SiteId>,
+    /// The status.
+    pub status: Status,
+    /// When the row next changes by itself.
+    pub status_until_ms: Option<WallMs>,
+    /// A contact's name, or what is to be done.
+    pub title: String,
+    /// The unit or place.
+    pub unit: Option<String>,
+    /// Who is to do it.
+    pub assignee: Option<PersonId>,
+    /// The contact it names.
+    pub contact: Option<RecordId>,
+    /// `urgent` or `appointed`.
+    pub priority: Option<String>,
+    /// RFC 3339.
+    pub appointment: Option<String>,
+    /// When it was created.
+    pub created_ms: Option<WallMs>,
+    /// Cases that somebody still has to decide.
+    pub open_cases: u32,
+}
+
+/// The list row of a review.
+pub fn projection(review: &Review) -> Projection {
+    let text = |field: &str| review.text(field).map(str::to_owned);
+    let title = text("name").or_else(|| text("description")).unwrap_or_default();
+    Projection {
+        kind: review.kind.clone(),
+        site: review.site,
+        status: review.status,
+        status_until_ms: review.status_until_ms,
+        title,
+        unit: text("unit").or_else(|| text("place")),
+        assignee: review.assignee(),
+        contact: review.contact(),
+        priority: text("priority"),
+        appointment: text("appointment"),
+        created_ms: review
+            .timeline
+            .iter()
+            .find(|entry| entry.fact_type == "created")
+            .map(|entry| entry.at_ms),
+        open_cases: u32::try_from(review.open_cases().count()).unwrap_or(u32::MAX),
+    }
+}

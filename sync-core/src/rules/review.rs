@@ -1,0 +1,226 @@
+//! `review`: everything that can be said of a record, from its facts alone. Equal for equal facts
+//! in any order of arrival; never reads when something was received.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::cases::{Case, CaseInput, cases};
+use super::deadlines::{Deadline, DeadlineState, deadlines};
+use super::fields::{Field, fields};
+use super::money::{Money, money};
+use super::order::Causality;
+use super::status::{Status, work_order};
+use super::time::fact_time;
+use super::visit::{Visit, fold, steps};
+use crate::model::fact::Fact;
+use crate::model::id::{DeviceId, FactKey, PersonId, RecordId, SiteId};
+use crate::model::payload::{GeneralFact, Payload};
+use crate::model::policy::SlaPolicy;
+use crate::model::session::SessionRows;
+use crate::model::time::WallMs;
+
+/// What a review is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct ReviewInput<'a> {
+    /// The record.
+    pub record: RecordId,
+    /// All its facts, in any order.
+    pub facts: &'a [Fact],
+    /// The sessions they were written in.
+    pub sessions: &'a SessionRows,
+    /// The site's policies; the record is judged by the one in force at its creation.
+    pub policies: &'a [SlaPolicy],
+    /// The moment it is judged at.
+    pub now_ms: WallMs,
+}
+
+/// Everything that can be said of a record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Review {
+    /// The record.
+    pub record: RecordId,
+    /// Its kind; empty while no `created` is here.
+    pub kind: String,
+    /// Its site.
+    pub site: Option<SiteId>,
+    /// The largest schema it was created with.
+    pub schema: u32,
+    /// The version of the policy it is judged by.
+    pub policy_version: u32,
+    /// The IANA name of the site's zone.
+    pub time_zone: String,
+    /// The site's service grade.
+    pub service_grade: u8,
+    /// Its fields.
+    pub fields: BTreeMap<String, Field>,
+    /// Its status.
+    pub status: Status,
+    /// When the review next changes by itself: the next deadline or day's end.
+    pub status_until_ms: Option<WallMs>,
+    /// Its deadlines.
+    pub deadlines: Vec<Deadline>,
+    /// Its visits, in causal order.
+    pub visits: Vec<Visit>,
+    /// Its money.
+    pub money: Money,
+    /// Its cases, closed ones too.
+    pub cases: Vec<Case>,
+    /// Every fact, in causal order.
+    pub timeline: Vec<TimelineEntry>,
+    /// The latest facts: what a next writer has seen.
+    pub frontier: Vec<FactKey>,
+}
+
+/// A fact in the timeline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TimelineEntry {
+    /// The fact.
+    pub key: FactKey,
+    /// Its type.
+    pub fact_type: String,
+    /// Who wrote it; none is the server, by a rule.
+    pub by: Option<PersonId>,
+    /// On which device.
+    pub device: Option<DeviceId>,
+    /// When.
+    pub at_ms: WallMs,
+    /// The writer's own wall clock: what a statement shows, since it never changes afterwards.
+    pub wall_ms: WallMs,
+    /// Whether the time is verified.
+    pub verified: bool,
+    /// When it really happened, for a step stated afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_at_ms: Option<WallMs>,
+    /// Whom the writer stood in for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<PersonId>,
+    /// Its payload.
+    pub content: serde_json::Value,
+    /// This version does not know the type.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unknown: bool,
+}
+
+impl Review {
+    /// A field's text value.
+    pub fn text(&self, field: &str) -> Option<&str> {
+        self.fields.get(field)?.value.as_str()
+    }
+
+    /// Who is to do it.
+    pub fn assignee(&self) -> Option<PersonId> {
+        let number = self.fields.get("assignee")?.value.as_u64()?;
+        u32::try_from(number).ok().map(PersonId)
+    }
+
+    /// The contact it names.
+    pub fn contact(&self) -> Option<RecordId> {
+        self.text("contact")?.parse().ok()
+    }
+
+    /// The cases that somebody still has to decide.
+    pub fn open_cases(&self) -> impl Iterator<Item = &Case> {
+        self.cases.iter().filter(|case| case.open)
+    }
+}
+
+/// Reviews a record.
+pub fn review(input: &ReviewInput<'_>) -> Review {
+    let causality = Causality::of(input.facts, input.sessions);
+    let fields = fields(&causality, input.sessions);
+    let mut created = causality.facts.iter().filter_map(|fact| match &fact.payload {
+        Payload::General(GeneralFact::Created(created)) => Some((*fact, created)),
+        _ => None,
+    });
+    let first = created.clone().next();
+    let schema = created.by_ref().map(|(_, created)| created.schema).max().unwrap_or_default();
+    let created_ms = first.map(|(fact, _)| fact_time(fact, input.sessions).at_ms);
+    let policy = policy(input.policies, created_ms.unwrap_or(input.now_ms));
+    let steps = steps(&causality);
+    let visits: Vec<Visit> = causality
+        .facts
+        .iter()
+        .filter_map(|fact| Some((fact.key, steps.get(&fact.key)?)))
+        .map(|(key, steps)| fold(key, steps, &policy, input.sessions))
+        .collect();
+    let money = money(&causality, input.sessions);
+    let kind = first.map(|(_, created)| created.kind.clone()).unwrap_or_default();
+    let is_order = kind == crate::model::work_order::KIND;
+    let deadlines = if is_order {
+        deadlines(&causality, &fields, &policy, input.sessions, input.now_ms)
+    } else {
+        Vec::new()
+    };
+    let cases = cases(&CaseInput {
+        causality: &causality,
+        sessions: input.sessions,
+        fields: &fields,
+        visits: &visits,
+        steps: &steps,
+        money: &money,
+        policy: &policy,
+        now_ms: input.now_ms,
+    });
+    let status = if is_order { work_order(&causality, &visits) } else { Status::Kept };
+    Review {
+        record: input.record,
+        site: first.map(|(_, created)| created.site),
+        schema,
+        policy_version: policy.version,
+        time_zone: policy.time_zone.clone(),
+        service_grade: policy.service_grade,
+        status,
+        status_until_ms: next_change_ms(&deadlines, &money, &policy, input.now_ms),
+        timeline: causality.facts.iter().map(|fact| entry(fact, input.sessions)).collect(),
+        frontier: causality.frontier(),
+        kind,
+        fields,
+        deadlines,
+        visits,
+        money,
+        cases,
+    }
+}
+
+/// The version in force at `at_ms`: the latest that had begun.
+fn policy(policies: &[SlaPolicy], at_ms: WallMs) -> SlaPolicy {
+    let begun = policies.iter().filter(|policy| policy.from_ms <= at_ms);
+    let latest = begun.max_by_key(|policy| (policy.from_ms, policy.version));
+    latest
+        .or_else(|| policies.iter().min_by_key(|policy| policy.version))
+        .cloned()
+        .unwrap_or_default()
+}
+
+fn next_change_ms(
+    deadlines: &[Deadline],
+    money: &Money,
+    policy: &SlaPolicy,
+    now_ms: WallMs,
+) -> Option<WallMs> {
+    let running = deadlines.iter().filter(|deadline| deadline.state == DeadlineState::Running);
+    let due = running.filter_map(|deadline| deadline.due_ms).map(|due| due.saturating_add(1));
+    let open = money.charges.iter().filter(|charge| charge.handed_in.is_empty());
+    let day_ends = open.map(|charge| super::cases::day_end_ms(charge.at_ms, policy));
+    due.chain(day_ends).filter(|at| *at > now_ms).min()
+}
+
+fn entry(fact: &Fact, sessions: &SessionRows) -> TimelineEntry {
+    let row = fact.key.session().and_then(|session| sessions.get(&session));
+    let time = fact_time(fact, sessions);
+    let (fact_type, content) = fact.payload.to_parts().unwrap_or_default();
+    TimelineEntry {
+        key: fact.key,
+        fact_type,
+        by: row.map(|row| row.person),
+        device: row.map(|row| row.device),
+        at_ms: time.at_ms,
+        wall_ms: fact.wall_ms,
+        verified: time.verified,
+        said_at_ms: fact.said_at_ms,
+        on_behalf_of: fact.on_behalf_of,
+        content,
+        unknown: matches!(fact.payload, Payload::Unknown { .. }),
+    }
+}

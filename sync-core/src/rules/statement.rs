@@ -1,0 +1,255 @@
+//! The canonical statement: what the customer is shown before signing. Template versions and their
+//! wording are frozen: a signature of any age is checked against the very text that was shown.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::denial::{Denial, DenialCode};
+use super::review::{Review, TimelineEntry};
+use crate::model::canonical;
+use crate::model::id::FactKey;
+use crate::model::work_order::WorkOrderFact;
+pub use crate::texts::Language;
+
+/// What was, or is to be, shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    /// Template, version and language, e.g. `visit/1/zh-CN`.
+    pub template: String,
+    /// The text.
+    pub text: String,
+    /// SHA-256 of the text, lower-case hex.
+    pub text_sha256: String,
+    /// The keys of the facts it shows, in causal order.
+    pub shown: Vec<FactKey>,
+    /// Canonical JSON of their type, payload and wall clock, by key.
+    pub content: String,
+    /// SHA-256 of `content`, lower-case hex.
+    pub content_sha256: String,
+}
+
+/// Whether a step of a visit belongs to what is signed: work, materials, amounts.
+pub(super) fn is_shown(content: &WorkOrderFact) -> bool {
+    use WorkOrderFact as F;
+    matches!(
+        content,
+        F::StartWork(_)
+            | F::FinishWork(_)
+            | F::UnableToFinish(_)
+            | F::Material(_)
+            | F::MaterialRemoved(_)
+            | F::Quoted(_)
+            | F::QuoteAccepted(_)
+            | F::QuoteDeclined(_)
+            | F::Charged(_)
+            | F::Refunded(_)
+    )
+}
+
+/// The statement of a visit as the record stands now.
+///
+/// # Errors
+/// `no_such_fact` if the record has no such visit.
+pub fn statement(review: &Review, visit: FactKey, language: Language) -> Result<Statement, Denial> {
+    let of_visit = |entry: &&TimelineEntry| {
+        let content: Option<WorkOrderFact> =
+            serde_json::from_value(json!({ "t": entry.fact_type, "p": entry.content })).ok();
+        let Some(content) = content else { return false };
+        let names = content.visit().or_else(|| match &content {
+            WorkOrderFact::QuoteAccepted(of) => visit_of(review, of.quote),
+            WorkOrderFact::QuoteDeclined(of) => visit_of(review, of.quote),
+            _ => None,
+        });
+        is_shown(&content) && names == Some(visit)
+    };
+    if !review.visits.iter().any(|known| known.visit == visit) {
+        return Err(Denial::new(DenialCode::NoSuchFact).with("fact", "set_out"));
+    }
+    let described = review.fields.get("description").and_then(|field| field.key);
+    let shown: Vec<&TimelineEntry> = review
+        .timeline
+        .iter()
+        .filter(|entry| Some(entry.key) == described || of_visit(entry))
+        .collect();
+    render(&shown, &template(language), &review.time_zone)
+        .ok_or(Denial::new(DenialCode::StatementDiffers))
+}
+
+/// The statement that a `signed` fact names, from the facts as they are now: its keys, its
+/// template. `None` if one of them is missing or the template is not known.
+pub fn restate(review: &Review, shown: &[FactKey], template: &str) -> Option<Statement> {
+    let entries: BTreeMap<FactKey, &TimelineEntry> =
+        review.timeline.iter().map(|entry| (entry.key, entry)).collect();
+    let shown: Option<Vec<&TimelineEntry>> =
+        shown.iter().map(|key| entries.get(key).copied()).collect();
+    render(&shown?, template, &review.time_zone)
+}
+
+fn visit_of(review: &Review, quote: FactKey) -> Option<FactKey> {
+    review.money.quotes.iter().find(|known| known.key == quote).map(|known| known.visit)
+}
+
+fn template(language: Language) -> String {
+    format!("visit/1/{}", language.tag())
+}
+
+fn render(shown: &[&TimelineEntry], template: &str, zone: &str) -> Option<Statement> {
+    let words = match template {
+        "visit/1/zh-CN" => &VISIT_1_ZH_CN,
+        "visit/1/en" => &VISIT_1_EN,
+        _ => return None,
+    };
+    let members = shown.iter().map(|entry| {
+        let fact = json!({ "p": entry.content, "t": entry.fact_type, "w": entry.wall_ms });
+        (entry.key.to_string(), fact)
+    });
+    let content = canonical::write(&Value::Object(members.collect())).ok()?;
+    let text = visit_1(shown, words, zone);
+    Some(Statement {
+        template: template.to_owned(),
+        text_sha256: sha256_hex(text.as_bytes()),
+        text,
+        shown: shown.iter().map(|entry| entry.key).collect(),
+        content_sha256: sha256_hex(content.as_bytes()),
+        content,
+    })
+}
+
+fn sha256_hex(bytes: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))
+}
+
+/// The words of `visit/1` in one language.
+struct Words {
+    title: &'static str,
+    work: &'static str,
+    started: &'static str,
+    finished: &'static str,
+    unfinished: &'static str,
+    materials: &'static str,
+    none: &'static str,
+    quoted: &'static str,
+    charged: &'static str,
+    refunded: &'static str,
+    nothing_charged: &'static str,
+    confirm: &'static str,
+    separator: &'static str,
+}
+
+const VISIT_1_ZH_CN: Words = Words {
+    title: "上门服务确认",
+    work: "服务内容",
+    started: "开始时间",
+    finished: "完成时间",
+    unfinished: "未能完成，原因",
+    materials: "所用材料",
+    none: "无",
+    quoted: "事先报价",
+    charged: "本次收费",
+    refunded: "退还",
+    nothing_charged: "不收费",
+    confirm: "以上内容已向我说明，我在下方签名确认。",
+    separator: "：",
+};
+
+const VISIT_1_EN: Words = Words {
+    title: "Confirmation of service",
+    work: "Work",
+    started: "Started",
+    finished: "Finished",
+    unfinished: "Could not be finished, because",
+    materials: "Materials used",
+    none: "none",
+    quoted: "Quoted beforehand",
+    charged: "Charged",
+    refunded: "Paid back",
+    nothing_charged: "nothing",
+    confirm: "This was explained to me, and I confirm it by my signature below.",
+    separator: ": ",
+};
+
+/// Version 1 of the text. Its wording and layout never change: a new wording is `visit/2`.
+fn visit_1(shown: &[&TimelineEntry], words: &Words, zone: &str) -> String {
+    let mut text = format!("{}\n", words.title);
+    let mut line = |label: &str, value: &str| {
+        // A line break in a value must not look like another line of the statement.
+        let value = value.replace(['\n', '\r'], " ");
+        let _infallible = writeln!(text, "{label}{}{value}", words.separator);
+    };
+    let of = |wanted: &'static str| shown.iter().filter(move |entry| entry.fact_type == wanted);
+    let first = |wanted| of(wanted).next();
+    let member = |entry: &TimelineEntry, name: &str| match &entry.content[name] {
+        Value::String(value) => value.clone(),
+        Value::Number(value) => value.to_string(),
+        _ => String::new(),
+    };
+    let work = shown.iter().find_map(|entry| match entry.fact_type.as_str() {
+        "created" => Some(member(entry, "description")),
+        "set" | "resolve" => Some(member(entry, "value")),
+        _ => None,
+    });
+    line(words.work, &work.unwrap_or_default());
+    if let Some(entry) = first("start_work") {
+        line(words.started, &local_time(entry.wall_ms, zone));
+    }
+    if let Some(entry) = first("finish_work") {
+        line(words.finished, &local_time(entry.wall_ms, zone));
+    }
+    if let Some(entry) = first("unable_to_finish") {
+        line(words.unfinished, &member(entry, "reason"));
+    }
+    let removed: Vec<String> =
+        of("material_removed").map(|entry| member(entry, "material")).collect();
+    let mut any = false;
+    for entry in of("material").filter(|entry| !removed.contains(&entry.key.to_string())) {
+        any = true;
+        let quantity = thousandths(entry.content["quantity_milli"].as_i64().unwrap_or_default());
+        let price = yuan(entry.content["unit_price_fen"].as_i64().unwrap_or_default());
+        let unit = member(entry, "unit");
+        line(words.materials, &format!("{} {quantity} {unit} × {price}", member(entry, "name")));
+    }
+    if !any {
+        line(words.materials, words.none);
+    }
+    for (fact_type, label) in
+        [("quoted", words.quoted), ("charged", words.charged), ("refunded", words.refunded)]
+    {
+        let mut entries = of(fact_type).peekable();
+        if fact_type == "charged" && entries.peek().is_none() {
+            line(label, words.nothing_charged);
+        }
+        for entry in entries {
+            line(label, &yuan(entry.content["amount_fen"].as_i64().unwrap_or_default()));
+        }
+    }
+    text.push_str(words.confirm);
+    text.push('\n');
+    text
+}
+
+fn yuan(fen: i64) -> String {
+    let sign = if fen < 0 { "-" } else { "" };
+    let fen = fen.unsigned_abs();
+    format!("{sign}¥{}.{:02}", fen / 100, fen % 100)
+}
+
+fn thousandths(milli: i64) -> String {
+    let (whole, rest) = (milli / 1_000, milli % 1_000);
+    if rest == 0 {
+        whole.to_string()
+    } else {
+        format!("{whole}.{rest:03}").trim_end_matches('0').to_owned()
+    }
+}
+
+fn local_time(at_ms: i64, zone: &str) -> String {
+    let zone: chrono_tz::Tz = zone.parse().unwrap_or(chrono_tz::UTC);
+    DateTime::<Utc>::from_timestamp_millis(at_ms)
+        .map(|at| at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string())
+        .unwrap_or_default()
+}

@@ -1,0 +1,146 @@
+//! Record cases: what contradicts is shown with both sides and ends by facts.
+
+use super::*;
+
+fn visit(story: &mut Story, worker: &mut Writer, seen: &mut Vec<Fact>, steps: &[&str]) -> FactKey {
+    let visit = story.write_on(worker, step("set_out", json!({ "grade": 3 })), seen);
+    seen.push(story.facts.last().expect("there").clone());
+    for fact_type in steps {
+        story.after(1_000);
+        story.write_on(worker, step(fact_type, json!({ "visit": visit })), seen);
+        seen.push(story.facts.last().expect("there").clone());
+    }
+    visit
+}
+
+const WORK: [&str; 4] = ["ring", "enter", "start_work", "finish_work"];
+
+#[test]
+fn finished_though_cancelled_is_a_case_until_it_is_closed_for_these_very_facts() {
+    let (mut story, mut desk) = Story::dispatched();
+    let mut worker = story.technician(31);
+    let mut seen = story.facts.clone();
+    story.write(&mut desk, step("cancelled", json!({ "reason": "客户改期" })));
+    assert_eq!(story.review().status, super::super::Status::Cancelled);
+    visit(&mut story, &mut worker, &mut seen, &WORK);
+    let review = story.review();
+    assert_eq!(review.status, super::super::Status::Finished, "work that was done was done");
+    let case = review.open_cases().find(|c| c.kind == "finished_though_cancelled").cloned();
+    let case = case.expect("a case");
+    let sides: Vec<_> = case.sides.iter().map(|side| (side.by, side.value.clone())).collect();
+    assert!(sides.contains(&(Some(PersonId(12)), json!("cancelled"))));
+    assert!(sides.contains(&(Some(PersonId(31)), json!("finish_work"))));
+    let close = Command::CloseCase {
+        case: case.kind.clone(),
+        rests_on: case.rests_on.clone(),
+        reason: "按已完工收费".to_owned(),
+    };
+    assert_eq!(story.deny(&worker, &close), DenialCode::NotYourRole);
+    story.write(&mut desk, close.clone());
+    assert!(!open_cases(&story.review()).contains(&"finished_though_cancelled"));
+    assert_eq!(story.deny(&desk, &close), DenialCode::NoSuchFact);
+}
+
+#[test]
+fn work_done_without_having_seen_the_reassignment_is_a_case_and_before_it_is_not() {
+    for offline in [true, false] {
+        let (mut story, mut desk) = Story::dispatched();
+        let mut worker = story.technician(31);
+        let mut seen = story.facts.clone();
+        if offline {
+            story.write(&mut desk, Command::Assign { person: PersonId(32) });
+        }
+        visit(&mut story, &mut worker, &mut seen, &WORK);
+        if !offline {
+            story.write(&mut desk, Command::Assign { person: PersonId(32) });
+        }
+        assert_eq!(open_cases(&story.review()).contains(&"done_after_reassignment"), offline);
+    }
+}
+
+#[test]
+fn two_peoples_visits_conflict_when_they_overlap_or_both_finish() {
+    let later = 60 * MINUTE;
+    for (pause_ms, second_steps, expected) in
+        [(0, &WORK[..3], true), (later, &WORK[..], true), (later, &WORK[..3], false)]
+    {
+        let (mut story, _) = Story::dispatched();
+        let (mut first, mut second) = (story.technician(31), story.technician(32));
+        let seen = story.facts.clone();
+        visit(&mut story, &mut first, &mut seen.clone(), &WORK);
+        if pause_ms == 0 {
+            story.now_ms -= 2_000;
+        }
+        story.after(pause_ms);
+        visit(&mut story, &mut second, &mut seen.clone(), second_steps);
+        assert_eq!(open_cases(&story.review()).contains(&"two_peoples_visits"), expected);
+    }
+}
+
+#[test]
+fn a_helpers_visit_is_no_second_persons() {
+    let (mut story, _) = Story::dispatched();
+    let (mut first, mut second) = (story.technician(31), story.technician(32));
+    let mut seen = story.facts.clone();
+    let key = visit(&mut story, &mut first, &mut seen, &WORK);
+    story.step(&mut first, "helper_joined", json!({ "visit": key, "person": 32 }));
+    visit(&mut story, &mut second, &mut seen, &WORK);
+    assert!(!open_cases(&story.review()).contains(&"two_peoples_visits"));
+}
+
+#[test]
+fn money_is_compared_from_quote_to_invoice_and_handed_in_by_the_days_end() {
+    let (mut story, mut desk) = Story::dispatched();
+    let mut worker = story.technician(31);
+    let mut seen = story.facts.clone();
+    let key = visit(&mut story, &mut worker, &mut seen, &[]);
+    let quote = story.step(
+        &mut worker,
+        "quoted",
+        json!({ "visit": key, "amount_fen": 12_000, "items": [] }),
+    );
+    story.step(&mut worker, "quote_accepted", json!({ "quote": quote }));
+    let charge = story.step(
+        &mut worker,
+        "charged",
+        json!({ "visit": key, "amount_fen": 12_500, "method": "cash" }),
+    );
+    let review = story.review();
+    assert_eq!(open_cases(&review).iter().filter(|kind| **kind == "money_not_equal").count(), 1);
+    // 2026-11-26T00:00:00+08:00 is fifteen hours after nine.
+    story.now_ms = NINE + 15 * 3_600_000 - 1;
+    assert!(!open_cases(&story.review()).contains(&"money_not_handed_in"));
+    assert_eq!(story.review().status_until_ms, Some(NINE + 15 * 3_600_000));
+    story.after(1);
+    assert!(open_cases(&story.review()).contains(&"money_not_handed_in"));
+    story.step(&mut worker, "handed_in", json!({ "charge": charge, "amount_fen": 12_500 }));
+    assert!(!open_cases(&story.review()).contains(&"money_not_handed_in"));
+    let invoice = story.step(
+        &mut desk,
+        "invoiced",
+        json!({ "charge": charge, "number": "A1", "amount_fen": 12_000 }),
+    );
+    assert_eq!(
+        open_cases(&story.review()).iter().filter(|kind| **kind == "money_not_equal").count(),
+        2
+    );
+    assert!(!story.review().money.charges[0].delivered);
+    story.step(&mut worker, "invoice_delivered", json!({ "invoice": invoice }));
+    assert!(story.review().money.charges[0].delivered);
+}
+
+#[test]
+fn an_unknown_fact_of_a_newer_app_is_carried_and_shown_as_such() {
+    let (mut story, _) = Story::dispatched();
+    let mut worker = story.technician(31);
+    story.write(&mut worker, Command::Note { text: "x".to_owned() });
+    let last = story.facts.last_mut().expect("there");
+    last.payload = crate::model::payload::Payload::Unknown {
+        fact_type: "hologram".to_owned(),
+        content: json!({ "depth": 3 }),
+    };
+    let review = story.review();
+    let entry = review.timeline.last().expect("there");
+    assert_eq!((entry.fact_type.as_str(), entry.unknown), ("hologram", true));
+    assert_eq!(entry.content, json!({ "depth": 3 }));
+}

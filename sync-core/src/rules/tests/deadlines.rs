@@ -1,0 +1,140 @@
+//! 三 3.1 and 3.2: filled, told, on site, done; unknown where it cannot be judged.
+
+use super::super::deadlines::DeadlineState::{self, Breached, Excused, Met, Running, Unknown};
+use super::*;
+
+fn state(review: &Review, name: &str) -> Option<DeadlineState> {
+    review.deadlines.iter().find(|deadline| deadline.name == name).map(|deadline| deadline.state)
+}
+
+#[test]
+fn a_household_order_is_filled_in_five_minutes() {
+    for (late_ms, expected) in [(0, Met), (1, Breached)] {
+        let mut story = Story::new();
+        let mut desk = story.desk();
+        story.write(&mut desk, order(Priority::Urgent));
+        assert_eq!(state(&story.review(), "filled"), Some(Running));
+        story.after(5 * MINUTE + late_ms);
+        story.step(&mut desk, "dispatched", json!({}));
+        assert_eq!(state(&story.review(), "filled"), Some(expected));
+    }
+}
+
+#[test]
+fn engineering_is_told_of_it_in_two_minutes() {
+    for (late_ms, expected) in [(0, Met), (1, Breached)] {
+        let mut story = Story::new();
+        let mut desk = story.desk();
+        story.write(&mut desk, order(Priority::Urgent));
+        story.step(&mut desk, "dispatched", json!({}));
+        story.after(2 * MINUTE + late_ms);
+        story.step(&mut desk, "told", json!({}));
+        assert_eq!(state(&story.review(), "told"), Some(expected));
+    }
+}
+
+#[test]
+fn an_urgent_order_is_on_site_fifteen_minutes_after_the_receipt() {
+    for (late_ms, expected) in [(0, Met), (1, Breached)] {
+        let (mut story, _) = Story::dispatched();
+        let mut worker = story.technician(31);
+        story.after(MINUTE);
+        story.step(&mut worker, "received", json!({}));
+        let visit = story.step(&mut worker, "set_out", json!({ "grade": 2 }));
+        story.after(15 * MINUTE + late_ms);
+        story.step(&mut worker, "ring", json!({ "visit": visit }));
+        assert_eq!(state(&story.review(), "on_site"), Some(expected));
+        assert_eq!(state(&story.review(), "done"), None, "urgent orders are done on the spot");
+    }
+}
+
+#[test]
+fn a_public_order_has_three_five_and_ten_minutes() {
+    for (late_ms, expected) in [(0, Met), (1, Breached)] {
+        let mut story = Story::new();
+        let (mut desk, mut lead) = (story.desk(), story.writer(20, Role::EngineeringLead));
+        let Command::CreateWorkOrder { site, mut order } = order(Priority::Urgent) else {
+            panic!("an order")
+        };
+        (order.category, order.unit, order.place) =
+            (Category::Public, None, Some("大堂".to_owned()));
+        story.write(&mut desk, Command::CreateWorkOrder { site, order });
+        story.after(3 * MINUTE + late_ms);
+        story.step(&mut desk, "dispatched", json!({}));
+        story.after(5 * MINUTE + late_ms);
+        story.step(&mut desk, "told", json!({}));
+        story.step(&mut lead, "received", json!({}));
+        let mut worker = story.technician(31);
+        let visit = story.step(&mut worker, "set_out", json!({ "grade": 2 }));
+        story.after(10 * MINUTE + late_ms);
+        story.step(&mut worker, "knock", json!({ "visit": visit }));
+        for name in ["filled", "told", "on_site"] {
+            assert_eq!(state(&story.review(), name), Some(expected), "{name}");
+        }
+    }
+}
+
+#[test]
+fn an_appointed_order_is_done_two_days_later_in_the_sites_zone_or_excused() {
+    let appointed = || {
+        let mut story = Story::new();
+        let mut desk = story.desk();
+        story.write(&mut desk, order(Priority::Appointed));
+        story.write(&mut desk, set("appointment", json!("2026-11-26T10:00:00+08:00")));
+        (story, NINE + 25 * 3_600_000)
+    };
+    let two_days = 2 * 24 * 3_600_000;
+    let (mut story, at) = appointed();
+    story.now_ms = at + two_days;
+    assert_eq!(state(&story.review(), "done"), Some(Running));
+    assert_eq!(state(&story.review(), "on_site"), Some(Breached));
+    story.after(1);
+    assert_eq!(state(&story.review(), "done"), Some(Breached));
+    let mut worker = story.technician(31);
+    story.step(&mut worker, "waiting_for_parts", json!({ "reason": "阀门要订货" }));
+    assert_eq!(state(&story.review(), "done"), Some(Excused));
+}
+
+#[test]
+fn two_days_across_a_change_of_clocks_end_at_the_same_time_of_day() {
+    let mut story = Story::new();
+    story.policy.time_zone = "Europe/Berlin".to_owned();
+    let mut desk = story.desk();
+    story.write(&mut desk, order(Priority::Appointed));
+    // Clocks go back on 2026-10-25: two days then have 49 hours.
+    story.write(&mut desk, set("appointment", json!("2026-10-24T10:00:00+02:00")));
+    let done = story.review().deadlines.into_iter().find(|deadline| deadline.name == "done");
+    let from = chrono::DateTime::parse_from_rfc3339("2026-10-24T10:00:00+02:00").expect("a time");
+    assert_eq!(done.and_then(|done| done.due_ms), Some(from.timestamp_millis() + 49 * 3_600_000));
+}
+
+#[test]
+fn an_unverified_clock_makes_a_limit_unknown_not_breached() {
+    let (mut story, _) = Story::dispatched();
+    let mut worker = story.technician(31);
+    story.sessions.get_mut(&worker.session).expect("there").anchor = None;
+    story.step(&mut worker, "received", json!({}));
+    let visit = story.step(&mut worker, "set_out", json!({ "grade": 2 }));
+    story.after(60 * MINUTE);
+    story.step(&mut worker, "ring", json!({ "visit": visit }));
+    assert_eq!(state(&story.review(), "on_site"), Some(Unknown));
+}
+
+#[test]
+fn a_record_is_judged_by_the_policy_in_force_when_it_was_created() {
+    let mut story = Story::new();
+    let mut desk = story.desk();
+    story.write(&mut desk, order(Priority::Urgent));
+    let later =
+        SlaPolicy { version: 2, from_ms: NINE + 1, household_filled_ms: 1, ..story.policy.clone() };
+    let policies = [story.policy.clone(), later];
+    let review = review(&ReviewInput {
+        record: story.record,
+        facts: &story.facts,
+        sessions: &story.sessions,
+        policies: &policies,
+        now_ms: NINE + MINUTE,
+    });
+    assert_eq!((review.policy_version, state(&review, "filled")), (1, Some(Running)));
+    assert_eq!(review.status_until_ms, Some(NINE + 5 * MINUTE + 1));
+}

@@ -1,0 +1,163 @@
+//! Role by command: who may, and who may not.
+
+use super::super::permission::permit;
+use super::*;
+
+const DESK: &[Role] =
+    &[Role::FrontDesk, Role::Assistant, Role::DutyOperator, Role::Supervisor, Role::ProjectManager];
+
+#[test]
+fn each_role_may_do_its_own_and_nothing_else() {
+    let (mut story, mut desk) = Story::dispatched();
+    let mut worker = story.technician(31);
+    let visit = story.step(&mut worker, "set_out", json!({ "grade": 2 }));
+    let charge = story.step(
+        &mut worker,
+        "charged",
+        json!({ "visit": visit, "amount_fen": 1, "method": "cash" }),
+    );
+    let invoice = story.step(
+        &mut desk,
+        "invoiced",
+        json!({ "charge": charge, "number": "1", "amount_fen": 1 }),
+    );
+    let of = json!({ "visit": visit });
+    let reason = json!({ "reason": "r" });
+    let lead = [DESK, &[Role::EngineeringLead]].concat();
+    let workers = vec![Role::EngineeringLead, Role::Technician, Role::ServiceWorker];
+    let all_on_orders = [DESK, &workers].concat();
+    let table: Vec<(Command, Vec<Role>)> = vec![
+        (order(Priority::Urgent), DESK.to_vec()),
+        (set("description", json!("x")), DESK.to_vec()),
+        (set("appointment", json!("2026-11-26T10:00:00+08:00")), all_on_orders.clone()),
+        (Command::Assign { person: PersonId(32) }, lead.clone()),
+        (step("dispatched", json!({})), DESK.to_vec()),
+        (step("told", json!({})), DESK.to_vec()),
+        (step("cancelled", reason.clone()), DESK.to_vec()),
+        (step("closed", json!({})), DESK.to_vec()),
+        (step("returned", json!({})), lead),
+        (step("received", json!({})), workers.clone()),
+        (step("declined", reason), workers.clone()),
+        (step("set_out", json!({ "grade": 2 })), workers.clone()),
+        (step("ring", of.clone()), workers.clone()),
+        (step("finish_work", of.clone()), workers.clone()),
+        (step("no_answer_confirmed", of), DESK.to_vec()),
+        (step("charged", json!({ "visit": visit, "amount_fen": 1, "method": "cash" })), workers),
+        (step("handed_in", json!({ "charge": charge, "amount_fen": 1 })), all_on_orders.clone()),
+        (
+            step("invoiced", json!({ "charge": charge, "number": "2", "amount_fen": 1 })),
+            DESK.to_vec(),
+        ),
+        (step("invoice_delivered", json!({ "invoice": invoice })), all_on_orders),
+        (Command::Note { text: "x".to_owned() }, Role::ALL.to_vec()),
+    ];
+    for (command, may) in table {
+        for role in Role::ALL {
+            let writer = story.writer(50, role);
+            let result = story.try_write_on(&writer, &command, &story.facts);
+            let expected = if may.contains(&role) { Ok(()) } else { Err(DenialCode::NotYourRole) };
+            assert_eq!(
+                result.map(|_| ()).map_err(|denial| denial.code),
+                expected,
+                "{role:?} {command:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_supervisor_enters_for_a_worker_without_a_phone_and_it_is_marked() {
+    let (mut story, _) = Story::dispatched();
+    let mut supervisor = story.writer(40, Role::Supervisor);
+    let Command::Record { fact, .. } = step("set_out", json!({ "grade": 2 })) else {
+        panic!("a step")
+    };
+    let own = Command::step(fact.clone());
+    assert_eq!(story.deny(&supervisor, &own), DenialCode::NotYourRole);
+    let entered = Command::Record {
+        fact,
+        said_at_ms: Some(NINE - MINUTE),
+        on_behalf_of: Some(PersonId(31)),
+        corrects: Vec::new(),
+    };
+    story.write(&mut supervisor, entered);
+    let review = story.review();
+    let entry = review.timeline.last().expect("there");
+    assert_eq!((entry.on_behalf_of, entry.said_at_ms), (Some(PersonId(31)), Some(NINE - MINUTE)));
+}
+
+#[test]
+fn a_role_counts_when_held_while_writing_or_now() {
+    let (story, _) = Story::dispatched();
+    let mut other = story.clone();
+    let worker = other.technician(31);
+    let facts =
+        other.try_write_on(&worker, &step("received", json!({})), &other.facts).expect("may");
+    let review = other.review();
+    let judge = |grants: Vec<RoleGrant>, sequence: u64| {
+        let principal = Principal { person: worker.person, grants };
+        let when = Seen { epoch: 1, sequence };
+        permit(&facts, Some(&review), &principal, when, NINE).map_err(|denial| denial.code)
+    };
+    let held = grant(worker.person, Role::Technician);
+    let no = Err(DenialCode::NotYourRole);
+    let ended = RoleGrant { ended: Some(Seen { epoch: 1, sequence: 20 }), ..held.clone() };
+    assert_eq!(judge(vec![ended.clone()], 19), Ok(()), "written before the end was seen");
+    assert_eq!(judge(vec![ended], 20), no, "written after it");
+    let granted = RoleGrant { granted: Seen { epoch: 1, sequence: 20 }, ..held.clone() };
+    assert_eq!(judge(vec![granted], 19), Ok(()), "held now");
+    let elsewhere = RoleGrant { site: SiteId(8), ..held.clone() };
+    assert_eq!(judge(vec![elsewhere], 19), no);
+    let not_begun = RoleGrant { from_ms: NINE + 1, ..held.clone() };
+    assert_eq!(judge(vec![not_begun], 19), no);
+    let over = RoleGrant { to_ms: Some(NINE), ..held.clone() };
+    assert_eq!(judge(vec![over], 19), no);
+    let deputy = RoleGrant { to_ms: Some(NINE + 1), on_behalf_of: Some(PersonId(9)), ..held };
+    assert_eq!(judge(vec![deputy], 19), Ok(()));
+}
+
+#[test]
+fn prices_and_decisions_of_kinds_to_come_are_not_for_technicians() {
+    let (mut story, _) = Story::dispatched();
+    let worker = story.technician(31);
+    let review = story.review();
+    let mut facts = story
+        .try_write_on(&worker, &Command::Note { text: "x".to_owned() }, &story.facts)
+        .expect("may");
+    for (fact_type, role, expected) in [
+        ("price_item_approved", Role::Technician, Err(DenialCode::NotYourRole)),
+        ("price_item_approved", Role::GeneralManager, Ok(())),
+        ("violation_decided", Role::PatrolOfficer, Err(DenialCode::NotYourRole)),
+        ("hologram", Role::Technician, Ok(())),
+    ] {
+        facts[0].payload = crate::model::payload::Payload::Unknown {
+            fact_type: fact_type.to_owned(),
+            content: json!({}),
+        };
+        let principal =
+            Principal { person: worker.person, grants: vec![grant(worker.person, role)] };
+        let when = Seen { epoch: 1, sequence: 10 };
+        let result = permit(&facts, Some(&review), &principal, when, NINE);
+        assert_eq!(result.map_err(|denial| denial.code), expected, "{fact_type} {role:?}");
+    }
+}
+
+#[test]
+fn steps_of_an_order_do_not_go_to_a_contact() {
+    let mut story = Story::new();
+    let mut desk = story.desk();
+    story.write(
+        &mut desk,
+        Command::CreateContact {
+            site: SITE,
+            contact: crate::model::contact::ContactCreated {
+                unit: None,
+                name: "林女士".to_owned(),
+                phones: vec!["000-5550-0001".to_owned()],
+                salt: "c2FsdA".to_owned(),
+            },
+        },
+    );
+    assert_eq!(story.deny(&desk, &step("dispatched", json!({}))), DenialCode::WrongKind);
+    assert_eq!(story.review().status, super::super::Status::Kept);
+}

@@ -1,0 +1,94 @@
+//! Every code has words in both languages, and every text is somebody's words.
+
+use std::collections::BTreeSet;
+
+use super::super::cases::CASES;
+use super::super::deadlines::DEADLINES;
+use super::super::visit::DEVIATIONS;
+use super::super::{DenialCode, Status};
+use crate::model::person::Role;
+use crate::protocol::message::Outcome;
+use crate::protocol::problem::ProblemCode;
+use crate::texts::{Language, has_text, id_of, text};
+
+fn needed() -> BTreeSet<String> {
+    let mut ids = BTreeSet::new();
+    let mut add = |group: &str, codes: Vec<String>| {
+        ids.extend(codes.iter().map(|code| id_of(group, code)));
+    };
+    let strings = |codes: &[&str]| codes.iter().map(|code| (*code).to_owned()).collect::<Vec<_>>();
+    add("case", strings(&CASES));
+    add("deviation", strings(&DEVIATIONS));
+    add("deadline", strings(&DEADLINES));
+    add(
+        "deadline",
+        strings(&[
+            "state_met",
+            "state_running",
+            "state_breached",
+            "state_unknown",
+            "state_excused",
+        ]),
+    );
+    add("wait", strings(&["ring_pause", "knock_pause", "no_answer_wait", "work", "pause"]));
+    add("denial", DenialCode::ALL.iter().map(ToString::to_string).collect());
+    add("status", Status::ALL.iter().map(|status| status.code()).collect());
+    add("role", Role::ALL.iter().map(|role| role.code()).collect());
+    add("problem", ProblemCode::ALL.iter().map(|code| code.code().to_owned()).collect());
+    let outcomes =
+        [Outcome::Entered, Outcome::Rewritten, Outcome::Held, Outcome::Refused, Outcome::NotStored];
+    add("outcome", outcomes.iter().map(|outcome| outcome.code().to_owned()).collect());
+    ids
+}
+
+#[test]
+fn every_code_has_words_in_both_languages() {
+    for id in needed() {
+        for language in [Language::ZhCn, Language::En] {
+            assert!(has_text(language, &id), "{id} has no words in {language}");
+        }
+    }
+}
+
+fn ids(catalogue: &str) -> BTreeSet<&str> {
+    catalogue.lines().filter_map(|line| line.split_once(" = ")).map(|(id, _)| id).collect()
+}
+
+#[test]
+fn both_catalogues_hold_the_same_ids() {
+    let chinese = ids(include_str!("../../../texts/zh-CN/fieldbook.ftl"));
+    let english = ids(include_str!("../../../texts/en/fieldbook.ftl"));
+    assert_eq!(chinese, english);
+    assert!(chinese.len() > 200);
+}
+
+#[test]
+fn codes_that_are_gone_take_their_words_along() {
+    let needed = needed();
+    for id in ids(include_str!("../../../texts/zh-CN/fieldbook.ftl")) {
+        let group = id.split('-').next().unwrap_or_default();
+        if ["case", "deviation", "denial", "status", "role", "problem", "outcome"].contains(&group)
+        {
+            assert!(needed.contains(id), "{id} is nobody's");
+        }
+    }
+}
+
+#[test]
+fn a_missing_id_shows_itself_and_arguments_stand_unchanged() {
+    assert_eq!(text(Language::ZhCn, "no-such-id", &[]), "no-such-id");
+    let name = "王\u{202e}师傅👨‍👩‍👧";
+    let words = text(
+        Language::ZhCn,
+        "account-closes",
+        &[
+            ("person", name),
+            ("saved", "31"),
+            ("accepted", "29"),
+            ("held", "0"),
+            ("refused", "1"),
+            ("on_phone", "1"),
+        ],
+    );
+    assert_eq!(words, format!("{name}：已保存 31 = 已接受 29 + 待定 0 + 退回 1 + 仍在手机上 1"));
+}

@@ -1,0 +1,504 @@
+//! The fold of one visit (入户): its steps, its waits by the monotonic clock, and where it deviates
+//! from the procedure. Deviations are shown; they never lose data nor block work.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::order::Causality;
+use super::time::{elapsed_ms, fact_time};
+use crate::model::fact::Fact;
+use crate::model::id::{FactKey, PersonId};
+use crate::model::payload::Payload;
+use crate::model::policy::SlaPolicy;
+use crate::model::session::SessionRows;
+use crate::model::time::WallMs;
+use crate::model::work_order::{Ratings, SetOut, WorkOrderFact};
+
+/// One visit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Visit {
+    /// The key of its `set_out`.
+    pub visit: FactKey,
+    /// Who set out.
+    pub person: Option<PersonId>,
+    /// Who helped.
+    pub helpers: Vec<PersonId>,
+    /// The site's grade, fixed at the start.
+    pub grade: u8,
+    /// A paid service.
+    pub paid_service: bool,
+    /// When the first and the last step were written.
+    pub from_ms: WallMs,
+    /// See `from_ms`.
+    pub to_ms: WallMs,
+    /// Whether both times are verified.
+    pub verified: bool,
+    /// How it stands.
+    pub state: VisitState,
+    /// The waits that were measured.
+    pub waits: Vec<Wait>,
+    /// Where it deviates from the procedure.
+    pub deviations: Vec<Deviation>,
+    /// How the customer ended it.
+    pub signature: Option<SignatureOutcome>,
+    /// The ratings, when signed.
+    pub ratings: Option<Ratings>,
+}
+
+/// How a visit stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VisitState {
+    /// Under way to the door.
+    OnTheWay,
+    /// At the door or inside.
+    AtTheDoor,
+    /// Working.
+    Working,
+    /// Work pauses.
+    Paused,
+    /// Nobody came to the door.
+    NoAnswer,
+    /// Could not be finished.
+    Unfinished,
+    /// Work is done.
+    Finished,
+}
+
+/// How the customer ended a visit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignatureOutcome {
+    /// `signed`, `sign_refused` or `sign_absent`.
+    pub outcome: String,
+    /// The fact.
+    pub key: FactKey,
+}
+
+/// A wait that was measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    /// `ring_pause`, `knock_pause`, `no_answer_wait`, `work` or `pause`.
+    pub name: String,
+    /// From this fact.
+    pub from: FactKey,
+    /// To this one.
+    pub to: FactKey,
+    /// Milliseconds; none is unknown.
+    pub ms: Option<i64>,
+}
+
+/// A step out of order, late, missing or done otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Deviation {
+    /// A stable code.
+    pub code: String,
+    /// The facts it rests on.
+    pub keys: Vec<FactKey>,
+    /// Parameters of its text.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: BTreeMap<String, i64>,
+}
+
+/// Every deviation code.
+pub const DEVIATIONS: [&str; 26] = [
+    "cause_not_explained",
+    "entered_unannounced",
+    "explained_incompletely",
+    "finished_without_start",
+    "key_not_received",
+    "key_not_returned",
+    "knock_too_soon",
+    "knocked_too_few",
+    "left_early",
+    "left_untidied",
+    "left_without_being_asked",
+    "no_shoe_covers",
+    "not_explained_to_customer",
+    "not_introduced",
+    "not_prepared",
+    "not_signed",
+    "not_tidied",
+    "not_trained",
+    "out_of_order",
+    "prepared_incompletely",
+    "ring_too_soon",
+    "rang_too_few",
+    "scope_not_confirmed",
+    "tidied_incompletely",
+    "valuables_not_reminded",
+    "worked_without_quote",
+];
+
+/// A step of the visit.
+#[derive(Clone, Copy)]
+pub(super) struct Step<'a> {
+    pub(super) fact: &'a Fact,
+    pub(super) content: &'a WorkOrderFact,
+}
+
+/// The steps of every visit, in causal order, by the visit's key.
+pub(super) fn steps<'a>(causality: &Causality<'a>) -> BTreeMap<FactKey, Vec<Step<'a>>> {
+    let mut quotes: BTreeMap<FactKey, FactKey> = BTreeMap::new();
+    let mut visits: BTreeMap<FactKey, Vec<Step<'a>>> = BTreeMap::new();
+    for fact in &causality.facts {
+        let fact: &'a Fact = fact;
+        let Payload::WorkOrder(content) = &fact.payload else { continue };
+        let visit = match content {
+            WorkOrderFact::SetOut(_) => Some(fact.key),
+            WorkOrderFact::QuoteAccepted(of) => quotes.get(&of.quote).copied(),
+            WorkOrderFact::QuoteDeclined(of) => quotes.get(&of.quote).copied(),
+            _ => content.visit(),
+        };
+        let Some(visit) = visit else { continue };
+        if matches!(content, WorkOrderFact::Quoted(_)) {
+            quotes.insert(fact.key, visit);
+        }
+        visits.entry(visit).or_default().push(Step { fact, content });
+    }
+    // Steps that name a visit nobody set out on stay in the timeline only.
+    visits.retain(|visit, steps| steps.iter().any(|step| step.fact.key == *visit));
+    visits
+}
+
+/// Folds the steps of one visit.
+pub(super) fn fold(
+    visit: FactKey,
+    steps: &[Step<'_>],
+    policy: &SlaPolicy,
+    sessions: &SessionRows,
+) -> Visit {
+    let set_out = steps.iter().find_map(|step| match step.content {
+        WorkOrderFact::SetOut(set_out) => Some(*set_out),
+        _ => None,
+    });
+    let set_out = set_out.unwrap_or(SetOut { grade: policy.service_grade, paid_service: false });
+    let times: Vec<_> = steps.iter().map(|step| fact_time(step.fact, sessions)).collect();
+    let (waits, mut deviations) = door(steps, policy, sessions);
+    deviations.extend(inside(steps, set_out));
+    deviations.extend(ending(steps));
+    deviations.extend(out_of_order(steps));
+    deviations.sort();
+    let owner = visit.session().and_then(|session| sessions.get(&session));
+    let helpers = steps.iter().filter_map(|step| match step.content {
+        WorkOrderFact::HelperJoined(joined) => Some(joined.person),
+        _ => None,
+    });
+    let signature = steps.iter().rev().find_map(|step| {
+        let outcome = match step.content {
+            WorkOrderFact::Signed(_) => "signed",
+            WorkOrderFact::SignRefused(_) => "sign_refused",
+            WorkOrderFact::SignAbsent(_) => "sign_absent",
+            _ => return None,
+        };
+        Some(SignatureOutcome { outcome: outcome.to_owned(), key: step.fact.key })
+    });
+    let ratings = steps.iter().rev().find_map(|step| match step.content {
+        WorkOrderFact::Signed(signed) => Some(signed.ratings),
+        _ => None,
+    });
+    let mut all_waits = waits;
+    all_waits.extend(work_waits(steps, sessions));
+    Visit {
+        visit,
+        person: owner.map(|row| row.person),
+        helpers: helpers.collect(),
+        grade: set_out.grade,
+        paid_service: set_out.paid_service,
+        from_ms: times.iter().map(|time| time.at_ms).min().unwrap_or_default(),
+        to_ms: times.iter().map(|time| time.at_ms).max().unwrap_or_default(),
+        verified: times.iter().all(|time| time.verified),
+        state: state(steps),
+        waits: all_waits,
+        deviations,
+        signature,
+        ratings,
+    }
+}
+
+fn state(steps: &[Step<'_>]) -> VisitState {
+    use WorkOrderFact as F;
+    let mut state = VisitState::OnTheWay;
+    for step in steps {
+        state = match step.content {
+            F::Ring(_) | F::Knock(_) | F::Introduce(_) | F::Enter(_) | F::EnteredWithKey(_)
+                if state == VisitState::OnTheWay =>
+            {
+                VisitState::AtTheDoor
+            }
+            F::StartWork(_) | F::Resumed(_) => VisitState::Working,
+            F::Paused(_) => VisitState::Paused,
+            F::NoAnswer(_) => VisitState::NoAnswer,
+            F::UnableToFinish(_) | F::LeftMidway(_) => VisitState::Unfinished,
+            F::FinishWork(_) => VisitState::Finished,
+            _ => state,
+        };
+    }
+    state
+}
+
+fn deviation(code: &str, keys: &[FactKey]) -> Deviation {
+    debug_assert!(DEVIATIONS.contains(&code), "{code} is in the list");
+    Deviation { code: code.to_owned(), keys: keys.to_vec(), params: BTreeMap::new() }
+}
+
+fn timed(code: &str, keys: &[FactKey], ms: i64, limit_ms: i64) -> Deviation {
+    let params = BTreeMap::from([("ms".to_owned(), ms), ("limit_ms".to_owned(), limit_ms)]);
+    Deviation { params, ..deviation(code, keys) }
+}
+
+/// Bell, knocks and the wait at the door (入户 1).
+fn door(
+    steps: &[Step<'_>],
+    policy: &SlaPolicy,
+    sessions: &SessionRows,
+) -> (Vec<Wait>, Vec<Deviation>) {
+    use WorkOrderFact as F;
+    let of = |wanted: fn(&F) -> bool| -> Vec<&Fact> {
+        steps.iter().filter(|step| wanted(step.content)).map(|step| step.fact).collect()
+    };
+    let rings = of(|content| matches!(content, F::Ring(_)));
+    let knocks = of(|content| matches!(content, F::Knock(_)));
+    let mut waits = Vec::new();
+    let mut deviations = Vec::new();
+    let mut pause = |name: &str, code: &str, from: &Fact, to: &Fact, limit_ms: i64| {
+        let ms = elapsed_ms(from, to, sessions);
+        waits.push(Wait { name: name.to_owned(), from: from.key, to: to.key, ms });
+        if let Some(ms) = ms
+            && ms < limit_ms
+        {
+            deviations.push(timed(code, &[from.key, to.key], ms, limit_ms));
+        }
+    };
+    if let [first, second, ..] = rings[..] {
+        pause("ring_pause", "ring_too_soon", first, second, policy.ring_pause_ms);
+    }
+    if let [_, second, third, ..] = knocks[..] {
+        pause("knock_pause", "knock_too_soon", second, third, policy.knock_pause_ms);
+    }
+    if let Some(no_answer) = of(|content| matches!(content, F::NoAnswer(_))).first() {
+        let last = steps
+            .iter()
+            .take_while(|step| step.fact.key != no_answer.key)
+            .filter(|step| matches!(step.content, F::Ring(_) | F::Knock(_)))
+            .last();
+        match last {
+            Some(last) => {
+                let limit_ms = policy.no_answer_wait_ms;
+                pause("no_answer_wait", "left_early", last.fact, no_answer, limit_ms);
+            }
+            None => deviations.push(deviation("rang_too_few", &[no_answer.key])),
+        }
+        if !rings.is_empty() && rings.len() < 2 && knocks.is_empty() {
+            deviations.push(deviation("rang_too_few", &[no_answer.key]));
+        }
+        if rings.is_empty() && !knocks.is_empty() && knocks.len() < 3 {
+            deviations.push(deviation("knocked_too_few", &[no_answer.key]));
+        }
+    }
+    (waits, deviations)
+}
+
+fn work_waits(steps: &[Step<'_>], sessions: &SessionRows) -> Vec<Wait> {
+    use WorkOrderFact as F;
+    let mut waits = Vec::new();
+    let (mut started, mut paused): (Option<&Fact>, Option<&Fact>) = (None, None);
+    for step in steps {
+        match step.content {
+            F::StartWork(_) => started = started.or(Some(step.fact)),
+            F::Paused(_) => paused = Some(step.fact),
+            F::Resumed(_) => {
+                if let Some(from) = paused.take() {
+                    let ms = elapsed_ms(from, step.fact, sessions);
+                    waits.push(Wait {
+                        name: "pause".into(),
+                        from: from.key,
+                        to: step.fact.key,
+                        ms,
+                    });
+                }
+            }
+            F::FinishWork(_) | F::UnableToFinish(_) | F::LeftMidway(_) => {
+                if let Some(from) = started.take() {
+                    let ms = elapsed_ms(from, step.fact, sessions);
+                    waits.push(Wait { name: "work".into(), from: from.key, to: step.fact.key, ms });
+                }
+            }
+            _ => {}
+        }
+    }
+    waits
+}
+
+fn position(steps: &[Step<'_>], wanted: impl Fn(&WorkOrderFact) -> bool) -> Option<usize> {
+    steps.iter().position(|step| wanted(step.content))
+}
+
+/// From the preparation to the end of work.
+fn inside(steps: &[Step<'_>], set_out: SetOut) -> Vec<Deviation> {
+    use WorkOrderFact as F;
+    let mut found = Vec::new();
+    let key = |index: usize| steps[index].fact.key;
+    let announced = position(steps, |c| matches!(c, F::Ring(_) | F::Knock(_)));
+    let introduced = position(steps, |c| matches!(c, F::Introduce(_)));
+    let entered = position(steps, |c| matches!(c, F::Enter(_)));
+    let with_key = position(steps, |c| matches!(c, F::EnteredWithKey(_)));
+    let covers = position(steps, |c| matches!(c, F::ShoeCovers(_)));
+    let started = position(steps, |c| matches!(c, F::StartWork(_)));
+    let at_door = introduced.or(entered).or(with_key);
+    let before = |earlier: Option<usize>, later: usize| earlier.is_some_and(|e| e < later);
+
+    let prepared = steps.iter().find_map(|step| match step.content {
+        F::Prepare(prepare) => Some((step.fact.key, *prepare)),
+        _ => None,
+    });
+    match prepared {
+        None => found.extend(at_door.map(|index| deviation("not_prepared", &[key(index)]))),
+        Some((key, prepare)) => {
+            if !prepare.trained {
+                found.push(deviation("not_trained", &[key]));
+            }
+            let complete = prepare.appearance
+                && prepare.tools
+                && prepare.materials
+                && prepare.instructions_acknowledged;
+            if !complete {
+                found.push(deviation("prepared_incompletely", &[key]));
+            }
+        }
+    }
+    if let Some(door) = entered.or(with_key)
+        && !before(announced, door)
+    {
+        found.push(deviation("entered_unannounced", &[key(door)]));
+    }
+    if let Some(door) = entered
+        && !before(introduced, door)
+    {
+        found.push(deviation("not_introduced", &[key(door)]));
+    }
+    let inside = entered.or(with_key).or(started);
+    if let Some(index) = started.or(inside)
+        && set_out.grade <= 2
+        && started.is_some()
+        && !before(covers, index)
+    {
+        found.push(deviation("no_shoe_covers", &[key(index)]));
+    }
+    if let Some(door) = with_key {
+        let received = position(steps, |c| matches!(c, F::KeyReceived(_)));
+        if !before(received, door) {
+            found.push(deviation("key_not_received", &[key(door)]));
+        }
+    }
+    if let Some(start) = started
+        && set_out.paid_service
+    {
+        let confirmed = position(steps, |c| matches!(c, F::ScopeConfirmed(_)));
+        if !before(confirmed, start) {
+            found.push(deviation("scope_not_confirmed", &[key(start)]));
+        }
+        let reminded = position(steps, |c| matches!(c, F::ValuablesReminded(_)));
+        if !before(reminded, start) {
+            found.push(deviation("valuables_not_reminded", &[key(start)]));
+        }
+    }
+    let charged = position(steps, |c| matches!(c, F::Charged(_)));
+    if let (Some(start), Some(_)) = (started, charged) {
+        let accepted = position(steps, |c| matches!(c, F::QuoteAccepted(_)));
+        if !before(accepted, start) {
+            found.push(deviation("worked_without_quote", &[key(start)]));
+        }
+    }
+    found
+}
+
+/// From the end of work to the farewell.
+fn ending(steps: &[Step<'_>]) -> Vec<Deviation> {
+    use WorkOrderFact as F;
+    let mut found = Vec::new();
+    let finished = position(steps, |c| matches!(c, F::FinishWork(_)));
+    let farewell = position(steps, |c| matches!(c, F::Farewell(_)));
+    if let Some(index) = finished
+        && !position(steps, |c| matches!(c, F::StartWork(_))).is_some_and(|start| start < index)
+    {
+        found.push(deviation("finished_without_start", &[steps[index].fact.key]));
+    }
+    for step in steps {
+        let key = &[step.fact.key];
+        match step.content {
+            F::UnableToFinish(unable) if !unable.explained => {
+                found.push(deviation("not_explained_to_customer", key));
+            }
+            F::LeftMidway(left) => {
+                if !left.customer_asked {
+                    found.push(deviation("left_without_being_asked", key));
+                }
+                if !left.tidied {
+                    found.push(deviation("left_untidied", key));
+                }
+            }
+            F::Tidy(tidy) if !(tidy.equipment_wiped && tidy.floor_clean && tidy.tools_counted) => {
+                found.push(deviation("tidied_incompletely", key));
+            }
+            F::Explain(explain) if !(explain.cause && explain.care && explain.correct_use) => {
+                found.push(deviation("explained_incompletely", key));
+            }
+            _ => {}
+        }
+    }
+    // What is missing can be told only when the visit is over.
+    let (Some(end), Some(_)) = (farewell, finished) else { return found };
+    let end = &[steps[end].fact.key];
+    let missing = |wanted: fn(&F) -> bool| position(steps, wanted).is_none();
+    if missing(|c| matches!(c, F::Tidy(_))) {
+        found.push(deviation("not_tidied", end));
+    }
+    if missing(|c| matches!(c, F::Explain(_))) {
+        found.push(deviation("cause_not_explained", end));
+    }
+    if missing(|c| matches!(c, F::Signed(_) | F::SignRefused(_) | F::SignAbsent(_))) {
+        found.push(deviation("not_signed", end));
+    }
+    let keys = |wanted: fn(&F) -> bool| steps.iter().filter(|step| wanted(step.content)).count();
+    let received = keys(|c| matches!(c, F::KeyReceived(_)));
+    if received > keys(|c| matches!(c, F::KeyReturned(_))) {
+        found.push(deviation("key_not_returned", end));
+    }
+    found
+}
+
+/// The place of a step in the procedure; steps without one may come at any time.
+fn rank(content: &WorkOrderFact) -> Option<u8> {
+    use WorkOrderFact as F;
+    Some(match content {
+        F::Prepare(_) => 0,
+        F::Ring(_) | F::Knock(_) => 1,
+        F::Introduce(_) => 3,
+        F::Enter(_) | F::EnteredWithKey(_) => 4,
+        F::ShoeCovers(_) => 5,
+        F::StartWork(_) => 6,
+        F::FinishWork(_) => 7,
+        F::Tidy(_) => 8,
+        F::Explain(_) => 9,
+        F::Charged(_) => 10,
+        F::Signed(_) | F::SignRefused(_) | F::SignAbsent(_) => 11,
+        F::Farewell(_) => 12,
+        _ => return None,
+    })
+}
+
+fn out_of_order(steps: &[Step<'_>]) -> Vec<Deviation> {
+    let mut found = Vec::new();
+    let mut highest: Option<(u8, FactKey)> = None;
+    for step in steps {
+        let Some(rank) = rank(step.content) else { continue };
+        match highest {
+            Some((before, key)) if rank < before => {
+                found.push(deviation("out_of_order", &[key, step.fact.key]));
+            }
+            _ => highest = Some((rank, step.fact.key)),
+        }
+    }
+    found
+}

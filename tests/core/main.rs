@@ -1,0 +1,9 @@
+//! What holds for the project's own text: its style, its arrows, its settings and its documents.
+//! Reads files only; nothing of the product runs here.
+
+mod arrows;
+mod documents;
+mod lexer;
+mod settings;
+mod style;
+mod tree;
