@@ -11,7 +11,6 @@ mod problem;
 mod schema;
 mod sync;
 mod time;
-mod titles;
 mod trace;
 
 #[cfg(test)]
@@ -34,7 +33,6 @@ use crate::{App, Error, Result};
 
 pub use self::extract::{OfficeUser, PhoneUser};
 pub use self::meta::openapi;
-pub use self::titles::Language;
 
 /// Bytes of a JSON body: the longest text is a description of 16,000 bytes.
 const JSON_BYTES_MAX: usize = 64 << 10;

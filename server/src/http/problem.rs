@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sync_core::protocol::problem::{Problem, ProblemCode};
 use sync_core::protocol::{VERSION, VERSION_MIN};
+use sync_core::texts::{Language, code_text};
 
-use super::titles::Language;
 use crate::Error;
 
 /// The media type of an error's body.
@@ -58,7 +58,8 @@ fn told(error: Error) -> Failure {
 }
 
 fn denied(denial: &sync_core::rules::Denial) -> Failure {
-    let params = BTreeMap::from([("denial".to_owned(), denial.code.to_owned())]);
+    let mut params = denial.params.clone();
+    params.insert("denial".to_owned(), denial.code.to_string());
     Failure { code: ProblemCode::Denied, params }
 }
 
@@ -111,7 +112,7 @@ pub fn panicked(_panic: Box<dyn Any + Send + 'static>) -> Response {
 
 /// Writes the body of every error answer, also of those that the framework made.
 pub async fn render(request: Request, next: Next) -> Response {
-    let language = Language::of(request.headers());
+    let language = language_of(request.headers());
     let mut response = next.run(request).await;
     let status = response.status();
     let failure = match response.extensions_mut().remove::<Failure>() {
@@ -122,6 +123,12 @@ pub async fn render(request: Request, next: Next) -> Response {
         None => return response,
     };
     write(response, &failure, language)
+}
+
+/// The language the caller reads.
+pub fn language_of(headers: &HeaderMap) -> Language {
+    let accepts = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    Language::accepted(accepts.unwrap_or_default())
 }
 
 /// The framework's own refusals.
@@ -136,7 +143,8 @@ fn code_of(status: StatusCode) -> ProblemCode {
 }
 
 fn write(response: Response, failure: &Failure, language: Language) -> Response {
-    let mut problem = Problem::new(failure.code, language.title(failure.code).to_owned());
+    let title = code_text(language, "problem", failure.code.code(), &[]);
+    let mut problem = Problem::new(failure.code, title);
     problem.params.clone_from(&failure.params);
     let (mut parts, _) = response.into_parts();
     parts.status = StatusCode::from_u16(problem.status).expect("every code goes with a status");
@@ -152,6 +160,8 @@ fn write(response: Response, failure: &Failure, language: Language) -> Response 
 
 #[cfg(test)]
 mod tests {
+    use sync_core::rules::{Denial, DenialCode};
+
     use super::*;
 
     #[test]
@@ -166,8 +176,10 @@ mod tests {
 
     #[test]
     fn a_denial_is_named() {
-        let failure = told(Error::Denied(sync_core::rules::Denial { code: "not_your_role" }));
+        let denial = Denial::new(DenialCode::TextTooLong).with("limit", 60);
+        let failure = told(Error::Denied(denial));
         assert_eq!(failure.code, ProblemCode::Denied);
-        assert_eq!(failure.params["denial"], "not_your_role");
+        assert_eq!(failure.params["denial"], "text_too_long");
+        assert_eq!(failure.params["limit"], "60");
     }
 }

@@ -7,6 +7,7 @@
 mod answer;
 mod attestation;
 mod audience;
+mod cases;
 mod check;
 pub mod decide;
 mod deliver;
@@ -48,6 +49,7 @@ use sync_core::rules::Review;
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 
 use self::answer::{Answering, Pushed};
+use self::cases::CloseJob;
 use self::decide::{Confirmed, Deciding, RecordPlan};
 use self::feed::Reading;
 use self::people::{People, PeopleCache};
@@ -59,6 +61,7 @@ use self::writer::{Job, PushJob, Report, Unreadable};
 use crate::db::Database;
 use crate::{Error, Result};
 
+pub use self::cases::{Account, CaseDecision, CloseCase, DeskCaseRow};
 pub use self::check::{Checked, Mismatch};
 pub use self::office::{OfficeWrite, OfficeWritten};
 pub use self::write::Poke;
@@ -270,9 +273,48 @@ impl Sync {
     ) -> Result<Option<(Vec<StoredFact>, SessionRows, Review)>> {
         let shared = &self.shared;
         let mut conn = shared.database.reader().acquire().await?;
-        let version = standing::reference_version(&mut conn).await?;
+        let version = standing::installation(&mut conn).await?.reference_version;
         let people = shared.people.of(version, &mut conn).await?;
         office::read(shared, &mut conn, &people, record, shared.clock.wall_ms()).await
+    }
+
+    /// Desk cases after `after` in the order of their numbers, open ones or all.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn desk_cases(
+        &self,
+        after: i64,
+        limit: u64,
+        closed_too: bool,
+    ) -> Result<Vec<DeskCaseRow>> {
+        let mut conn = self.shared.database.reader().acquire().await?;
+        cases::list(&mut conn, after, limit, closed_too).await
+    }
+
+    /// Closes a desk case with the office's word on it.
+    ///
+    /// # Errors
+    /// `not_found` where there is none open, `forbidden` to whom it does not concern.
+    pub async fn close_case(&self, close: CloseCase) -> Result<()> {
+        let shared = &self.shared;
+        let now_ms = shared.clock.wall_ms();
+        let mut conn = shared.database.reader().acquire().await?;
+        let installation = standing::installation(&mut conn).await?;
+        let people = shared.people.of(installation.reference_version, &mut conn).await?;
+        drop(conn);
+        let epoch = installation.epoch;
+        let job = Box::new(CloseJob { close, people, epoch, now_ms });
+        self.ask(|reply| Job::Close(job, reply)).await
+    }
+
+    /// What became of everything saved on a device.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn account(&self, device: DeviceId) -> Result<Account> {
+        let mut conn = self.shared.database.reader().acquire().await?;
+        cases::account(&mut conn, device).await
     }
 
     /// Hears of every audience that has something new, after the commit.
@@ -287,7 +329,7 @@ impl Sync {
     pub async fn audiences(&self, person: PersonId) -> Result<BTreeSet<Audience>> {
         let shared = &self.shared;
         let mut conn = shared.database.reader().acquire().await?;
-        let version = standing::reference_version(&mut conn).await?;
+        let version = standing::installation(&mut conn).await?.reference_version;
         let people = shared.people.of(version, &mut conn).await?;
         Ok(people.audiences(person, shared.clock.wall_ms()))
     }

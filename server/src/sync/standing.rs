@@ -79,14 +79,24 @@ pub async fn standing(
     })
 }
 
-/// The version of people, roles and policies.
+/// What every answer and every fact of the office needs of the installation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Installation {
+    /// The server's life.
+    pub epoch: u32,
+    /// The version of people, roles and policies.
+    pub reference_version: u64,
+}
+
+/// Reads it.
 ///
 /// # Errors
 /// If the database does not answer, or the installation was not made.
-pub async fn reference_version(conn: &mut SqliteConnection) -> Result<u64> {
-    let version: Option<i64> = sqlx::query_scalar("select reference_version from installation")
-        .fetch_optional(conn)
-        .await?;
-    let version = version.ok_or(Error::Broken("no installation: run `fieldbook init`"))?;
-    Ok(version.unsigned_abs())
+pub async fn installation(conn: &mut SqliteConnection) -> Result<Installation> {
+    let row: Option<(u32, i64)> =
+        sqlx::query_as("select epoch, reference_version from installation")
+            .fetch_optional(conn)
+            .await?;
+    let (epoch, version) = row.ok_or(Error::Broken("no installation: run `fieldbook init`"))?;
+    Ok(Installation { epoch, reference_version: version.unsigned_abs() })
 }

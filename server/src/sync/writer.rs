@@ -14,6 +14,7 @@ use sync_core::protocol::message::{Outcome, PhoneState};
 use sync_core::protocol::problem::ProblemCode;
 use tokio::sync::{mpsc, oneshot};
 
+use super::cases::CloseJob;
 use super::decide::{Confirmed, Verdict};
 use super::log::{Author, Why};
 use super::office::{OfficeJob, OfficeWritten};
@@ -22,7 +23,7 @@ use super::push::{Prepared, Push, prepare};
 use super::sessions::{self, Contact};
 use super::stops::Stops;
 use super::write::{self, Planned, Poke, WriteContext};
-use super::{Shared, office, report};
+use super::{Shared, cases, office, report};
 use crate::{Error, Result};
 
 /// What the writer is asked to do.
@@ -35,6 +36,8 @@ pub enum Job {
     Report(Box<Report>, Reply<()>),
     /// Keep a push that does not read.
     Unreadable(Box<Unreadable>, Reply<()>),
+    /// Close a desk case.
+    Close(Box<CloseJob>, Reply<()>),
     /// Store an office person's command.
     Office(Box<OfficeJob>, Reply<OfficeWritten>),
 }
@@ -182,6 +185,7 @@ async fn run_job(
             let done = report::keep_unreadable(conn, &unreadable).await;
             settle(done.map(|()| ((), Vec::new())), reply, settled)
         }
+        Job::Close(job, reply) => settle(cases::close(shared, conn, *job).await, reply, settled),
         Job::Office(job, reply) => settle(office::write(shared, conn, *job).await, reply, settled),
     }
 }

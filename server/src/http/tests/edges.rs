@@ -27,7 +27,7 @@ async fn what_is_not_there_is_a_problem() {
 async fn a_method_that_is_not_for_the_address_is_a_problem() {
     let site = Site::new().await;
     let answer = site.send(request(Method::DELETE, "/v1/limits", &[], Body::empty())).await;
-    let expected = problem(405, "method_not_allowed", "此地址不支持该请求方法");
+    let expected = problem(405, "method_not_allowed", "不支持这种请求");
     assert_eq!(answer.told(), expected);
     assert_eq!(answer.header("allow"), "GET,HEAD");
 }
@@ -40,13 +40,13 @@ async fn a_body_that_does_not_parse_is_a_problem_that_says_where() {
     let answer = site.send(request(Method::POST, "/v1/enrol", &headers, body)).await;
     let params =
         json!({ "what": "body", "detail": "EOF while parsing a value at line 1 column 8" });
-    assert_eq!(answer.told(), problem_with(400, "malformed", "请求内容无法识别", params));
+    assert_eq!(answer.told(), problem_with(400, "malformed", "请求格式不对", params));
     let answer = site.post("/v1/office/sign-in", &[], &json!({ "login": "x", "pass": "y" })).await;
     let detail = answer.json()["params"]["detail"].as_str().expect("a detail").to_owned();
     assert!(detail.starts_with("unknown field `pass`"), "{detail}");
     let large = json!({ "code": "x".repeat(64 << 10), "public_key": "", "device_name": "" });
     let answer = site.post("/v1/enrol", &[], &large).await;
-    let expected = problem_with(413, "too_large", "内容超出大小上限", json!({ "what": "body" }));
+    let expected = problem_with(413, "too_large", "内容太大", json!({ "what": "body" }));
     assert_eq!(answer.told(), expected);
 }
 
@@ -67,7 +67,7 @@ async fn a_panic_is_an_internal_problem_and_tells_nothing() {
     assert_eq!(response.status(), 500);
     let bytes = axum::body::to_bytes(response.into_body(), 1_000).await.expect("reads");
     let body: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");
-    assert_eq!((500, body), super::problem(500, "internal", "服务器内部错误"));
+    assert_eq!((500, body), super::problem(500, "internal", "服务器出错"));
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn health_and_limits_are_for_everyone() {
     assert_eq!(limits.status, 200);
     assert_eq!(limits.json()["request_bytes_max"], 8 << 20);
     site.world.app.stop().await;
-    let unavailable = problem(503, "unavailable", "服务器繁忙,请稍后重试");
+    let unavailable = problem(503, "unavailable", "暂时不可用，请稍后再试");
     assert_eq!(site.get("/healthz", &[]).await.told(), unavailable);
 }
 

@@ -10,7 +10,7 @@ use crate::people::{device, directory};
 use crate::testing::START_MS;
 
 fn wrong_code() -> (u16, serde_json::Value) {
-    problem(403, "wrong_code", "登记码不正确、已使用或已过期")
+    problem(403, "wrong_code", "注册码不对、已用过或已过期")
 }
 
 fn not_signed_in(reason: &str) -> (u16, serde_json::Value) {
@@ -86,8 +86,7 @@ async fn old_replaced_and_unknown_codes_are_wrong() {
 async fn a_disabled_person_and_a_weak_key_do_not_enrol() {
     let site = Site::new().await;
     let code = site.code(site.wang).await;
-    let malformed =
-        problem_with(400, "malformed", "请求内容无法识别", json!({ "what": "public_key" }));
+    let malformed = problem_with(400, "malformed", "请求格式不对", json!({ "what": "public_key" }));
     for weak in ["", "AAAA", "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
         let body = json!({ "code": code, "public_key": weak, "device_name": "x" });
         assert_eq!(site.post("/v1/enrol", &[], &body).await.told(), malformed, "{weak}");
@@ -96,7 +95,7 @@ async fn a_disabled_person_and_a_weak_key_do_not_enrol() {
     directory::disable(&mut conn, site.world.app.act(), site.wang).await.expect("disabled");
     conn.commit().await.expect("commits");
     let answer = site.post("/v1/enrol", &[], &enrol_body(&code, &key(1))).await;
-    assert_eq!(answer.told(), problem(401, "account_disabled", "该账号已停用"));
+    assert_eq!(answer.told(), problem(401, "account_disabled", "账号已停用"));
 }
 
 #[tokio::test]
@@ -149,7 +148,7 @@ async fn a_revoked_device_gets_no_token_and_its_token_is_good_no_more() {
     let mut conn = site.world.write().await;
     device::revoke(&mut conn, site.world.app.act(), phone.device).await.expect("revoked");
     conn.commit().await.expect("commits");
-    let revoked = problem(401, "device_revoked", "这台设备已被停用");
+    let revoked = problem(401, "device_revoked", "这台设备已停用");
     let body = phone.token_body(&site.nonce().await);
     assert_eq!(site.post("/v1/token", &[], &body).await.told(), revoked);
     let answer = site.get("/v1/poke", &[("authorization", &bearer)]).await;
@@ -165,7 +164,7 @@ async fn a_disabled_person_gets_no_token_and_its_token_is_good_no_more() {
     let mut conn = site.world.write().await;
     directory::disable(&mut conn, site.world.app.act(), site.wang).await.expect("disabled");
     conn.commit().await.expect("commits");
-    let disabled = problem(401, "account_disabled", "该账号已停用");
+    let disabled = problem(401, "account_disabled", "账号已停用");
     let body = phone.token_body(&site.nonce().await);
     assert_eq!(site.post("/v1/token", &[], &body).await.told(), disabled);
     let answer = site.get("/v1/poke", &[("authorization", &bearer)]).await;

@@ -15,7 +15,7 @@ fn not_signed_in() -> (u16, serde_json::Value) {
 #[tokio::test]
 async fn wrong_names_and_wrong_passwords_are_told_apart_by_nothing() {
     let site = Site::new().await;
-    let wrong = problem(401, "wrong_password", "用户名或密码不正确");
+    let wrong = problem(401, "wrong_password", "用户名或密码不对");
     for (login, password) in [("chen", "wrong horse 1"), ("nobody", PASSWORD), ("", "")] {
         let body = json!({ "login": login, "password": password });
         let answer = site.post("/v1/office/sign-in", &[], &body).await;
@@ -30,7 +30,7 @@ async fn wrong_names_and_wrong_passwords_are_told_apart_by_nothing() {
     assert_eq!(site.post("/v1/office/sign-in", &[], &body).await.told(), wrong);
     let body = json!({ "login": "chen", "password": PASSWORD });
     let answer = site.post("/v1/office/sign-in", &[], &body).await;
-    assert_eq!(answer.told(), problem(401, "account_disabled", "该账号已停用"));
+    assert_eq!(answer.told(), problem(401, "account_disabled", "账号已停用"));
 }
 
 #[tokio::test]
@@ -44,7 +44,7 @@ async fn a_form_of_another_site_signs_nobody_in() {
         axum::body::Body::from(body.to_string()),
     );
     let malformed =
-        problem_with(400, "malformed", "请求内容无法识别", json!({ "what": "content-type" }));
+        problem_with(400, "malformed", "请求格式不对", json!({ "what": "content-type" }));
     assert_eq!(site.send(request).await.told(), malformed);
 }
 
@@ -87,7 +87,7 @@ async fn beyond_this_machine_the_cookie_is_secure() {
 async fn a_write_without_the_sessions_token_is_refused() {
     let site = Site::new().await;
     let desk = site.desk("chen").await;
-    let cross_site = problem(403, "cross_site", "页面已失效,请刷新后重试");
+    let cross_site = problem(403, "cross_site", "请求来源不对，请刷新页面");
     let other = site.desk("root").await;
     for csrf in ["", "x", &other.csrf] {
         let headers = [("cookie", desk.cookie.as_str()), ("x-csrf-token", csrf)];
@@ -149,7 +149,7 @@ async fn a_new_password_a_revoked_device_and_a_disabled_person_end_the_session()
     let mut conn = site.world.write().await;
     directory::disable(&mut conn, act, site.root).await.expect("disabled");
     conn.commit().await.expect("commits");
-    let disabled = problem(401, "account_disabled", "该账号已停用");
+    let disabled = problem(401, "account_disabled", "账号已停用");
     assert_eq!(site.get("/v1/office/session", &desk.reads()).await.told(), disabled);
 }
 

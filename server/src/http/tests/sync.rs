@@ -44,7 +44,7 @@ async fn without_a_good_token_nothing_is_read() {
     }
     site.world.clock.pass_ms(16 * 60 * 1_000);
     let answer = push(&site, &bearer, frame::seal(&message(phone.device))).await;
-    assert_eq!(answer.told(), problem(401, "token_expired", "登录凭证已到期,请重新获取"));
+    assert_eq!(answer.told(), problem(401, "token_expired", "登录已过期"));
 }
 
 #[tokio::test]
@@ -53,21 +53,21 @@ async fn what_is_no_frame_of_a_spoken_version_is_refused() {
     let phone = site.phone(site.wang, 1).await;
     let bearer = site.bearer(&phone).await;
     let malformed =
-        |what: &str| problem_with(400, "malformed", "请求内容无法识别", json!({ "what": what }));
+        |what: &str| problem_with(400, "malformed", "请求格式不对", json!({ "what": what }));
     let headers = [("authorization", bearer.as_str()), ("content-type", "application/cbor")];
     let body = Body::from(frame::seal(&message(phone.device)));
     let answer = site.send(request(Method::POST, "/v1/sync", &headers, body)).await;
     assert_eq!(answer.told(), malformed("content-type"));
     assert_eq!(push(&site, &bearer, b"hello".to_vec()).await.told(), malformed("frame"));
     let spoken = json!({ "min": "1", "max": "1" });
-    let not_spoken = problem_with(426, "version_not_spoken", "应用版本不受支持,请更新", spoken);
+    let not_spoken = problem_with(426, "version_not_spoken", "请更新应用", spoken);
     let newer = SyncRequest { version: 2, ..message(phone.device) };
     assert_eq!(push(&site, &bearer, frame::seal(&newer)).await.told(), not_spoken);
     // A version whose other members are of other types: {0: 2, 1: "x"}.
     let foreign = vec![0, 0xa2, 0x00, 0x02, 0x01, 0x61, 0x78];
     assert_eq!(push(&site, &bearer, foreign).await.told(), not_spoken);
     let other = message(DeviceId(99));
-    let wrong_device = problem(403, "wrong_device", "设备与登录凭证不符");
+    let wrong_device = problem(403, "wrong_device", "设备不符");
     assert_eq!(push(&site, &bearer, frame::seal(&other)).await.told(), wrong_device);
 }
 
@@ -77,7 +77,7 @@ async fn a_body_of_more_than_eight_mebibytes_is_too_large() {
     let phone = site.phone(site.wang, 1).await;
     let bearer = site.bearer(&phone).await;
     let answer = push(&site, &bearer, vec![0; (8 << 20) + 1]).await;
-    let too_large = problem_with(413, "too_large", "内容超出大小上限", json!({ "what": "body" }));
+    let too_large = problem_with(413, "too_large", "内容太大", json!({ "what": "body" }));
     assert_eq!(answer.told(), too_large);
     // At the limit it is read, and is no frame.
     assert_eq!(push(&site, &bearer, vec![0; 8 << 20]).await.status, 400);

@@ -1,10 +1,11 @@
 //! The judgement of one command after another, and the plan that follows from all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use sync_core::document::{Change, ChangeHead, GuardedChange, RecordLog as _, genesis_hash};
 use sync_core::model::fact::{Fact, StoredFact};
-use sync_core::model::id::{ChangeHash, FactKey, RecordId};
+use sync_core::model::id::{ChangeHash, DeviceId, FactKey, PersonId, RecordId};
 use sync_core::model::payload::{Created, GeneralFact, Payload};
 use sync_core::protocol::message::Outcome;
 use sync_core::rules::{self, Review, ReviewInput};
@@ -222,7 +223,9 @@ impl<'a> Work<'a> {
         let now_ms = self.deciding.now_ms;
         match rules::permit(facts, self.review.as_ref(), principal, when, now_ms) {
             Ok(()) => Ruling::Accept,
-            Err(denial) => Ruling::Refuse(Why { code: denial.code.to_string(), params: denial.params }),
+            Err(denial) => {
+                Ruling::Refuse(Why { code: denial.code.to_string(), params: denial.params })
+            }
         }
     }
 
@@ -244,15 +247,91 @@ impl<'a> Work<'a> {
         self.new_keys.entry(author).or_default().extend(change.facts.iter().map(|f| f.key));
         self.keep(author, change, state, None, stored);
         self.tell(author, outcome, None);
-        // Only the opening changes what later commands are permitted by; the rest is judged by
-        // roles, so one review for all of them is enough.
+        self.open_by(&guarded.facts);
+    }
+
+    /// Only the opening changes what later commands are permitted by; the rest is judged by roles,
+    /// so one review for all of them is enough.
+    fn open_by(&mut self, facts: &[Fact]) {
         if self.plan.site.is_none()
-            && let Ok(Some(created)) = opening(self.deciding.state.record, &guarded.facts)
+            && let Ok(Some(created)) = opening(self.deciding.state.record, facts)
         {
             self.plan.site = Some(created.site);
             self.plan.kind = Some(created.kind.clone());
             self.review = self.reviewed();
         }
+    }
+
+    /// The office accepts refused commands after all, with what was refused only because it rests
+    /// on them; or discards them for good.
+    pub(super) fn overrule(
+        &mut self,
+        (person, device): (PersonId, DeviceId),
+        numbers: RangeInclusive<u64>,
+        accept: bool,
+    ) {
+        let state = self.deciding.state;
+        let refused: Vec<&LogRow> =
+            state.rows.iter().filter(|row| row.state == RowState::Refused).collect();
+        let (named, others): (Vec<&LogRow>, Vec<&LogRow>) = refused.into_iter().partition(|row| {
+            row.author.is_some_and(|author| {
+                (author.person, author.device) == (person, device)
+                    && numbers.contains(&author.number)
+            })
+        });
+        if !accept {
+            for row in named {
+                self.discard(row);
+            }
+            return;
+        }
+        for row in named {
+            self.accept_after_all(row);
+        }
+        let mut resting: Vec<&LogRow> = others
+            .into_iter()
+            .filter(|row| row.why.as_ref().is_some_and(|why| why.code == "rests_on_refused"))
+            .collect();
+        loop {
+            let before = resting.len();
+            resting.retain(|row| !self.follows(row));
+            if resting.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// Accepts a command that was refused for what it rests on, if that is accepted now.
+    fn follows(&mut self, row: &LogRow) -> bool {
+        let facts = row.facts.iter().map(StoredFact::parse).collect::<Result<Vec<_>, _>>();
+        let (Ok(facts), Some(author)) = (facts, row.author) else { return false };
+        let accepted = matches!(self.rule(author, &facts), Ruling::Accept);
+        if accepted {
+            self.accept_after_all(row);
+        }
+        accepted
+    }
+
+    fn accept_after_all(&mut self, row: &LogRow) {
+        let facts = row.facts.iter().map(StoredFact::parse).collect::<Result<Vec<_>, _>>();
+        let (Ok(facts), Some(author), Some(id)) = (facts, row.author, row.id) else { return };
+        for fact in &facts {
+            self.refused.remove(&fact.key);
+        }
+        let new = row.facts.iter().filter(|fact| !self.keys.contains(&fact.key));
+        self.rewritten.extend(new.cloned());
+        self.take_facts(&row.facts);
+        self.new_keys.entry(author).or_default().extend(facts.iter().map(|fact| fact.key));
+        self.plan.row_changes.push(RowChange { id, state: RowState::Rewritten, why: None });
+        self.tell(author, Outcome::Rewritten, None);
+        self.open_by(&facts);
+    }
+
+    fn discard(&mut self, row: &LogRow) {
+        let (Some(author), Some(id)) = (row.author, row.id) else { return };
+        let why = Some(Why::new("discarded"));
+        self.plan.row_changes.push(RowChange { id, state: RowState::Refused, why: why.clone() });
+        self.tell(author, Outcome::Refused, why);
     }
 
     /// A change joins the accepted record as it is.
@@ -383,7 +462,8 @@ impl<'a> Work<'a> {
             let start_op = 1 + deps.iter().filter_map(max_op).max().unwrap_or_default();
             Change::build(ChangeHead { actor, seq, start_op, deps }, facts.to_vec()).ok()
         };
-        let single = deps.iter().copied().max_by_key(max_op);
+        let own_last = self.log.last_hash(actor);
+        let single = own_last.or_else(|| deps.iter().copied().max_by_key(max_op));
         build(deps).or_else(|| build(vec![single?]))
     }
 
@@ -392,7 +472,7 @@ impl<'a> Work<'a> {
         let identity = |case: &rules::Case| (case.kind.clone(), case.rests_on.clone());
         let before: BTreeSet<_> =
             self.before.iter().flat_map(|review| &review.cases).map(identity).collect();
-        for case in after.cases.iter().filter(|case| !before.contains(&identity(case))) {
+        for case in after.cases.iter().filter(|c| c.open && !before.contains(&identity(c))) {
             for verdict in &mut self.plan.verdicts {
                 let keys = self.new_keys.get(&verdict.author);
                 let rests = keys.is_some_and(|keys| case.rests_on.iter().any(|k| keys.contains(k)));

@@ -73,6 +73,19 @@ pub enum Incoming {
         /// The change on top of the accepted heads.
         change: GuardedChange,
     },
+    /// The office's word on refused commands of one device.
+    Ruled {
+        /// Whose commands.
+        person: PersonId,
+        /// The device.
+        device: DeviceId,
+        /// The first number.
+        from: u64,
+        /// The last number, inclusive.
+        to: u64,
+        /// Accepted after all, or discarded for good.
+        accept: bool,
+    },
 }
 
 /// What a device had confirmed when it last told its highest number.
@@ -274,6 +287,9 @@ pub fn decide(deciding: &Deciding<'_>) -> RecordPlan {
             pack::pushed(&mut work, *person, *device, pack);
         }
         Some(Incoming::Office { author, change }) => work.command(*author, change.clone(), None),
+        Some(Incoming::Ruled { person, device, from, to, accept }) => {
+            work.overrule((*person, *device), *from..=*to, *accept);
+        }
         None => {}
     }
     retry(&mut work, deciding.held);

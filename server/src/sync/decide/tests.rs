@@ -184,7 +184,7 @@ fn codes(plan: &RecordPlan) -> Vec<(u64, &str)> {
 fn dispatched() -> (RecordId, Phone, Phone, Phone, Desk) {
     let mut chen = Phone::new(CHEN, 1);
     let (record, _) = chen.open_order(None);
-    let (set_assignee, assignee) = set("assignee", json!("u31"));
+    let (set_assignee, assignee) = set("assignee", json!(31));
     chen.write(record, set_assignee, assignee);
     let (mut wang, mut li) = (Phone::new(WANG, 9), Phone::new(LI, 10));
     let mut desk = Desk::new(record, &[&chen, &wang, &li]);

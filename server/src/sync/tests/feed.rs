@@ -62,7 +62,7 @@ async fn entering_and_leaving(seed: u64, records_max: u64, bytes_max: u64) {
             let replaces: Vec<String> = holder.iter().map(|(key, _)| key.to_string()).collect();
             match draw(3) {
                 0 => {
-                    let value = ["u31", "u32", "nobody"][draw(3)];
+                    let value = [31, 32, 33][draw(3)];
                     let payload =
                         json!({ "field": "assignee", "value": value, "replaces": replaces });
                     chen.write(record, "set", payload);
@@ -124,7 +124,7 @@ async fn a_record_that_moves_while_pages_are_read_loses_nothing() {
     let mut chen = Phone::new(CHEN, 1);
     let mut records = Vec::new();
     for _ in 0..6 {
-        records.push(world.order(&mut chen, "u31").await);
+        records.push(world.order(&mut chen, 31).await);
     }
     let mut wang = Phone::new(WANG, 9);
     world.settle(&mut wang).await;
@@ -167,7 +167,7 @@ async fn an_answer_is_cut_by_bytes_between_records() {
 async fn with_nothing_new_the_cursors_stay() {
     let world = World::new().await;
     let mut chen = Phone::new(CHEN, 1);
-    world.order(&mut chen, "u31").await;
+    world.order(&mut chen, 31).await;
     world.settle(&mut chen).await;
     let mut request = chen.request();
     request.sessions.clear();
@@ -183,7 +183,7 @@ async fn with_nothing_new_the_cursors_stay() {
 async fn a_repair_brings_a_record_whole_to_those_who_may_have_it() {
     let world = World::new().await;
     let mut chen = Phone::new(CHEN, 1);
-    let record = world.order(&mut chen, "u31").await;
+    let record = world.order(&mut chen, 31).await;
     let mut wang = Phone::new(WANG, 9);
     world.settle(&mut wang).await;
     wang.records.remove(&record);
@@ -202,7 +202,7 @@ async fn pokes_name_the_audiences_that_have_something_new() {
     let world = World::new().await;
     let mut pokes = world.sync.subscribe();
     let mut chen = Phone::new(CHEN, 1);
-    world.order(&mut chen, "u31").await;
+    world.order(&mut chen, 31).await;
     let mut poked = BTreeSet::new();
     while let Ok(poke) = pokes.try_recv() {
         poked.insert(poke.audience);

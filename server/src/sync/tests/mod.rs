@@ -110,7 +110,7 @@ impl World {
     }
 
     /// Chen opens an order and gives it to someone.
-    async fn order(&self, chen: &mut Phone, assignee: &str) -> RecordId {
+    async fn order(&self, chen: &mut Phone, assignee: u32) -> RecordId {
         let (record, _) = chen.open_order(None);
         let (fact_type, payload) = set("assignee", json!(assignee));
         chen.write(record, fact_type, payload);

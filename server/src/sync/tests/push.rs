@@ -48,7 +48,7 @@ fn outcomes(answer: &SyncResponse) -> Vec<(u64, u64, Outcome)> {
 async fn an_order_reaches_the_one_it_is_given_to() {
     let world = World::new().await;
     let mut chen = Phone::new(CHEN, 1);
-    let record = world.order(&mut chen, "u31").await;
+    let record = world.order(&mut chen, 31).await;
     assert_eq!(chen.told, BTreeMap::from([(1, Outcome::Entered), (2, Outcome::Entered)]));
     let mut wang = Phone::new(WANG, 9);
     let answers = world.settle(&mut wang).await;
@@ -64,7 +64,7 @@ async fn an_order_reaches_the_one_it_is_given_to() {
 /// EXAMPLE 3 to 5: work without signal, a reassignment meanwhile, one refused command, one request.
 async fn shift(world: &World) -> (RecordId, Phone, Phone) {
     let mut chen = Phone::new(CHEN, 1);
-    let record = world.order(&mut chen, "u31").await;
+    let record = world.order(&mut chen, 31).await;
     let mut wang = Phone::new(WANG, 9);
     world.settle(&mut wang).await;
     for step in ["one", "two", "three"] {
@@ -79,11 +79,7 @@ async fn shift(world: &World) -> (RecordId, Phone, Phone) {
     chen.write(record, fact_type, payload);
     let assignee = chen.records[&record].facts();
     let assignee = assignee.keys().nth(1).expect("two facts").to_string();
-    chen.write(
-        record,
-        "set",
-        json!({ "field": "assignee", "value": "u32", "replaces": [assignee] }),
-    );
+    chen.write(record, "set", json!({ "field": "assignee", "value": 32, "replaces": [assignee] }));
     world.settle(&mut chen).await;
     (record, chen, wang)
 }
@@ -129,7 +125,7 @@ async fn a_lost_answer_and_two_more_commands_on_the_old_chain() {
     for with_refused in [false, true] {
         let world = World::new().await;
         let mut chen = Phone::new(CHEN, 1);
-        let record = world.order(&mut chen, "u31").await;
+        let record = world.order(&mut chen, 31).await;
         let mut wang = Phone::new(WANG, 9);
         world.settle(&mut wang).await;
         wang.write(record, "note", json!({ "text": "one" }));
@@ -236,7 +232,7 @@ async fn every_order_of_arrival_ends_in_one_record() {
         let world = World::new().await;
         let mut chen = Phone::new(CHEN, 1);
         let (record, _) = chen.open_order(None);
-        for person in ["u31", "u32"] {
+        for person in [31, 32] {
             let (fact_type, payload) = set("assignee", json!(person));
             chen.write(record, fact_type, payload);
         }
@@ -344,7 +340,7 @@ async fn a_panic_while_deciding_is_held_and_decided_with_the_next_write() {
 async fn a_clone_is_told_to_enrol_anew_and_the_office_sees_it() {
     let world = World::new().await;
     let mut chen = Phone::new(CHEN, 1);
-    let record = world.order(&mut chen, "u31").await;
+    let record = world.order(&mut chen, 31).await;
     let mut wang = Phone::new(WANG, 9);
     world.settle(&mut wang).await;
     let mut restored = Phone::new(WANG, 9);
@@ -455,4 +451,48 @@ async fn a_push_larger_than_the_budget_waits_for_all_of_it_and_no_more() {
     }
     assert_eq!(tasks.join_all().await.len(), 4);
     assert_eq!(world.count("select count(*) from record").await, 20);
+}
+
+#[tokio::test]
+async fn the_office_accepts_after_all_or_discards_and_the_phone_is_told() {
+    for decision in [CaseDecision::AcceptAfterAll, CaseDecision::Discard] {
+        let world = World::new().await;
+        let mut chen = Phone::new(CHEN, 1);
+        let record = world.order(&mut chen, 31).await;
+        let mut wang = Phone::new(WANG, 9);
+        world.settle(&mut wang).await;
+        let (fact_type, payload) = forbidden();
+        let refused = wang.write(record, fact_type, payload);
+        let replaces = [refused.facts[0].key.to_string()];
+        let rests = json!({ "field": "appointment", "value": "x", "replaces": replaces });
+        wang.write(record, "set", rests);
+        world.settle(&mut wang).await;
+        assert_eq!(wang.told, BTreeMap::from([(1, Outcome::Refused), (2, Outcome::Refused)]));
+        let cases = world.sync.desk_cases(0, 10, false).await.expect("reads");
+        let first = cases.iter().find(|case| case.from == 1).expect("the refused command");
+        let reason = "the customer called".to_owned();
+        let close = CloseCase { case: first.case, person: WANG, decision, reason };
+        let forbidden = world.sync.close_case(close.clone()).await;
+        assert!(matches!(forbidden, Err(Error::Problem { code: ProblemCode::Forbidden, .. })));
+        let close = CloseCase { person: CHEN, ..close };
+        world.sync.close_case(close.clone()).await.expect("closes");
+        let again = world.sync.close_case(close).await;
+        assert!(matches!(again, Err(Error::Problem { code: ProblemCode::NotFound, .. })));
+        let answer = world.sync(&wang).await;
+        wang.take(&answer);
+        world.settle(&mut chen).await;
+        let account = world.sync.account(wang.device).await.expect("reads");
+        if decision == CaseDecision::AcceptAfterAll {
+            assert_eq!(outcomes(&answer), [(1, 2, Outcome::Rewritten)], "with what rests on it");
+            assert_eq!(chen.records[&record].facts().len(), 4);
+            assert_eq!((account.saved, account.accepted, account.on_phone()), (2, 2, 0));
+        } else {
+            assert_eq!(outcomes(&answer)[0], (1, 1, Outcome::Refused));
+            assert_eq!(answer.receipts[0].code.as_deref(), Some("discarded"));
+            assert_eq!(chen.records[&record].facts().len(), 2);
+            assert_eq!((account.saved, account.refused, account.on_phone()), (2, 2, 0));
+        }
+        assert_eq!(wang.records[&record].facts(), chen.records[&record].facts());
+        world.checked().await;
+    }
 }

@@ -1,0 +1,293 @@
+//! Desk cases: what the office has to look at and no review shows. They are closed with a word on
+//! the commands they are about, which flows back to the phones as receipts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use sqlx::SqliteConnection;
+use sync_core::model::audience::Audience;
+use sync_core::model::id::{DeviceId, PersonId, RecordId, SiteId};
+use sync_core::model::time::WallMs;
+use sync_core::protocol::problem::ProblemCode;
+
+use super::Shared;
+use super::decide::{Deciding, Incoming};
+use super::load::{self, exact, number};
+use super::people::People;
+use super::push;
+use super::stops::Stops;
+use super::write::{self, Planned, Poke, WriteContext};
+use crate::{Error, Result};
+
+/// A case as the office sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeskCaseRow {
+    /// Its number.
+    pub case: i64,
+    /// The site; `None` where nobody knows yet.
+    pub site: Option<SiteId>,
+    /// `refused`, `clone`, `number_gap`.
+    pub kind: String,
+    /// The record.
+    pub record: Option<RecordId>,
+    /// Whose commands.
+    pub person: PersonId,
+    /// The device.
+    pub device: DeviceId,
+    /// The first number.
+    pub from: u64,
+    /// The last number, inclusive.
+    pub to: u64,
+    /// Why it is here.
+    pub code: Option<String>,
+    /// When it was opened.
+    pub opened_ms: WallMs,
+    /// When it was closed.
+    pub closed_ms: Option<WallMs>,
+}
+
+/// The office's word on a case.
+#[derive(Debug, Clone)]
+pub struct CloseCase {
+    /// The case.
+    pub case: i64,
+    /// Who says so.
+    pub person: PersonId,
+    /// What.
+    pub decision: CaseDecision,
+    /// Why, in the person's words.
+    pub reason: String,
+}
+
+/// What can be said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CaseDecision {
+    /// The commands are accepted after all.
+    AcceptAfterAll,
+    /// They are discarded; kept, and never accepted.
+    Discard,
+    /// There is nothing to do.
+    Dismiss,
+}
+
+impl CaseDecision {
+    /// The stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::AcceptAfterAll => "accept_after_all",
+            Self::Discard => "discard",
+            Self::Dismiss => "dismiss",
+        }
+    }
+}
+
+/// A word on a case on its way to the writer.
+pub struct CloseJob {
+    pub(super) close: CloseCase,
+    pub(super) people: Arc<People>,
+    pub(super) epoch: u32,
+    pub(super) now_ms: WallMs,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: i64,
+    site: Option<u32>,
+    kind: String,
+    record: Option<Vec<u8>>,
+    person: u32,
+    device: u32,
+    from_number: i64,
+    to_number: i64,
+    code: Option<String>,
+    opened_ms: i64,
+    closed_ms: Option<i64>,
+}
+
+impl Row {
+    fn case(self) -> Result<DeskCaseRow> {
+        Ok(DeskCaseRow {
+            case: self.id,
+            site: self.site.map(SiteId),
+            kind: self.kind,
+            record: self.record.map(|id| exact(&id).map(RecordId)).transpose()?,
+            person: PersonId(self.person),
+            device: DeviceId(self.device),
+            from: self.from_number.unsigned_abs(),
+            to: self.to_number.unsigned_abs(),
+            code: self.code,
+            opened_ms: self.opened_ms,
+            closed_ms: self.closed_ms,
+        })
+    }
+}
+
+/// Cases after `after` in the order of their numbers, open ones or all.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn list(
+    conn: &mut SqliteConnection,
+    after: i64,
+    limit: u64,
+    closed_too: bool,
+) -> Result<Vec<DeskCaseRow>> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select id, site, kind, record, person, device, from_number, to_number, code, opened_ms,
+           closed_ms
+         from desk_case where id > ? and (? or closed_ms is null) order by id limit ?",
+    )
+    .bind(after)
+    .bind(closed_too)
+    .bind(number(limit))
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Row::case).collect()
+}
+
+/// Closes a case.
+///
+/// # Errors
+/// `not_found` where there is none open, `forbidden` to whom it does not concern.
+pub(super) async fn close(
+    shared: &Shared,
+    conn: &mut SqliteConnection,
+    job: CloseJob,
+) -> Result<((), Vec<Poke>)> {
+    let CloseJob { close, people, epoch, now_ms } = job;
+    let row: Option<Row> = sqlx::query_as(
+        "select id, site, kind, record, person, device, from_number, to_number, code, opened_ms,
+           closed_ms
+         from desk_case where id = ? and closed_ms is null",
+    )
+    .bind(close.case)
+    .fetch_optional(&mut *conn)
+    .await?;
+    let case = row.ok_or_else(|| Error::problem(ProblemCode::NotFound))?.case()?;
+    let audiences = people.audiences(close.person, now_ms);
+    let concerned = match case.site {
+        Some(site) => audiences.contains(&Audience::Office(site)),
+        None => audiences.iter().any(|audience| matches!(audience, Audience::Office(_))),
+    };
+    if !concerned {
+        return Err(Error::problem(ProblemCode::Forbidden));
+    }
+    let mut pokes = Vec::new();
+    if let (Some(record), true) = (case.record, close.decision != CaseDecision::Dismiss) {
+        let accept = close.decision == CaseDecision::AcceptAfterAll;
+        let (person, device, from, to) = (case.person, case.device, case.from, case.to);
+        let incoming = Incoming::Ruled { person, device, from, to, accept };
+        let planned = plan(shared, conn, &people, record, &incoming, now_ms).await?;
+        if planned.plan.row_changes.is_empty() {
+            // A clone or a command kept as it came: there is nothing to put anywhere.
+            return Err(Error::problem(ProblemCode::NotFound));
+        }
+        let mut stops = Stops::new(shared.hooks.as_ref(), "close_case");
+        let context = WriteContext { epoch, now_ms };
+        pokes = write::plans(conn, &mut [planned], context, &mut stops).await?;
+    }
+    sqlx::query("update desk_case set closed_ms = ? where id = ?")
+        .bind(now_ms)
+        .bind(close.case)
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query(
+        "insert into desk_case_action (desk_case, at_ms, person, action, reason)
+         values (?, ?, ?, ?, ?)",
+    )
+    .bind(close.case)
+    .bind(now_ms)
+    .bind(close.person.0)
+    .bind(close.decision.code())
+    .bind(&close.reason)
+    .execute(&mut *conn)
+    .await?;
+    Ok(((), pokes))
+}
+
+/// Decides about something that is no push.
+///
+/// # Errors
+/// If the database does not answer.
+pub(super) async fn plan(
+    shared: &Shared,
+    conn: &mut SqliteConnection,
+    people: &People,
+    record: RecordId,
+    incoming: &Incoming,
+    now_ms: WallMs,
+) -> Result<Planned> {
+    let stored = load::records(conn, &[record]).await?.pop();
+    let stored = stored.ok_or(Error::Broken("a record asked for and not answered"))?;
+    let sessions = push::sessions_of(&shared.sessions, conn, &stored, incoming).await?;
+    let plan = (shared.decide)(&Deciding {
+        state: &stored.state,
+        held: &stored.held,
+        incoming: Some(incoming),
+        known: &BTreeMap::new(),
+        twice: &BTreeSet::new(),
+        sessions: &sessions,
+        principals: &people.principals,
+        policies: &people.policies,
+        confirmed: &BTreeMap::new(),
+        quota_bytes: u64::MAX,
+        server: shared.actor,
+        now_ms,
+    });
+    Ok(Planned { record, version: stored.state.version, plan })
+}
+
+/// What became of everything a person saved on a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Account {
+    /// The highest number the device has told of: what it has saved.
+    pub saved: u64,
+    /// Accepted.
+    pub accepted: u64,
+    /// Stored and not decided.
+    pub held: u64,
+    /// Refused, parked or discarded.
+    pub refused: u64,
+    /// When the device was last heard of; unknown since.
+    pub contact_ms: Option<WallMs>,
+}
+
+impl Account {
+    /// Saved and not here.
+    pub fn on_phone(&self) -> u64 {
+        self.saved.saturating_sub(self.accepted + self.held + self.refused)
+    }
+}
+
+/// The account of a device.
+///
+/// # Errors
+/// If the database does not answer.
+pub(super) async fn account(conn: &mut SqliteConnection, device: DeviceId) -> Result<Account> {
+    let mut account = Account::default();
+    let rows: Vec<(String, i64)> = sqlx::query_as(
+        "select outcome, sum(to_number - from_number + 1) from receipt where device = ?
+         group by outcome",
+    )
+    .bind(device.0)
+    .fetch_all(&mut *conn)
+    .await?;
+    for (outcome, count) in rows {
+        let count = count.unsigned_abs();
+        match outcome.as_str() {
+            "entered" | "rewritten" => account.accepted += count,
+            "held" => account.held += count,
+            _ => account.refused += count,
+        }
+    }
+    let said: Option<(i64, Option<i64>)> =
+        sqlx::query_as("select highest_number, contact_ms from device where device = ?")
+            .bind(device.0)
+            .fetch_optional(&mut *conn)
+            .await?;
+    if let Some((highest, contact_ms)) = said {
+        account.saved = highest.unsigned_abs();
+        account.contact_ms = contact_ms;
+    }
+    Ok(account)
+}
