@@ -1,6 +1,7 @@
 //! The server of Fieldbook: takes what phones and the office write, decides, stores, serves.
 
 pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod db;

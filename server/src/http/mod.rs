@@ -10,7 +10,7 @@ mod poke;
 mod problem;
 mod schema;
 mod sync;
-mod time;
+pub(crate) mod time;
 mod trace;
 
 #[cfg(test)]
