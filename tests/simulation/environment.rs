@@ -78,7 +78,9 @@ impl SimulatedClock {
 
 impl Clock for SimulatedClock {
     fn wall_ms(&self) -> i64 {
-        START_MS + self.elapsed_ms.load(Ordering::SeqCst) + self.wall_offset_ms.load(Ordering::SeqCst)
+        START_MS
+            + self.elapsed_ms.load(Ordering::SeqCst)
+            + self.wall_offset_ms.load(Ordering::SeqCst)
     }
 
     fn monotonic_ms(&self) -> i64 {
@@ -243,7 +245,8 @@ impl Hooks for SimulatedHooks {
         if self.is_down() {
             return Err(Crash);
         }
-        let per_mille = usize::try_from(self.crash_per_mille.load(Ordering::SeqCst)).expect("small");
+        let per_mille =
+            usize::try_from(self.crash_per_mille.load(Ordering::SeqCst)).expect("small");
         if per_mille > 0 && self.dice.happens(per_mille) {
             self.down.store(true, Ordering::SeqCst);
             self.crashes.fetch_add(1, Ordering::SeqCst);

@@ -1,17 +1,21 @@
-//! The network between simulated phones and the server: the server's real routes, called in the
-//! process, with messages lost, doubled, late, out of order and cut off.
+//! The network between simulated phones and the server: messages lost, doubled, late, out of order
+//! and cut off. What arrives goes to the server's own sync.
 
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use axum::Router;
-use axum::body::Body;
-use axum::http::Request;
-use sync_core::replica::{HttpRequest, HttpResponse, Method, Transport};
+use data_encoding::BASE64URL_NOPAD;
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use fieldbook_server::sync::{Bearer, Sync};
+use sync_core::model::id::{DeviceId, PersonId};
+use sync_core::protocol::enrolment::{EnrolRequest, EnrolResponse, NonceResponse, TokenResponse};
+use sync_core::protocol::frame;
+use sync_core::protocol::identity::Certificate;
+use sync_core::protocol::problem::{Problem, ProblemCode};
+use sync_core::replica::{HttpRequest, HttpResponse, Transport};
 use sync_core::{Error, Result};
-use tower::ServiceExt as _;
 
-use super::environment::{Dice, Gate};
+use super::environment::{Dice, Gate, START_MS};
 
 /// How often, in a thousand requests, each fault happens.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,47 +32,56 @@ pub struct Faults {
     pub replayed_later: usize,
 }
 
-/// The server's address: its routes while it is up.
+/// The server's address: its process while it is up.
 #[derive(Clone, Default)]
-pub struct Server(Arc<Mutex<Option<Router>>>);
+pub struct Server(Arc<Mutex<Option<Sync>>>);
 
 impl Server {
-    /// Up with these routes, or down.
-    pub fn set(&self, router: Option<Router>) {
-        *self.0.lock().expect("not poisoned") = router;
+    /// Up with this process, or down.
+    pub fn set(&self, sync: Option<Sync>) {
+        *self.0.lock().expect("not poisoned") = sync;
     }
 
-    /// Calls the server; `None` while it is down or when it crashes meanwhile.
-    pub async fn call(&self, request: &HttpRequest) -> Option<HttpResponse> {
-        let router = self.0.lock().expect("not poisoned").clone()?;
-        let method = match request.method {
-            Method::Get => "GET",
-            Method::Post => "POST",
+    /// Calls the server; `None` while it is down or when it stops meanwhile.
+    async fn sync(&self, who: Bearer, body: &[u8]) -> Option<HttpResponse> {
+        let sync = self.0.lock().expect("not poisoned").clone()?;
+        let request = match frame::open(body) {
+            Ok(request) => request,
+            Err(_) => return Some(problem(ProblemCode::Malformed)),
         };
-        let path = request.url.trim_start_matches("sim:");
-        let mut builder = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("content-type", request.content_type);
-        if let Some(token) = &request.bearer {
-            builder = builder.header("authorization", format!("Bearer {token}"));
+        match sync.handle(who, request).await {
+            Ok(response) => Some(answer(200, frame::seal(&response))),
+            Err(fieldbook_server::Error::Problem { code, .. }) => Some(problem(code)),
+            Err(_) => None,
         }
-        let request = builder.body(Body::from(request.body.clone())).expect("a valid request");
-        let response = router.oneshot(request).await.expect("infallible");
-        let status = response.status().as_u16();
-        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.ok()?.to_vec();
-        // A stopped server process answers nothing; what its handler made of it stays inside.
-        (status != 500).then_some(HttpResponse { status, retry_after_s: None, body })
     }
 }
 
-/// One phone's way to the server.
+fn answer(status: u16, body: Vec<u8>) -> HttpResponse {
+    HttpResponse { status, retry_after_s: None, body }
+}
+
+fn json(value: &impl serde::Serialize) -> HttpResponse {
+    answer(200, serde_json::to_vec(value).expect("writes"))
+}
+
+fn problem(code: ProblemCode) -> HttpResponse {
+    let problem = Problem::new(code, String::new());
+    answer(code.status(), serde_json::to_vec(&problem).expect("writes"))
+}
+
+/// One phone's way to the server. Identity is not what is simulated here: enrolment and tokens are
+/// answered on the way.
 pub struct SimulatedTransport {
     server: Server,
     dice: Dice,
+    who: Bearer,
+    name: String,
+    /// The key that the phone enrolled with.
+    pub public_key: Mutex<Option<VerifyingKey>>,
     faults: Mutex<Faults>,
     gate: Mutex<Option<Gate>>,
-    late: Mutex<Option<HttpRequest>>,
+    late: Mutex<Option<Vec<u8>>>,
     /// What happened on the way, for the report.
     pub counts: Mutex<Counts>,
 }
@@ -89,11 +102,14 @@ pub struct Counts {
 }
 
 impl SimulatedTransport {
-    /// A way without faults.
-    pub fn new(server: Server, dice: Dice) -> Self {
+    /// A way without faults for one person's device.
+    pub fn new(server: Server, dice: Dice, person: PersonId, device: DeviceId) -> Self {
         Self {
             server,
             dice,
+            who: Bearer { person, device },
+            name: format!("师傅{person}"),
+            public_key: Mutex::default(),
             faults: Mutex::default(),
             gate: Mutex::default(),
             late: Mutex::default(),
@@ -124,15 +140,23 @@ impl SimulatedTransport {
     fn count(&self, count: impl FnOnce(&mut Counts)) {
         count(&mut self.counts.lock().expect("not poisoned"));
     }
-}
 
-fn offline(detail: &str) -> Error {
-    Error::Offline { detail: detail.to_owned() }
-}
+    fn enrol(&self, body: &[u8]) -> HttpResponse {
+        let request: EnrolRequest = serde_json::from_slice(body).expect("an enrolment");
+        let bytes = BASE64URL_NOPAD.decode(request.public_key.as_bytes()).expect("base64url");
+        let key = VerifyingKey::from_bytes(&bytes.try_into().expect("32 bytes")).expect("a key");
+        *self.public_key.lock().expect("not poisoned") = Some(key);
+        let installation = SigningKey::from_bytes(&[1; 32]);
+        let (person, device) = (self.who.person, self.who.device);
+        json(&EnrolResponse {
+            certificate: Certificate::issue(&installation, person, device, &key, START_MS),
+            installation_key: BASE64URL_NOPAD.encode(installation.verifying_key().as_bytes()),
+            person_name: self.name.clone(),
+            server_time_ms: START_MS,
+        })
+    }
 
-#[async_trait]
-impl Transport for SimulatedTransport {
-    async fn send(&self, request: HttpRequest) -> Result<HttpResponse> {
+    async fn sync(&self, body: Vec<u8>) -> Result<HttpResponse> {
         self.pass().await;
         let faults = *self.faults.lock().expect("not poisoned");
         self.count(|counts| counts.sent += 1);
@@ -142,17 +166,17 @@ impl Transport for SimulatedTransport {
             return Err(offline("lost on the way there"));
         }
         if self.dice.happens(faults.replayed_later) {
-            *self.late.lock().expect("not poisoned") = Some(request.clone());
+            *self.late.lock().expect("not poisoned") = Some(body.clone());
         }
         if self.dice.happens(faults.doubled) {
             self.count(|counts| counts.doubled += 1);
-            self.server.call(&request).await;
+            self.server.sync(self.who, &body).await;
             self.pass().await;
         }
-        let answer = self.server.call(&request).await;
+        let answer = self.server.sync(self.who, &body).await;
         if let Some(late) = late {
             self.count(|counts| counts.replayed += 1);
-            self.server.call(&late).await;
+            self.server.sync(self.who, &late).await;
         }
         self.pass().await;
         if self.dice.happens(faults.lost_answer) {
@@ -165,5 +189,24 @@ impl Transport for SimulatedTransport {
             answer.body.truncate(self.dice.below(answer.body.len()));
         }
         Ok(answer)
+    }
+}
+
+fn offline(detail: &str) -> Error {
+    Error::Offline { detail: detail.to_owned() }
+}
+
+#[async_trait]
+impl Transport for SimulatedTransport {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse> {
+        match request.url.as_str() {
+            "sim:/v1/enrol" => Ok(self.enrol(&request.body)),
+            "sim:/v1/nonce" => Ok(json(&NonceResponse { nonce: "bm9uY2U".to_owned() })),
+            "sim:/v1/token" => {
+                Ok(json(&TokenResponse { access_token: "token".to_owned(), expires_in_s: 900 }))
+            }
+            "sim:/v1/sync" => self.sync(request.body).await,
+            other => panic!("nobody asks for {other}"),
+        }
     }
 }

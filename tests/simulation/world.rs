@@ -1,16 +1,15 @@
 //! A site's world in one process: a server with its database, and phones with their stores.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use fieldbook_server::app::{App, AppOptions};
-use fieldbook_server::keys::Keys;
-use fieldbook_server::{http, people};
-use sync_core::environment::{Clock, Hooks, Randomness};
-use sync_core::model::id::{PersonId, SiteId};
-use sync_core::model::person::Role;
+use fieldbook_server::db::Database;
+use fieldbook_server::sync::{OfficeWrite, Sync, SyncOptions};
+use sync_core::model::id::{DeviceId, PersonId, RecordId, SessionId, SiteId};
+use sync_core::model::policy::SlaPolicy;
 use sync_core::replica::{Replica, ReplicaOptions};
+use sync_core::rules::Command;
 use sync_core::store::StoreKey;
 
 use super::environment::{Dice, Gate, SimulatedClock, SimulatedHooks};
@@ -18,23 +17,27 @@ use super::network::{Server, SimulatedTransport};
 
 /// The one site.
 pub const SITE: SiteId = SiteId(7);
+/// Chen of the desk, device 1.
+pub const DESK: PersonId = PersonId(12);
+const DESK_DEVICE: DeviceId = DeviceId(1);
+const DESK_SESSION: SessionId = SessionId([12; 8]);
 
 /// One phone: what survives a crash, and what does not.
 pub struct Phone {
     /// Its owner.
     pub person: PersonId,
-    /// The store's file.
-    pub path: PathBuf,
+    /// Its number.
+    pub device: DeviceId,
+    path: PathBuf,
     /// Its clocks.
     pub clock: Arc<SimulatedClock>,
     /// Its hooks.
     pub hooks: Arc<SimulatedHooks>,
     /// Its way to the server.
     pub transport: Arc<SimulatedTransport>,
-    /// Its randomness.
+    /// Its randomness, and its person's whims.
     pub dice: Dice,
-    /// Open, or crashed.
-    pub replica: Option<Arc<Replica>>,
+    replica: Option<Arc<Replica>>,
 }
 
 impl Phone {
@@ -81,40 +84,48 @@ pub struct Machine {
     /// Its hooks.
     pub hooks: Arc<SimulatedHooks>,
     dice: Dice,
-    /// Its address.
-    pub address: Server,
-    /// The running process.
-    pub app: Option<App>,
+    address: Server,
+    running: Option<(Sync, Database)>,
 }
 
 impl Machine {
     /// Starts the process.
     pub async fn start(&mut self) {
         self.hooks.revive();
-        let app = App::open(AppOptions {
-            database: self.folder.join("fieldbook.db"),
-            keys: Keys::open(&self.folder.join("keys")).expect("the keys are there"),
-            clock: self.clock.clone() as Arc<dyn Clock>,
-            randomness: Arc::new(self.dice.clone()) as Arc<dyn Randomness>,
-            hooks: self.hooks.clone() as Arc<dyn Hooks>,
-        });
-        let app = app.await.expect("the server starts");
-        self.address.set(Some(http::router(app.clone())));
-        self.app = Some(app);
+        let database = open(&self.folder).await;
+        let sync = Sync::start(SyncOptions::new(
+            database.clone(),
+            self.clock.clone(),
+            Arc::new(self.dice.clone()),
+            self.hooks.clone(),
+            [9; 32],
+        ));
+        self.address.set(Some(sync.clone()));
+        self.running = Some((sync, database));
     }
 
-    /// Stops the process as a crash would.
+    /// Stops the process.
     pub async fn stop(&mut self) {
         self.address.set(None);
-        if let Some(app) = self.app.take() {
-            app.stop().await;
+        if let Some((sync, database)) = self.running.take() {
+            sync.stop().await;
+            database.close().await;
         }
     }
 
     /// The running process.
-    pub fn app(&self) -> &App {
-        self.app.as_ref().expect("the server is up")
+    pub fn sync(&self) -> Sync {
+        self.running.as_ref().expect("the server is up").0.clone()
     }
+
+    /// Its database.
+    pub fn database(&self) -> &Database {
+        &self.running.as_ref().expect("the server is up").1
+    }
+}
+
+async fn open(folder: &Path) -> Database {
+    Database::open(&folder.join("fieldbook.db")).await.expect("a database opens")
 }
 
 /// Everything.
@@ -125,75 +136,112 @@ pub struct World {
     pub machine: Machine,
     /// The phones.
     pub phones: Vec<Phone>,
-    /// The desk's person.
-    pub desk: PersonId,
     /// Draws the workload.
     pub dice: Dice,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl World {
     /// A server, a desk and `phones` enrolled technicians.
-    pub async fn new(seed: u64, phones: usize) -> Self {
+    pub async fn new(seed: u64, phones: u32) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let elapsed_ms = Arc::new(AtomicI64::new(0));
-        let server_dice = Dice::new(seed, 1);
-        Keys::create(&folder.path().join("keys"), &server_dice).expect("creates keys");
+        let database = open(folder.path()).await;
+        people(&database, phones).await;
+        database.close().await;
         let mut machine = Machine {
             folder: folder.path().to_owned(),
             clock: Arc::new(SimulatedClock::new(elapsed_ms.clone(), 1)),
             hooks: Arc::new(SimulatedHooks::new(Dice::new(seed, 2))),
-            dice: server_dice,
+            dice: Dice::new(seed, 1),
             address: Server::default(),
-            app: None,
+            running: None,
         };
         machine.start().await;
-        let app = machine.app().clone();
-        people::add_site(&app, SITE, "仿真苑").await.expect("adds a site");
-        let desk = people::add_person(&app, "陈").await.expect("adds a person");
-        people::grant_role(&app, desk, Role::FrontDesk, SITE).await.expect("grants");
-        let mut world = Self {
-            elapsed_ms,
-            machine,
-            phones: Vec::new(),
-            desk,
-            dice: Dice::new(seed, 3),
-            _folder: folder,
-        };
+        let dice = Dice::new(seed, 3);
+        let mut world = Self { elapsed_ms, machine, phones: Vec::new(), dice, folder };
         for index in 0..phones {
             world.add_phone(seed, index).await;
         }
         world
     }
 
-    async fn add_phone(&mut self, seed: u64, index: usize) {
-        let app = self.machine.app().clone();
-        let person = people::add_person(&app, &format!("师傅{index}")).await.expect("adds a person");
-        people::grant_role(&app, person, Role::Technician, SITE).await.expect("grants");
-        let code = people::enrolment_code(&app, person).await.expect("makes a code");
-        let number = index as u64;
+    async fn add_phone(&mut self, seed: u64, index: u32) {
+        let (person, device) = (PersonId(31 + index), DeviceId(31 + index));
+        let number = u64::from(index);
+        let address = self.machine.address.clone();
+        let dice = Dice::new(seed, 200 + number);
         let mut phone = Phone {
             person,
-            path: self._folder.path().join(format!("phone-{index}.db")),
+            device,
+            path: self.folder.path().join(format!("phone-{index}.db")),
             clock: Arc::new(SimulatedClock::new(self.elapsed_ms.clone(), 100 + number)),
             hooks: Arc::new(SimulatedHooks::new(Dice::new(seed, 100 + number))),
-            transport: Arc::new(SimulatedTransport::new(
-                self.machine.address.clone(),
-                Dice::new(seed, 200 + number),
-            )),
+            transport: Arc::new(SimulatedTransport::new(address, dice, person, device)),
             dice: Dice::new(seed, 300 + number),
             replica: None,
         };
         phone.open().await;
-        let replica = phone.replica();
-        replica.enrol(&code, "电话", None).await.expect("enrols");
-        replica.sync(10).await.expect("syncs");
-        drop(replica);
+        phone.replica().enrol("code", "电话", None).await.expect("enrols");
+        let key = phone.transport.public_key.lock().expect("not poisoned").expect("enrolled");
+        let mut transaction = self.machine.database().begin_write().await.expect("begins");
+        sqlx::query("insert into device (device, person, name, public_key, enrolled_ms) values (?, ?, 'phone', ?, 0)")
+            .bind(device.0)
+            .bind(person.0)
+            .bind(key.as_bytes().to_vec())
+            .execute(&mut *transaction)
+            .await
+            .expect("inserts");
+        transaction.commit().await.expect("commits");
+        phone.replica().sync(10).await.expect("syncs");
         self.phones.push(phone);
+    }
+
+    /// The desk writes.
+    pub async fn office(
+        &self,
+        record: Option<RecordId>,
+        command: Command,
+    ) -> fieldbook_server::Result<RecordId> {
+        let write = OfficeWrite {
+            person: DESK,
+            device: DESK_DEVICE,
+            session: DESK_SESSION,
+            record,
+            command,
+        };
+        Ok(self.machine.sync().office(write).await?.record)
     }
 
     /// Lets time pass.
     pub fn advance_ms(&self, ms: i64) {
         self.elapsed_ms.fetch_add(ms, Ordering::SeqCst);
     }
+}
+
+async fn people(database: &Database, phones: u32) {
+    let mut transaction = database.begin_write().await.expect("begins");
+    let policy = serde_json::to_string(&SlaPolicy::default()).expect("writes");
+    let mut statements = vec![
+        "insert into installation (id, epoch, reference_version, created_ms) values (1, 1, 1, 0)".to_owned(),
+        "insert into site (site, name, sequence) values (7, '仿真苑', 0)".to_owned(),
+        format!("insert into policy (site, version, json) values (7, 1, '{policy}')"),
+        "insert into person (person, name) values (12, '陈静')".to_owned(),
+        "insert into role_grant (person, role, site, from_ms, granted_epoch, granted_sequence) values (12, 'front_desk', 7, 0, 1, 0)".to_owned(),
+        "insert into device (device, person, name, enrolled_ms) values (1, 12, 'desk', 0)".to_owned(),
+        "insert into office_session (secret_hash, person, device, session, csrf, created_ms, last_used_ms, expires_ms) values (x'00', 12, 1, x'0c0c0c0c0c0c0c0c', '', 0, 0, 9999999999999)".to_owned(),
+    ];
+    for index in 0..phones {
+        let person = 31 + index;
+        statements
+            .push(format!("insert into person (person, name) values ({person}, '师傅{person}')"));
+        statements.push(format!("insert into role_grant (person, role, site, from_ms, granted_epoch, granted_sequence) values ({person}, 'technician', 7, 0, 1, 0)"));
+    }
+    for statement in statements {
+        sqlx::query(sqlx::AssertSqlSafe(statement))
+            .execute(&mut *transaction)
+            .await
+            .expect("inserts");
+    }
+    transaction.commit().await.expect("commits");
 }

@@ -92,6 +92,8 @@ pub struct Applied {
     pub dropped: Vec<ChangeHash>,
     /// Numbers that are pending no more.
     pub settled: BTreeSet<u64>,
+    /// Numbers that are pending and differ from before.
+    pub moved: BTreeSet<u64>,
     /// Commands that were refused: for the list that shows the worker why.
     pub refused: Vec<(Pending, Receipt)>,
     /// Own commands that were accepted, to be kept until they are backed up.
@@ -191,7 +193,8 @@ impl RecordState {
     /// If a rebuilt change exceeds its limits: it held them before, so this does not happen.
     pub fn apply(mut self, incoming: &Incoming<'_>, new_session: SessionId) -> Result<Applied> {
         let before: BTreeSet<ChangeHash> = self.accepted.iter().map(|change| change.hash).collect();
-        let numbers: BTreeSet<u64> = self.pending.iter().map(|pending| pending.n).collect();
+        let stood: BTreeMap<u64, Standing> =
+            self.pending.iter().map(|pending| (pending.n, pending.standing())).collect();
         let mut verdicts = Verdicts::default();
         self.take_receipts(incoming, &mut verdicts);
         let repair = self.take_delivery(incoming, &mut verdicts);
@@ -205,11 +208,14 @@ impl RecordState {
         let rebuilt = self.rebuild_if_moved(new_session)?;
         let after: BTreeSet<ChangeHash> = self.accepted.iter().map(|change| change.hash).collect();
         let remaining: BTreeSet<u64> = self.pending.iter().map(|pending| pending.n).collect();
+        let moved = self.pending.iter().filter(|p| stood.get(&p.n) != Some(&p.standing()));
+        let moved = moved.map(|pending| pending.n).collect();
         let inserted = self.accepted.iter().filter(|change| !before.contains(&change.hash));
         Ok(Applied {
             inserted: inserted.cloned().collect(),
             dropped: before.difference(&after).copied().collect(),
-            settled: numbers.difference(&remaining).copied().collect(),
+            settled: stood.into_keys().filter(|n| !remaining.contains(n)).collect(),
+            moved,
             refused: verdicts.refused,
             sent: verdicts.sent,
             session_spent: rebuilt || verdicts.session_spent,
@@ -366,6 +372,15 @@ impl RecordState {
             seq += 1;
         }
         Ok(true)
+    }
+}
+
+/// What may change of a pending command.
+type Standing = (PendingState, Option<String>, ChangeHash);
+
+impl Pending {
+    fn standing(&self) -> Standing {
+        (self.state, self.code.clone(), self.change.hash)
     }
 }
 

@@ -6,7 +6,9 @@ use crate::engine::{Pending, PendingState, RecordState};
 use crate::model::id::PersonId;
 use crate::model::session::{Origin, SessionRow};
 use crate::model::time::Anchor;
-use crate::store::{self, Identity, OwnSession, PendingRow, RecordRow, StoreWrite, StoredChange};
+use crate::store::{
+    self, ChangeHeader, Identity, OwnSession, PendingRow, RecordRow, StoreWrite, StoredChange,
+};
 
 /// A record as the engine sees it.
 pub(super) fn record_state(row: RecordRow) -> Result<RecordState> {
@@ -46,14 +48,14 @@ pub(super) fn pending(row: PendingRow) -> Pending {
         state: state(row.state),
         code: row.code,
         params: row.params,
-        change: change(row.change),
+        change: change(row.change.with_facts(row.facts)),
     }
 }
 
 /// The engine's word for the store's.
 pub(super) fn state(state: store::PendingState) -> PendingState {
     match state {
-        store::PendingState::Unsent => PendingState::Unsent,
+        store::PendingState::Unsent | store::PendingState::Sent => PendingState::Unsent,
         store::PendingState::Held => PendingState::Held,
         store::PendingState::NotStored => PendingState::NotStored,
         store::PendingState::Accepted => PendingState::Accepted,
@@ -78,7 +80,14 @@ pub(super) fn pending_row(state: &RecordState, pending: &Pending) -> PendingRow 
         state: stored_state(pending.state),
         code: pending.code.clone(),
         params: pending.params.clone(),
-        change: stored_change(&pending.change),
+        facts: pending.change.facts.clone(),
+        change: ChangeHeader {
+            actor: pending.change.actor,
+            seq: pending.change.seq,
+            start_op: pending.change.start_op,
+            deps: pending.change.deps.clone(),
+            hash: pending.change.hash,
+        },
     }
 }
 

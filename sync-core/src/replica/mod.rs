@@ -116,7 +116,7 @@ impl Replica {
     pub async fn open(options: ReplicaOptions) -> Result<Self> {
         let store = Store::open(OpenOptions {
             path: options.path,
-            key: options.key,
+            key: Some(options.key),
             hooks: options.hooks,
             randomness: options.randomness.clone(),
         })
@@ -199,7 +199,9 @@ impl Replica {
         };
         for waiting in self.store.pending_summary(identity.person).await? {
             match waiting.state {
-                crate::store::PendingState::Unsent | crate::store::PendingState::NotStored => {
+                crate::store::PendingState::Unsent
+                | crate::store::PendingState::Sent
+                | crate::store::PendingState::NotStored => {
                     account.on_phone += 1;
                 }
                 crate::store::PendingState::Held => account.held += 1,
@@ -358,5 +360,18 @@ impl Replica {
             policies: &inner.policies(state.site),
             now_ms: self.now_ms(inner),
         }))
+    }
+}
+
+impl Replica {
+    /// The accepted changes of a record as the phone keeps them: for export, for checks by
+    /// Automerge itself, and for support.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub async fn accepted_changes(&self, record: RecordId) -> Result<Vec<crate::document::Change>> {
+        let inner = self.inner.lock().await;
+        let state = self.record_state(&inner, record).await?;
+        Ok(state.map(|state| state.accepted).unwrap_or_default())
     }
 }

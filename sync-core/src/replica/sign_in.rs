@@ -42,7 +42,7 @@ impl Replica {
             person: answer.certificate.person,
             device: answer.certificate.device,
             person_name: answer.person_name,
-            signing_key: secret,
+            signing_key: secret.into(),
             certificate_json: serde_json::to_string(&answer.certificate).map_err(malformed)?,
             installation_key,
             enrolled_wall_ms: self.clock.wall_ms(),

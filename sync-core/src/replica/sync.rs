@@ -105,7 +105,9 @@ impl Replica {
         if saved != inner.state.retry_json
             && let (Some(json), Ok(owner)) = (saved.clone(), inner.owner())
         {
-            self.store.apply("schedule", &[StoreWrite::PutRetry { owner, json }]).await?;
+            self.store
+                .apply("schedule", &[StoreWrite::PutRetry { owner, json: Some(json) }])
+                .await?;
             inner.state.retry_json = saved;
         }
         result
@@ -297,7 +299,7 @@ impl Replica {
             };
             let incoming = answer.incoming(record, in_flight, &record_of, &own);
             let applied = state.apply(&incoming, plan.session.session)?;
-            plan.take(owner, &applied, incoming.delivery.is_some(), self);
+            plan.take(owner, &applied, &incoming, self);
             states.push(applied.state);
         }
         self.finish(inner, plan, states, in_flight, &answer).await
@@ -342,7 +344,7 @@ impl Replica {
             writes.push(StoreWrite::PutEpoch { owner, epoch: response.epoch });
         }
         if let Some(seen) = response.backed_up {
-            writes.push(StoreWrite::PutBackedUp { owner, seen });
+            writes.push(StoreWrite::PutBackedUp { owner, seen: Some(seen) });
             writes.push(StoreWrite::DeleteSentUpTo { owner, seen });
         }
         if response.re_enrol {
@@ -548,7 +550,7 @@ impl Plan {
         &mut self,
         owner: crate::model::id::PersonId,
         applied: &crate::engine::record::Applied,
-        delivered: bool,
+        incoming: &Incoming<'_>,
         replica: &Replica,
     ) {
         let state = &applied.state;
@@ -564,9 +566,19 @@ impl Plan {
             record,
             hash: *hash,
         }));
-        writes.push(StoreWrite::PutPairs { owner, record, audiences: state.audiences.clone() });
+        let pairs = incoming.delivery.iter().flat_map(|(delivery, _)| &delivery.audiences);
+        writes.extend(pairs.map(|audience| StoreWrite::PutPair {
+            owner,
+            record,
+            audience: *audience,
+        }));
+        writes.extend(incoming.left.iter().map(|audience| StoreWrite::DeletePair {
+            owner,
+            record,
+            audience: *audience,
+        }));
         writes.extend(applied.settled.iter().map(|n| StoreWrite::DeletePending { owner, n: *n }));
-        for pending in &state.pending {
+        for pending in state.pending.iter().filter(|pending| applied.moved.contains(&pending.n)) {
             let row: PendingRow = convert::pending_row(state, pending);
             writes.push(StoreWrite::PutPending { owner, row });
         }
@@ -582,7 +594,7 @@ impl Plan {
             writes.push(StoreWrite::PutRepair { owner, record });
             self.repaired.insert(record);
             self.wanted.insert(record);
-        } else if delivered {
+        } else if incoming.delivery.is_some() {
             writes.push(StoreWrite::DeleteRepair { owner, record });
             self.repaired.insert(record);
         }

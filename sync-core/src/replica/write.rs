@@ -111,7 +111,7 @@ impl Replica {
 
     /// The session new commands are written in: the current one, or a new one not saved yet.
     fn session_for_writing(&self, inner: &Inner) -> OwnSession {
-        inner.session.clone().unwrap_or_else(|| self.new_session(inner))
+        inner.session.unwrap_or_else(|| self.new_session(inner))
     }
 
     /// A session begun now.
@@ -183,7 +183,7 @@ impl Replica {
         let pending = state.append(session.session, n, self.clock.wall_ms(), facts)?;
         let mut writes = Vec::with_capacity(5);
         if inner.session.is_none() {
-            writes.push(StoreWrite::PutSession(session.clone()));
+            writes.push(StoreWrite::PutSession(*session));
         }
         if is_new {
             writes.push(convert::put_record(owner, &state));
@@ -192,7 +192,7 @@ impl Replica {
         state.pending.push(pending);
 
         // The review needs the session before it is the current one.
-        let before = inner.session.replace(session.clone());
+        let before = inner.session.replace(*session);
         let item = self.list_item(inner, &state, &SessionRows::new()).await;
         let saved = match item {
             Ok(item) => {

@@ -1,64 +1,82 @@
-//! What can go wrong with the phone's store; each variant says what its receiver can do.
+//! The store's errors: each variant says what its receiver can do.
 
 use crate::environment::Crash;
 
-/// An error of the phone's store. Nothing is ever deleted because of one.
+/// Why the store did not do what it was asked. Nothing was changed unless the variant says so.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// Another process has it open: close the other app.
-    #[error("the store is open in another process")]
+    /// Another process or another opening has this store: close that one.
+    #[error("the store is open elsewhere")]
     Locked,
-    /// The platform gave no key: unlock the device and try again.
-    #[error("the store's key is not available")]
+    /// The platform's key store gave no key: unlock the phone and open again.
+    #[error("no key for the store")]
     KeyUnavailable,
-    /// The key is another one's: the file is intact, find its key.
-    #[error("the store's key does not fit")]
+    /// The key is not this store's: open with the right one; the file is intact.
+    #[error("not the key of this store")]
     WrongKey,
-    /// The file is something else: leave it alone.
-    #[error("not a store")]
+    /// The file is something else and was left alone: choose another path.
+    #[error("not a store of Fieldbook")]
     NotAStore,
-    /// The file was cut off: move it aside and salvage.
-    #[error("the store's file is truncated")]
+    /// The file is shorter than it was: move it aside and salvage.
+    #[error("the store's file is cut short")]
     Truncated,
-    /// One row does not open; the others do.
-    #[error("damaged row in {table}: {row}")]
+    /// The file's structure is damaged: move it aside and salvage.
+    #[error("the store's file is damaged")]
+    Broken(#[source] sqlx::Error),
+    /// One row does not open under the right key; all others do. Its record can be asked for
+    /// whole, a list row can be rebuilt.
+    #[error("damaged row {row} of {table}")]
     Damaged {
         /// The table.
         table: &'static str,
-        /// The row, in hex.
+        /// The row's name: ids only.
         row: String,
     },
-    /// Written by a newer app: update the app; nothing was touched.
-    #[error("the store is of a newer version, {version}")]
+    /// A newer app wrote it: update the app. The file was left alone.
+    #[error("the store has schema {version}, newer than this app's")]
     Newer {
-        /// Its version.
+        /// Its schema version.
         version: u32,
     },
-    /// No room on the device: free some; nothing of the write was saved.
-    #[error("disk full")]
+    /// No space left: free some, then do it again. The old values are intact.
+    #[error("no space left for the store")]
     DiskFull,
-    /// A hook stopped the operation: only in tests.
+    /// A number beyond 2^63 that the store cannot hold: refuse what it came from.
+    #[error("a number beyond 2^63")]
+    NumberTooLarge,
+    /// The file system keeps no promise that "saved" rests on: use another place.
+    #[error("the store cannot be made durable: {setting}")]
+    NotDurable {
+        /// The setting that did not hold.
+        setting: &'static str,
+    },
+    /// A hook ended the process here; what is after the commit stays committed.
     #[error(transparent)]
     Stopped(#[from] Crash),
-    /// The file system.
-    #[error("io: {0}")]
-    Io(#[from] std::io::Error),
-    /// SQLite.
-    #[error("database: {0}")]
+    /// The file system said no: see the source.
+    #[error("the store's files cannot be used")]
+    Files(#[source] std::io::Error),
+    /// The database said no for another reason; the transaction was rolled back.
+    #[error("the store's database failed")]
     Database(#[source] sqlx::Error),
 }
 
-/// SQLite's primary result codes that mean something to a person.
-const SQLITE_FULL: &str = "13";
-const SQLITE_NOTADB: &str = "26";
+/// SQLite's primary result codes that have an own meaning here.
+const SQLITE_CORRUPT: i32 = 11;
+const SQLITE_FULL: i32 = 13;
+const SQLITE_NOTADB: i32 = 26;
+/// `SQLITE_IOERR_SHMSIZE`: the shared-memory file could not grow.
+const SQLITE_IOERR_SHMSIZE: i32 = 4874;
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(|error| error.code());
-        match code.as_deref() {
-            Some(SQLITE_FULL) => Self::DiskFull,
-            Some(SQLITE_NOTADB) => Self::NotAStore,
+        let code = error.as_database_error().and_then(|database| database.code());
+        let code: i32 = code.and_then(|code| code.parse().ok()).unwrap_or_default();
+        match (code, code & 0xff) {
+            (_, SQLITE_FULL) | (SQLITE_IOERR_SHMSIZE, _) => Self::DiskFull,
+            (_, SQLITE_CORRUPT) => Self::Broken(error),
+            (_, SQLITE_NOTADB) => Self::NotAStore,
             _ => Self::Database(error),
         }
     }

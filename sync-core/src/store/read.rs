@@ -1,466 +1,404 @@
-//! Reading: only the owner's rows are ever served. A failed read is an error, never an empty list.
+//! What the store answers. A row that does not decode is named as damaged, never left out: a
+//! failed read is not an empty list.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::rows::{
-    Identity, ListRow, OwnSession, PendingRow, PendingState, PendingSummary, RecordRow, RefusedRow,
-    SentRow, StoredChange, SyncState,
+use super::column::Columns;
+use super::content::{Attested, Command, Secrets};
+use super::row::{
+    ChangeHeader, Identity, ListRow, OwnSession, PendingRow, PendingState, PendingSummary,
+    RecordRow, RefusedRow, SentRow, StoredChange, SyncState,
 };
-use super::write::{number_row, owned_row, owned_text, pack_facts, progress_row};
+use super::seal::{OVERHEAD_BYTES, Sealer};
+use super::statement::Statement;
 use super::{Store, StoreError};
-use crate::model::audience::Audience;
-use crate::model::fact::StoredFact;
-use crate::model::id::{ChangeHash, DeviceId, PersonId, RecordId, SessionId, SiteId};
+use crate::model::id::{DeviceId, PersonId, RecordId, SessionId, SiteId};
 use crate::model::session::{Origin, SessionRow, SessionRows};
 use crate::model::time::{Anchor, BootId, Seen};
 
-/// What is sealed of an identity.
-#[derive(serde::Serialize, Deserialize)]
-pub(super) struct IdentitySecret {
-    pub(super) name: String,
-    pub(super) key: [u8; 32],
-    pub(super) certificate: String,
-    pub(super) installation: [u8; 32],
-}
-
-/// What is sealed of a command: facts, and the parameters of a code.
-#[derive(serde::Serialize, Deserialize)]
-pub(super) struct CommandContent {
-    pub(super) facts: Vec<(String, String)>,
-    #[serde(default)]
-    pub(super) params: BTreeMap<String, String>,
-}
-
-fn damaged(table: &'static str, row: impl ToString) -> StoreError {
-    StoreError::Damaged { table, row: row.to_string() }
-}
-
-fn bytes<const N: usize>(
-    row: &SqliteRow,
-    column: &str,
-    table: &'static str,
-) -> Result<[u8; N], StoreError> {
-    let bytes: Vec<u8> = row.try_get(column)?;
-    bytes.try_into().map_err(|_| damaged(table, column))
-}
-
-fn number<T: TryFrom<i64>>(
-    row: &SqliteRow,
-    column: &str,
-    table: &'static str,
-) -> Result<T, StoreError> {
-    let value: i64 = row.try_get(column)?;
-    T::try_from(value).map_err(|_| damaged(table, column))
-}
-
-fn deps(row: &SqliteRow, table: &'static str) -> Result<Vec<ChangeHash>, StoreError> {
-    let bytes: Vec<u8> = row.try_get("deps")?;
-    if bytes.len() % 32 != 0 {
-        return Err(damaged(table, "deps"));
-    }
-    Ok(bytes.chunks_exact(32).map(|c| ChangeHash(c.try_into().expect("32 bytes"))).collect())
-}
-
+/// Everyone's identities and sessions, and the rows of one owner. No call serves another
+/// person's rows.
 impl Store {
-    fn content(
-        &self,
-        table: &'static str,
-        id: &[u8],
-        sealed: &[u8],
-    ) -> Result<(Vec<StoredFact>, BTreeMap<String, String>), StoreError> {
-        let plain = self.unseal(table, id, sealed)?;
-        let wrong = || damaged(table, data_encoding::HEXLOWER.encode(id));
-        let content: CommandContent = serde_json::from_slice(&plain).map_err(|_| wrong())?;
-        let facts = content.facts.into_iter().map(|(key, json)| {
-            key.parse().map(|key| StoredFact { key, json }).map_err(|_| wrong())
-        });
-        Ok((facts.collect::<Result<_, _>>()?, content.params))
-    }
-
-    fn text(&self, table: &'static str, id: &[u8], sealed: &[u8]) -> Result<String, StoreError> {
-        let plain = self.unseal(table, id, sealed)?;
-        String::from_utf8(plain).map_err(|_| damaged(table, data_encoding::HEXLOWER.encode(id)))
-    }
-
-    /// The people enrolled on this device.
+    /// Who is enrolled on this device.
     ///
     /// # Errors
-    /// If a row does not open.
+    /// If a row is damaged or the database fails.
     pub async fn identities(&self) -> Result<Vec<Identity>, StoreError> {
-        let rows = sqlx::query("select person, device, enrolled_wall_ms, sealed from identity order by enrolled_wall_ms, person")
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter()
-            .map(|row| {
-                let person: u32 = number(row, "person", "identity")?;
-                let id = number_row(u64::from(person));
-                let sealed: Vec<u8> = row.try_get("sealed")?;
-                let plain = self.unseal("identity", &id, &sealed)?;
-                let secret: IdentitySecret =
-                    serde_json::from_slice(&plain).map_err(|_| damaged("identity", person))?;
-                Ok(Identity {
-                    person: PersonId(person),
-                    device: DeviceId(number(row, "device", "identity")?),
-                    person_name: secret.name,
-                    signing_key: secret.key,
-                    certificate_json: secret.certificate,
-                    installation_key: secret.installation,
-                    enrolled_wall_ms: row.try_get("enrolled_wall_ms")?,
-                })
-            })
-            .collect()
+        let mut inner = self.lock().await?;
+        let (connection, sealer) = inner.parts();
+        let select = "select *, cast(person as text) as name from identity order by person";
+        let rows = fetch(connection, Statement::new(select)).await?;
+        rows.iter().map(|row| identity(&Columns::new("identity", row), sealer)).collect()
     }
 
-    /// Numbers and cursors of a person.
+    /// How far the owner's sync has come; the default before the first contact.
     ///
     /// # Errors
-    /// If the store does not answer.
+    /// If a row is damaged or the database fails.
     pub async fn sync_state(&self, owner: PersonId) -> Result<SyncState, StoreError> {
+        let mut inner = self.lock().await?;
+        let (connection, sealer) = inner.parts();
         let mut state = SyncState::default();
-        let row = sqlx::query("select * from progress where owner = ?")
-            .bind(owner.0)
-            .fetch_optional(&self.pool)
-            .await?;
-        if let Some(row) = row {
-            const T: &str = "progress";
-            state.epoch = number(&row, "epoch", T)?;
-            state.receipts_after = number(&row, "receipts_after", T)?;
-            state.reference_version = number(&row, "reference_version", T)?;
-            state.highest_number = number(&row, "highest_number", T)?;
-            state.retry_json = row.try_get("retry_json")?;
-            state.re_enrol = row.try_get("re_enrol")?;
-            let sealed: Option<Vec<u8>> = row.try_get("reference_sealed")?;
-            if let Some(sealed) = sealed {
-                state.reference_json = Some(self.text(T, &progress_row(owner), &sealed)?);
-            }
-            let backed_up: (Option<i64>, Option<i64>) =
-                (row.try_get("backed_up_epoch")?, row.try_get("backed_up_sequence")?);
-            if let (Some(_), Some(_)) = backed_up {
-                state.backed_up = Some(Seen {
-                    epoch: number(&row, "backed_up_epoch", T)?,
-                    sequence: number(&row, "backed_up_sequence", T)?,
-                });
-            }
+        for row in fetch(connection, of_owner(PROGRESS, owner)).await? {
+            let columns = Columns::new("progress", &row);
+            state.epoch = columns.number("epoch")?;
+            state.receipts_after = columns.number("receipts_after")?;
+            state.highest_number = columns.number("highest_number")?;
+            state.backed_up = columns.optional_seen("backed_up_epoch", "backed_up_sequence")?;
+            state.re_enrol = columns.flag("re_enrol")?;
         }
-        let rows = sqlx::query(
-            "select audience, epoch, sequence from cursor where owner = ? order by audience",
-        )
-        .bind(owner.0)
-        .fetch_all(&self.pool)
-        .await?;
-        for row in &rows {
-            let audience: String = row.try_get("audience")?;
-            let seen = Seen {
-                epoch: number(row, "epoch", "cursor")?,
-                sequence: number(row, "sequence", "cursor")?,
-            };
-            state.cursors.push((audience.parse().map_err(|_| damaged("cursor", &audience))?, seen));
+        for row in fetch(connection, of_owner(CURSORS, owner)).await? {
+            let columns = Columns::new("cursor", &row);
+            let seen = columns.seen("epoch", "sequence")?;
+            state.cursors.push((columns.text("audience")?, seen));
         }
-        for row in &sqlx::query("select * from boot_anchor").fetch_all(&self.pool).await? {
-            let anchor = Anchor {
-                server_ms: row.try_get("server_ms")?,
-                monotonic_ms: row.try_get("monotonic_ms")?,
-            };
-            state.anchors.insert(BootId(bytes(row, "boot", "boot_anchor")?), anchor);
+        for row in fetch(connection, of_owner(REFERENCE, owner)).await? {
+            let columns = Columns::new("reference", &row);
+            state.reference_version = columns.number("version")?;
+            state.reference_json = Some(columns.content(sealer)?);
         }
-        let rows = sqlx::query("select record from repair where owner = ? order by record")
-            .bind(owner.0)
-            .fetch_all(&self.pool)
-            .await?;
-        for row in &rows {
-            state.repairs.push(RecordId(bytes(row, "record", "repair")?));
+        for row in fetch(connection, of_owner(RETRY, owner)).await? {
+            state.retry_json = Some(Columns::new("retry", &row).content(sealer)?);
         }
+        for row in fetch(connection, of_owner(REPAIRS, owner)).await? {
+            state.repairs.push(Columns::new("repair", &row).text("record")?);
+        }
+        state.anchors = anchors(connection).await?;
         Ok(state)
     }
 
-    /// Everything the phone has of a record.
+    /// The ids of the owner's records, from columns in the clear.
     ///
     /// # Errors
-    /// If a row does not open: the others are not served without it.
+    /// If the database fails.
+    pub async fn records(&self, owner: PersonId) -> Result<Vec<RecordId>, StoreError> {
+        let mut inner = self.lock().await?;
+        let rows = fetch(inner.parts().0, of_owner(RECORDS, owner)).await?;
+        rows.iter().map(|row| Columns::new("record", row).text("record")).collect()
+    }
+
+    /// One record with its accepted changes and its pending commands; `None` if the owner has
+    /// no such record.
+    ///
+    /// # Errors
+    /// If one of its rows is damaged or the database fails.
     pub async fn record(
         &self,
         owner: PersonId,
         record: RecordId,
     ) -> Result<Option<RecordRow>, StoreError> {
-        let row = sqlx::query(
-            "select site, present, attestation from record where owner = ? and record = ?",
-        )
-        .bind(owner.0)
-        .bind(record.0.to_vec())
-        .fetch_optional(&self.pool)
-        .await?;
-        let Some(row) = row else { return Ok(None) };
-        let attestation: Option<Vec<u8>> = row.try_get("attestation")?;
-        let attestation = attestation.map(|a| a.try_into().map_err(|_| damaged("record", record)));
-        let audiences = sqlx::query("select audience from pair where owner = ? and record = ?")
-            .bind(owner.0)
-            .bind(record.0.to_vec())
-            .fetch_all(&self.pool)
-            .await?;
-        let audiences = audiences.iter().map(|row| {
-            let text: String = row.try_get("audience")?;
-            text.parse::<Audience>().map_err(|_| damaged("pair", text))
-        });
+        let mut inner = self.lock().await?;
+        let (connection, sealer) = inner.parts();
+        let rows = fetch(connection, of_record(RECORD, owner, record)).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let columns = Columns::new("record", row);
+        let mut audiences = BTreeSet::new();
+        for row in fetch(connection, of_record(PAIRS, owner, record)).await? {
+            audiences.insert(Columns::new("pair", &row).text("audience")?);
+        }
+        let accepted = fetch(connection, of_record(ACCEPTED, owner, record)).await?;
         Ok(Some(RecordRow {
             record,
-            site: SiteId(number(&row, "site", "record")?),
-            present: row.try_get("present")?,
-            audiences: audiences.collect::<Result<BTreeSet<_>, _>>()?,
-            attestation: attestation.transpose()?,
-            accepted: self.accepted(owner, record).await?,
-            pending: self.pending(owner, Some(record)).await?,
+            site: SiteId(columns.number("site")?),
+            present: columns.flag("present")?,
+            audiences,
+            attestation: columns.content::<Attested>(sealer)?.attestation,
+            accepted: accepted
+                .iter()
+                .map(|row| change(&Columns::new("accepted", row), sealer))
+                .collect::<Result<_, _>>()?,
+            pending: pending_of(connection, sealer, owner, record).await?,
+            parked: columns.optional_text("parked")?,
         }))
     }
 
-    async fn accepted(
-        &self,
-        owner: PersonId,
-        record: RecordId,
-    ) -> Result<Vec<StoredChange>, StoreError> {
-        let rows = sqlx::query("select hash, actor, seq, start_op, deps, sealed from accepted where owner = ? and record = ? order by position")
-            .bind(owner.0)
-            .bind(record.0.to_vec())
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter()
-            .map(|row| {
-                self.change(row, "accepted", |hash| owned_text(owner, hash))
-                    .map(|(change, _)| change)
-            })
-            .collect()
-    }
-
-    /// A change's columns and its sealed content.
-    fn change(
-        &self,
-        row: &SqliteRow,
-        table: &'static str,
-        id: impl Fn(&ChangeHash) -> Vec<u8>,
-    ) -> Result<(StoredChange, BTreeMap<String, String>), StoreError> {
-        let hash = ChangeHash(bytes(row, "hash", table)?);
-        let sealed: Vec<u8> = row.try_get("sealed")?;
-        let (facts, params) = self.content(table, &id(&hash), &sealed)?;
-        let change = StoredChange {
-            actor: SessionId(bytes(row, "actor", table)?),
-            seq: number(row, "seq", table)?,
-            start_op: number(row, "start_op", table)?,
-            deps: deps(row, table)?,
-            hash,
-            facts,
-        };
-        Ok((change, params))
-    }
-
-    /// Pending commands, of one record or of all, by number.
+    /// The owner's pending commands by number, of all records or of one. One damaged row fails
+    /// its record only, if asked for record by record.
     ///
     /// # Errors
-    /// If a row does not open.
+    /// If one of the rows is damaged or the database fails.
     pub async fn pending(
         &self,
         owner: PersonId,
         record: Option<RecordId>,
     ) -> Result<Vec<PendingRow>, StoreError> {
-        let rows = match record {
-            Some(record) => {
-                sqlx::query("select * from pending where owner = ? and record = ? order by n")
-                    .bind(owner.0)
-                    .bind(record.0.to_vec())
-                    .fetch_all(&self.pool)
-                    .await?
-            }
-            None => {
-                sqlx::query("select * from pending where owner = ? order by n")
-                    .bind(owner.0)
-                    .fetch_all(&self.pool)
-                    .await?
-            }
-        };
-        rows.iter()
-            .map(|row| {
-                const T: &str = "pending";
-                let n: u64 = number(row, "n", T)?;
-                let (change, params) = self.change(row, T, |_| owned_row(owner, n))?;
-                let state: String = row.try_get("state")?;
-                Ok(PendingRow {
-                    n,
-                    record: RecordId(bytes(row, "record", T)?),
-                    saved_wall_ms: row.try_get("saved_wall_ms")?,
-                    state: PendingState::from_code(&state).ok_or_else(|| damaged(T, n))?,
-                    code: row.try_get("code")?,
-                    params,
-                    change,
-                })
-            })
-            .collect()
+        let mut inner = self.lock().await?;
+        let (connection, sealer) = inner.parts();
+        if let Some(record) = record {
+            return pending_of(connection, sealer, owner, record).await;
+        }
+        let rows = fetch(connection, of_owner(PENDING, owner)).await?;
+        rows.iter().map(|row| pending(&Columns::new("pending", row), sealer)).collect()
     }
 
-    /// Pending commands without their content.
+    /// What can be said of the owner's pending commands without opening any, by number.
     ///
     /// # Errors
-    /// If the store does not answer.
+    /// If the database fails.
     pub async fn pending_summary(
         &self,
         owner: PersonId,
     ) -> Result<Vec<PendingSummary>, StoreError> {
-        let rows = sqlx::query(
-            "select n, record, saved_wall_ms, state, bytes from pending where owner = ? order by n",
-        )
-        .bind(owner.0)
-        .fetch_all(&self.pool)
-        .await?;
-        rows.iter()
-            .map(|row| {
-                const T: &str = "pending";
-                let state: String = row.try_get("state")?;
-                Ok(PendingSummary {
-                    n: number(row, "n", T)?,
-                    record: RecordId(bytes(row, "record", T)?),
-                    saved_wall_ms: row.try_get("saved_wall_ms")?,
-                    state: PendingState::from_code(&state).ok_or_else(|| damaged(T, "state"))?,
-                    bytes: number(row, "bytes", T)?,
-                })
-            })
-            .collect()
+        let mut inner = self.lock().await?;
+        let rows = fetch(inner.parts().0, of_owner(PENDING_SUMMARY, owner)).await?;
+        rows.iter().map(|row| summary(&Columns::new("pending", row))).collect()
     }
 
-    /// Refused commands, by number.
+    /// The owner's list, to be held in memory after opening.
     ///
     /// # Errors
-    /// If a row does not open.
-    pub async fn refused(&self, owner: PersonId) -> Result<Vec<RefusedRow>, StoreError> {
-        let rows = sqlx::query("select * from refused where owner = ? order by n")
-            .bind(owner.0)
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter()
-            .map(|row| {
-                const T: &str = "refused";
-                let n: u64 = number(row, "n", T)?;
-                let sealed: Vec<u8> = row.try_get("sealed")?;
-                let (facts, params) = self.content(T, &owned_row(owner, n), &sealed)?;
-                Ok(RefusedRow {
-                    n,
-                    record: RecordId(bytes(row, "record", T)?),
-                    facts,
-                    code: row.try_get("code")?,
-                    params,
-                    refused_wall_ms: row.try_get("refused_wall_ms")?,
-                })
-            })
-            .collect()
-    }
-
-    /// Own commands that were accepted and are not backed up yet.
-    ///
-    /// # Errors
-    /// If a row does not open.
-    pub async fn sent(&self, owner: PersonId) -> Result<Vec<SentRow>, StoreError> {
-        let rows = sqlx::query("select * from sent where owner = ? order by n")
-            .bind(owner.0)
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter()
-            .map(|row| {
-                const T: &str = "sent";
-                let n: u64 = number(row, "n", T)?;
-                let sealed: Vec<u8> = row.try_get("sealed")?;
-                let (facts, _) = self.content(T, &owned_row(owner, n), &sealed)?;
-                let accepted_at =
-                    Seen { epoch: number(row, "epoch", T)?, sequence: number(row, "sequence", T)? };
-                Ok(SentRow { n, record: RecordId(bytes(row, "record", T)?), facts, accepted_at })
-            })
-            .collect()
-    }
-
-    /// The list rows, for the list that is kept in memory.
-    ///
-    /// # Errors
-    /// If a row does not open.
+    /// If a row is damaged (it can be rebuilt from its record) or the database fails.
     pub async fn list(&self, owner: PersonId) -> Result<Vec<ListRow>, StoreError> {
-        let rows = sqlx::query("select record, sealed from list where owner = ? order by record")
-            .bind(owner.0)
-            .fetch_all(&self.pool)
-            .await?;
+        let mut inner = self.lock().await?;
+        let (connection, sealer) = inner.parts();
+        let rows = fetch(connection, of_owner(LIST, owner)).await?;
         rows.iter()
             .map(|row| {
-                let record = RecordId(bytes(row, "record", "list")?);
-                let sealed: Vec<u8> = row.try_get("sealed")?;
-                let json = self.text("list", &owned_text(owner, &record.0), &sealed)?;
-                Ok(ListRow { record, json })
+                let columns = Columns::new("list", row);
+                Ok(ListRow { record: columns.text("record")?, json: columns.content(sealer)? })
             })
             .collect()
     }
 
-    /// The rows of sessions that others opened, and of own ones as the server serves them.
+    /// The owner's refused commands, by number.
     ///
     /// # Errors
-    /// If the store does not answer.
+    /// If a row is damaged or the database fails.
+    pub async fn refused(&self, owner: PersonId) -> Result<Vec<RefusedRow>, StoreError> {
+        let mut inner = self.lock().await?;
+        let (connection, sealer) = inner.parts();
+        let rows = fetch(connection, of_owner(REFUSED, owner)).await?;
+        rows.iter().map(|row| refused(&Columns::new("refused", row), sealer)).collect()
+    }
+
+    /// The owner's accepted work that no backup has yet, by number.
+    ///
+    /// # Errors
+    /// If a row is damaged or the database fails.
+    pub async fn sent(&self, owner: PersonId) -> Result<Vec<SentRow>, StoreError> {
+        let mut inner = self.lock().await?;
+        let (connection, sealer) = inner.parts();
+        let rows = fetch(connection, of_owner(SENT, owner)).await?;
+        rows.iter().map(|row| sent(&Columns::new("sent", row), sealer)).collect()
+    }
+
+    /// Those of `ids` that the server has served; the device's own unserved ones are not among
+    /// them.
+    ///
+    /// # Errors
+    /// If the database fails.
     pub async fn sessions(&self, ids: &[SessionId]) -> Result<SessionRows, StoreError> {
-        let mut found = SessionRows::new();
+        let mut inner = self.lock().await?;
+        let (connection, _) = inner.parts();
+        let mut sessions = SessionRows::new();
         for id in ids {
-            let row = sqlx::query("select * from session where session = ? and device is not null")
-                .bind(id.0.to_vec())
-                .fetch_optional(&self.pool)
-                .await?;
-            if let Some(row) = row {
-                found.insert(*id, session_row(&row)?);
+            let select = Statement::new(SESSION).bind(id.to_string());
+            for row in fetch(connection, select).await? {
+                sessions.insert(*id, session(*id, &Columns::new("session", &row))?);
             }
         }
-        Ok(found)
+        Ok(sessions)
     }
 
-    /// A person's own sessions on this device, in the order they were opened.
+    /// The sessions the owner opened on this device, in the order of opening.
     ///
     /// # Errors
-    /// If the store does not answer.
+    /// If the database fails.
     pub async fn own_sessions(&self, owner: PersonId) -> Result<Vec<OwnSession>, StoreError> {
-        let rows =
-            sqlx::query("select * from session where person = ? and device is null order by rowid")
-                .bind(owner.0)
-                .fetch_all(&self.pool)
-                .await?;
-        rows.iter()
-            .map(|row| {
-                const T: &str = "session";
-                Ok(OwnSession {
-                    session: SessionId(bytes(row, "session", T)?),
-                    person: owner,
-                    boot: BootId(bytes(row, "boot", T)?),
-                    opened_wall_ms: row.try_get("opened_wall_ms")?,
-                    opened_monotonic_ms: row.try_get("opened_monotonic_ms")?,
-                    registered: row.try_get("registered")?,
-                })
-            })
-            .collect()
+        let mut inner = self.lock().await?;
+        let rows = fetch(inner.parts().0, of_owner(OWN_SESSIONS, owner)).await?;
+        rows.iter().map(|row| own_session(&Columns::new("own_session", row))).collect()
     }
 }
 
-fn session_row(row: &SqliteRow) -> Result<SessionRow, StoreError> {
-    const T: &str = "session";
-    let anchor: (Option<i64>, Option<i64>) =
-        (row.try_get("anchor_server_ms")?, row.try_get("anchor_monotonic_ms")?);
-    let office: bool = row.try_get("office")?;
-    Ok(SessionRow {
-        session: SessionId(bytes(row, "session", T)?),
-        person: PersonId(number(row, "person", T)?),
-        device: DeviceId(number(row, "device", T)?),
-        origin: if office { Origin::Office } else { Origin::Phone },
-        boot: BootId(bytes(row, "boot", T)?),
-        opened_wall_ms: row.try_get("opened_wall_ms")?,
-        opened_monotonic_ms: row.try_get("opened_monotonic_ms")?,
-        anchor: match anchor {
-            (Some(server_ms), Some(monotonic_ms)) => Some(Anchor { server_ms, monotonic_ms }),
-            _ => None,
-        },
+pub(super) async fn fetch(
+    connection: &mut SqliteConnection,
+    statement: Statement,
+) -> Result<Vec<SqliteRow>, StoreError> {
+    Ok(sqlx::query_with(statement.sql, statement.arguments).fetch_all(connection).await?)
+}
+
+fn of_owner(select: &'static str, owner: PersonId) -> Statement {
+    Statement::new(select).bind(owner.0)
+}
+
+fn of_record(select: &'static str, owner: PersonId, record: RecordId) -> Statement {
+    of_owner(select, owner).bind(record.to_string())
+}
+
+async fn anchors(
+    connection: &mut SqliteConnection,
+) -> Result<BTreeMap<BootId, Anchor>, StoreError> {
+    let mut anchors = BTreeMap::new();
+    for row in fetch(connection, Statement::new(ANCHORS)).await? {
+        let columns = Columns::new("anchor", &row);
+        let anchor = Anchor {
+            server_ms: columns.time("server_ms")?,
+            monotonic_ms: columns.time("monotonic_ms")?,
+        };
+        anchors.insert(BootId(columns.bytes("boot")?), anchor);
+    }
+    Ok(anchors)
+}
+
+async fn pending_of(
+    connection: &mut SqliteConnection,
+    sealer: &Sealer,
+    owner: PersonId,
+    record: RecordId,
+) -> Result<Vec<PendingRow>, StoreError> {
+    let rows = fetch(connection, of_record(PENDING_OF_RECORD, owner, record)).await?;
+    rows.iter().map(|row| pending(&Columns::new("pending", row), sealer)).collect()
+}
+
+fn identity(columns: &Columns<'_>, sealer: &Sealer) -> Result<Identity, StoreError> {
+    let secrets: Secrets = columns.content(sealer)?;
+    Ok(Identity {
+        person: PersonId(columns.number("person")?),
+        device: DeviceId(columns.number("device")?),
+        person_name: secrets.person_name.clone(),
+        signing_key: secrets.signing_key.into(),
+        certificate_json: secrets.certificate_json.clone(),
+        installation_key: secrets.installation_key,
+        enrolled_wall_ms: columns.time("enrolled_wall_ms")?,
     })
 }
 
-/// The sealed form of a command's content.
-pub(super) fn seal_content(facts: &[StoredFact], params: &BTreeMap<String, String>) -> Vec<u8> {
-    let content = CommandContent { facts: pack_facts(facts), params: params.clone() };
-    serde_json::to_vec(&content).expect("texts are JSON")
+fn own_session(columns: &Columns<'_>) -> Result<OwnSession, StoreError> {
+    Ok(OwnSession {
+        session: columns.text("session")?,
+        person: PersonId(columns.number("person")?),
+        boot: BootId(columns.bytes("boot")?),
+        opened_wall_ms: columns.time("opened_wall_ms")?,
+        opened_monotonic_ms: columns.time("opened_monotonic_ms")?,
+        registered: columns.flag("registered")?,
+    })
 }
+
+fn session(id: SessionId, columns: &Columns<'_>) -> Result<SessionRow, StoreError> {
+    let server_ms = columns.optional_time("anchor_server_ms")?;
+    let monotonic_ms = columns.optional_time("anchor_monotonic_ms")?;
+    let origin: String = columns.text("origin")?;
+    Ok(SessionRow {
+        session: id,
+        person: PersonId(columns.number("person")?),
+        device: DeviceId(columns.number("device")?),
+        origin: if origin == "office" { Origin::Office } else { Origin::Phone },
+        boot: BootId(columns.bytes("boot")?),
+        opened_wall_ms: columns.time("opened_wall_ms")?,
+        opened_monotonic_ms: columns.time("opened_monotonic_ms")?,
+        anchor: server_ms
+            .zip(monotonic_ms)
+            .map(|(server_ms, monotonic_ms)| Anchor { server_ms, monotonic_ms }),
+    })
+}
+
+fn change(columns: &Columns<'_>, sealer: &Sealer) -> Result<StoredChange, StoreError> {
+    let parts = columns.content::<Command>(sealer)?.into_parts();
+    let parts = parts.ok_or_else(|| columns.damaged())?;
+    Ok(header(columns, parts.deps)?.with_facts(parts.facts))
+}
+
+fn header(
+    columns: &Columns<'_>,
+    deps: Vec<crate::model::id::ChangeHash>,
+) -> Result<ChangeHeader, StoreError> {
+    Ok(ChangeHeader {
+        actor: columns.text("actor")?,
+        seq: columns.number("seq")?,
+        start_op: columns.number("start_op")?,
+        deps,
+        hash: crate::model::id::ChangeHash(columns.bytes("hash")?),
+    })
+}
+
+fn state(columns: &Columns<'_>) -> Result<PendingState, StoreError> {
+    let code: String = columns.text("state")?;
+    PendingState::from_code(&code).ok_or_else(|| columns.damaged())
+}
+
+fn pending(columns: &Columns<'_>, sealer: &Sealer) -> Result<PendingRow, StoreError> {
+    let parts = columns.content::<Command>(sealer)?.into_parts();
+    let parts = parts.ok_or_else(|| columns.damaged())?;
+    Ok(PendingRow {
+        n: columns.number("n")?,
+        record: columns.text("record")?,
+        facts: parts.facts,
+        saved_wall_ms: columns.time("saved_wall_ms")?,
+        state: state(columns)?,
+        code: columns.optional_text("code")?,
+        params: parts.params,
+        change: header(columns, parts.deps)?,
+    })
+}
+
+fn summary(columns: &Columns<'_>) -> Result<PendingSummary, StoreError> {
+    let sealed_bytes: u64 = columns.number("sealed_bytes")?;
+    Ok(PendingSummary {
+        n: columns.number("n")?,
+        record: columns.text("record")?,
+        saved_wall_ms: columns.time("saved_wall_ms")?,
+        state: state(columns)?,
+        bytes: sealed_bytes.saturating_sub(OVERHEAD_BYTES as u64),
+    })
+}
+
+fn refused(columns: &Columns<'_>, sealer: &Sealer) -> Result<RefusedRow, StoreError> {
+    let parts = columns.content::<Command>(sealer)?.into_parts();
+    let parts = parts.ok_or_else(|| columns.damaged())?;
+    Ok(RefusedRow {
+        n: columns.number("n")?,
+        record: columns.text("record")?,
+        facts: parts.facts,
+        code: columns.text("code")?,
+        params: parts.params,
+        refused_wall_ms: columns.time("refused_wall_ms")?,
+    })
+}
+
+fn sent(columns: &Columns<'_>, sealer: &Sealer) -> Result<SentRow, StoreError> {
+    let parts = columns.content::<Command>(sealer)?.into_parts();
+    let accepted_at: Seen = columns.seen("accepted_epoch", "accepted_sequence")?;
+    Ok(SentRow {
+        n: columns.number("n")?,
+        record: columns.text("record")?,
+        facts: parts.ok_or_else(|| columns.damaged())?.facts,
+        accepted_at,
+    })
+}
+
+// Every select of a sealed table names its rows in `name`, as `statement` names them when sealing.
+
+const PROGRESS: &str = "select *, cast(owner as text) as name from progress where owner = ?";
+const CURSORS: &str =
+    "select *, owner || '/' || audience as name from cursor where owner = ? order by audience";
+const REFERENCE: &str = "select *, cast(owner as text) as name from reference where owner = ?";
+const RETRY: &str = "select *, cast(owner as text) as name from retry where owner = ?";
+const REPAIRS: &str =
+    "select *, owner || '/' || record as name from repair where owner = ? order by record";
+const ANCHORS: &str = "select *, lower(hex(boot)) as name from anchor";
+const RECORDS: &str = "select owner, record, owner || '/' || record as name from record \
+     where owner = ? order by record";
+const RECORD: &str =
+    "select *, owner || '/' || record as name from record where owner = ? and record = ?";
+const PAIRS: &str = "select *, owner || '/' || record || '/' || audience as name from pair \
+     where owner = ? and record = ?";
+const ACCEPTED: &str = "select *, owner || '/' || record || '/' || lower(hex(hash)) as name \
+     from accepted where owner = ? and record = ? order by position";
+const PENDING: &str =
+    "select *, owner || '/' || record || '/' || n as name from pending where owner = ? order by n";
+const PENDING_OF_RECORD: &str = "select *, owner || '/' || record || '/' || n as name from pending \
+     where owner = ? and record = ? order by n";
+const PENDING_SUMMARY: &str = "select n, record, saved_wall_ms, state, length(sealed) as sealed_bytes, \
+     owner || '/' || record || '/' || n as name from pending where owner = ? order by n";
+const LIST: &str =
+    "select *, owner || '/' || record as name from list where owner = ? order by record";
+const REFUSED: &str =
+    "select *, owner || '/' || record || '/' || n as name from refused where owner = ? order by n";
+const SENT: &str =
+    "select *, owner || '/' || record || '/' || n as name from sent where owner = ? order by n";
+const SESSION: &str = "select *, session as name from session where session = ?";
+const OWN_SESSIONS: &str =
+    "select *, session as name from own_session where person = ? order by position";

@@ -9,7 +9,7 @@ use crate::sync::log::{Author, LogRow, RowState};
 
 /// What is stored of a record, growing while a push is decided.
 #[derive(Default)]
-pub(super) struct Log {
+pub struct Log {
     max_ops: BTreeMap<ChangeHash, u64>,
     /// The `seq` and hash of each actor's last change.
     last: BTreeMap<SessionId, (u64, ChangeHash)>,
@@ -19,7 +19,8 @@ pub(super) struct Log {
 }
 
 impl Log {
-    pub(super) fn insert(&mut self, row: &LogRow) {
+    /// Takes a row of the log.
+    pub fn insert(&mut self, row: &LogRow) {
         self.max_ops.insert(row.hash, row.max_op);
         let last = self.last.entry(row.actor).or_insert((row.seq, row.hash));
         *last = (row.seq, row.hash).max(*last);

@@ -8,6 +8,7 @@ mod pack;
 #[cfg(test)]
 mod tests;
 
+pub use log::Log;
 pub use pack::number;
 
 use std::collections::{BTreeMap, BTreeSet};

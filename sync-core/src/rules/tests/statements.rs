@@ -73,7 +73,10 @@ fn the_text_of_version_one_is_frozen_in_both_languages() {
         Charged: ¥120.00\nThis was explained to me, and I confirm it by my signature below.\n"
     );
     assert_eq!(chinese.content_sha256, english.content_sha256);
-    assert_eq!(chinese.content_sha256, "a0a1f99855f2d9e84700f01b1523b4dac8b7a573d426f3a3c4a0204c52fad71e");
+    assert_eq!(
+        chinese.content_sha256,
+        "a0a1f99855f2d9e84700f01b1523b4dac8b7a573d426f3a3c4a0204c52fad71e"
+    );
 }
 
 #[test]

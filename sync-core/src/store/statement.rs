@@ -1,0 +1,383 @@
+//! A write as SQL: its values sealed and bound before the transaction begins, so that inside it
+//! nothing but SQLite can fail. One statement a write; adjacent accepted changes share one.
+
+use sqlx::sqlite::{Sqlite, SqliteArguments};
+use sqlx::{Arguments as _, AssertSqlSafe, Encode, SqlStr, Type};
+
+use super::StoreError;
+use super::content::{Attested, Command, Content as _, Secrets};
+use super::row::{Identity, OwnSession, PendingRow, RefusedRow, SentRow, StoredChange};
+use super::seal::Sealer;
+use super::write::StoreWrite;
+use crate::model::id::{ChangeHash, PersonId, RecordId};
+use crate::model::session::{Origin, SessionRow};
+use crate::model::time::{Anchor, BootId, Seen};
+
+/// A statement ready to run.
+pub(super) struct Statement {
+    pub(super) sql: SqlStr,
+    pub(super) arguments: SqliteArguments,
+}
+
+/// Rows of one insert of accepted changes, largest first. Few sizes, so that the statement cache
+/// holds them all.
+const ACCEPTED_BATCHES: [usize; 4] = [64, 16, 4, 1];
+
+/// The statements of `writes`, in their order.
+pub(super) fn statements(
+    sealer: &Sealer,
+    writes: &[StoreWrite],
+) -> Result<Vec<Statement>, StoreError> {
+    let mut statements = Vec::with_capacity(writes.len());
+    let mut rest = writes;
+    while let Some((first, others)) = rest.split_first() {
+        let run: Vec<Accepted<'_>> = rest.iter().map_while(Accepted::of).collect();
+        if run.is_empty() {
+            statements.push(statement(sealer, first)?);
+            rest = others;
+            continue;
+        }
+        let largest = ACCEPTED_BATCHES.into_iter().find(|size| *size <= run.len()).unwrap_or(1);
+        statements.push(insert_accepted(sealer, &run[..largest])?);
+        rest = &rest[largest..];
+    }
+    Ok(statements)
+}
+
+fn statement(sealer: &Sealer, write: &StoreWrite) -> Result<Statement, StoreError> {
+    use StoreWrite as W;
+    let owned = |sql: &'static str, owner: &PersonId| Statement::new(sql).bind(owner.0);
+    Ok(match write {
+        W::PutIdentity(identity) => put_identity(sealer, identity),
+        W::PutSession(session) => put_session(session),
+        W::SessionRegistered(session) => Statement::new(REGISTERED).bind(session.to_string()),
+        W::PutForeignSession(row) => put_foreign_session(row),
+        W::PutAnchor { boot, anchor } => put_anchor(*boot, *anchor),
+        W::PutRecord { owner, record, site, present, attestation, parked } => {
+            let attested = Attested { attestation: *attestation }.to_bytes();
+            let sealed = sealer.seal("record", &record_name(*owner, *record), &attested);
+            let statement = owned(PUT_RECORD, owner).record(record).bind(site.0).bind(*present);
+            statement.bind(parked.clone()).bind(sealed)
+        }
+        W::InsertAccepted { owner, record, change } => {
+            insert_accepted(sealer, &[Accepted { owner: *owner, record: *record, change }])?
+        }
+        W::DeleteAccepted { owner, record, hash } => {
+            owned(DELETE_ACCEPTED, owner).record(record).bind(hash.0.to_vec())
+        }
+        W::PutPair { owner, record, audience } => {
+            owned(PUT_PAIR, owner).record(record).bind(audience.to_string())
+        }
+        W::DeletePair { owner, record, audience } => {
+            owned(DELETE_PAIR, owner).record(record).bind(audience.to_string())
+        }
+        W::PutPending { owner, row } => put_pending(sealer, *owner, row)?,
+        W::PutPendingState { owner, from, to, state, code } => {
+            let set = Statement::new(PUT_PENDING_STATE).bind(state.code()).bind(code.clone());
+            set.bind(owner.0).number(*from)?.number(*to)?
+        }
+        W::DeletePending { owner, n } => owned(DELETE_PENDING, owner).number(*n)?,
+        W::PutRefused { owner, row } => put_refused(sealer, *owner, row)?,
+        W::DeleteRefused { owner, n } => owned(DELETE_REFUSED, owner).number(*n)?,
+        W::PutSent { owner, row } => put_sent(sealer, *owner, row)?,
+        W::DeleteSentUpTo { owner, seen } => owned(DELETE_SENT, owner).seen(*seen)?,
+        W::PutHighestNumber { owner, n } => owned(PUT_HIGHEST_NUMBER, owner).number(*n)?,
+        W::PutCursor { owner, audience, seen } => {
+            owned(PUT_CURSOR, owner).bind(audience.to_string()).seen(*seen)?
+        }
+        W::DeleteCursor { owner, audience } => {
+            owned(DELETE_CURSOR, owner).bind(audience.to_string())
+        }
+        W::PutReceiptsAfter { owner, receipts_after } => {
+            owned(PUT_RECEIPTS_AFTER, owner).number(*receipts_after)?
+        }
+        W::PutReference { owner, version, json } => owned(PUT_REFERENCE, owner)
+            .number(*version)?
+            .bind(sealer.seal("reference", &owner.to_string(), json.as_bytes())),
+        W::PutEpoch { owner, epoch } => owned(PUT_EPOCH, owner).bind(*epoch),
+        W::PutBackedUp { owner, seen: Some(seen) } => owned(PUT_BACKED_UP, owner).seen(*seen)?,
+        W::PutBackedUp { owner, seen: None } => owned(CLEAR_BACKED_UP, owner),
+        W::PutRetry { owner, json: Some(json) } => {
+            owned(PUT_RETRY, owner).bind(sealer.seal("retry", &owner.to_string(), json.as_bytes()))
+        }
+        W::PutRetry { owner, json: None } => owned(DELETE_RETRY, owner),
+        W::PutList { owner, record, json } => owned(PUT_LIST, owner)
+            .record(record)
+            .bind(sealer.seal("list", &record_name(*owner, *record), json.as_bytes())),
+        W::DeleteList { owner, record } => owned(DELETE_LIST, owner).record(record),
+        W::PutRepair { owner, record } => owned(PUT_REPAIR, owner).record(record),
+        W::DeleteRepair { owner, record } => owned(DELETE_REPAIR, owner).record(record),
+        W::PutReEnrol { owner, re_enrol } => owned(PUT_RE_ENROL, owner).bind(*re_enrol),
+    })
+}
+
+impl Statement {
+    pub(super) fn new(sql: impl sqlx::SqlSafeStr) -> Self {
+        Self { sql: sql.into_sql_str(), arguments: SqliteArguments::default() }
+    }
+
+    /// Binds the next placeholder.
+    pub(super) fn bind<T>(mut self, value: T) -> Self
+    where
+        T: for<'t> Encode<'t, Sqlite> + Type<Sqlite>,
+    {
+        self.arguments.add(value).expect("numbers, texts and blobs have an SQLite form");
+        self
+    }
+
+    /// Binds a number that SQLite holds as a signed one.
+    fn number(self, number: u64) -> Result<Self, StoreError> {
+        Ok(self.bind(i64::try_from(number).map_err(|_| StoreError::NumberTooLarge)?))
+    }
+
+    fn record(self, record: &RecordId) -> Self {
+        self.bind(record.to_string())
+    }
+
+    fn seen(self, seen: Seen) -> Result<Self, StoreError> {
+        self.bind(seen.epoch).number(seen.sequence)
+    }
+}
+
+/// An accepted change of someone's record.
+struct Accepted<'a> {
+    owner: PersonId,
+    record: RecordId,
+    change: &'a StoredChange,
+}
+
+impl<'a> Accepted<'a> {
+    fn of(write: &'a StoreWrite) -> Option<Self> {
+        match write {
+            StoreWrite::InsertAccepted { owner, record, change } => {
+                Some(Self { owner: *owner, record: *record, change })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Names a row of `record` and `list`.
+pub(super) fn record_name(owner: PersonId, record: RecordId) -> String {
+    format!("{owner}/{record}")
+}
+
+/// Names a row of `accepted`.
+pub(super) fn accepted_name(owner: PersonId, record: RecordId, hash: ChangeHash) -> String {
+    format!("{owner}/{record}/{hash}")
+}
+
+/// Names a row of `pending`, `refused` and `sent`.
+pub(super) fn command_name(owner: PersonId, record: RecordId, n: u64) -> String {
+    format!("{owner}/{record}/{n}")
+}
+
+fn insert_accepted(sealer: &Sealer, rows: &[Accepted<'_>]) -> Result<Statement, StoreError> {
+    let places = vec!["(?, ?, ?, ?, ?, ?, ?)"; rows.len()].join(", ");
+    let mut statement = Statement::new(AssertSqlSafe(format!(
+        "insert into accepted (owner, record, hash, actor, seq, start_op, sealed) values {places} \
+         on conflict (owner, record, hash) do update set sealed = excluded.sealed"
+    )));
+    for Accepted { owner, record, change } in rows {
+        let content = Command::new(&change.facts).with_deps(&change.deps).to_bytes();
+        let name = accepted_name(*owner, *record, change.hash);
+        statement = statement
+            .bind(owner.0)
+            .bind(record.to_string())
+            .bind(change.hash.0.to_vec())
+            .bind(change.actor.to_string())
+            .number(change.seq)?
+            .number(change.start_op)?
+            .bind(sealer.seal("accepted", &name, &content));
+    }
+    Ok(statement)
+}
+
+fn put_identity(sealer: &Sealer, identity: &Identity) -> Statement {
+    let secrets = Secrets {
+        person_name: identity.person_name.clone(),
+        signing_key: *identity.signing_key,
+        certificate_json: identity.certificate_json.clone(),
+        installation_key: identity.installation_key,
+    };
+    let sealed = sealer.seal("identity", &identity.person.to_string(), &secrets.to_bytes());
+    Statement::new(
+        "insert into identity (person, device, enrolled_wall_ms, sealed) values (?, ?, ?, ?) \
+         on conflict (person) do update set device = excluded.device, \
+         enrolled_wall_ms = excluded.enrolled_wall_ms, sealed = excluded.sealed",
+    )
+    .bind(identity.person.0)
+    .bind(identity.device.0)
+    .bind(identity.enrolled_wall_ms)
+    .bind(sealed)
+}
+
+fn put_session(row: &OwnSession) -> Statement {
+    Statement::new(
+        "insert into own_session \
+         (session, person, boot, opened_wall_ms, opened_monotonic_ms, registered) \
+         values (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(row.session.to_string())
+    .bind(row.person.0)
+    .bind(row.boot.0.to_vec())
+    .bind(row.opened_wall_ms)
+    .bind(row.opened_monotonic_ms)
+    .bind(row.registered)
+}
+
+fn put_foreign_session(row: &SessionRow) -> Statement {
+    let origin = match row.origin {
+        Origin::Phone => "phone",
+        Origin::Office => "office",
+    };
+    Statement::new(
+        "insert into session (session, person, device, origin, boot, opened_wall_ms, \
+         opened_monotonic_ms, anchor_server_ms, anchor_monotonic_ms) \
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (session) do nothing",
+    )
+    .bind(row.session.to_string())
+    .bind(row.person.0)
+    .bind(row.device.0)
+    .bind(origin)
+    .bind(row.boot.0.to_vec())
+    .bind(row.opened_wall_ms)
+    .bind(row.opened_monotonic_ms)
+    .bind(row.anchor.map(|anchor| anchor.server_ms))
+    .bind(row.anchor.map(|anchor| anchor.monotonic_ms))
+}
+
+fn put_anchor(boot: BootId, anchor: Anchor) -> Statement {
+    Statement::new(
+        "insert into anchor (boot, server_ms, monotonic_ms) values (?, ?, ?) \
+         on conflict (boot) do nothing",
+    )
+    .bind(boot.0.to_vec())
+    .bind(anchor.server_ms)
+    .bind(anchor.monotonic_ms)
+}
+
+fn put_pending(
+    sealer: &Sealer,
+    owner: PersonId,
+    row: &PendingRow,
+) -> Result<Statement, StoreError> {
+    let content = Command::new(&row.facts).with_deps(&row.change.deps).with_params(&row.params);
+    let name = command_name(owner, row.record, row.n);
+    Ok(Statement::new(
+        "insert into pending (owner, n, record, state, code, saved_wall_ms, actor, seq, \
+         start_op, hash, sealed) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+         on conflict (owner, n) do update set record = excluded.record, state = excluded.state, \
+         code = excluded.code, saved_wall_ms = excluded.saved_wall_ms, actor = excluded.actor, \
+         seq = excluded.seq, start_op = excluded.start_op, hash = excluded.hash, \
+         sealed = excluded.sealed",
+    )
+    .bind(owner.0)
+    .number(row.n)?
+    .bind(row.record.to_string())
+    .bind(row.state.code())
+    .bind(row.code.clone())
+    .bind(row.saved_wall_ms)
+    .bind(row.change.actor.to_string())
+    .number(row.change.seq)?
+    .number(row.change.start_op)?
+    .bind(row.change.hash.0.to_vec())
+    .bind(sealer.seal("pending", &name, &content.to_bytes())))
+}
+
+fn put_refused(
+    sealer: &Sealer,
+    owner: PersonId,
+    row: &RefusedRow,
+) -> Result<Statement, StoreError> {
+    let content = Command::new(&row.facts).with_params(&row.params).to_bytes();
+    let name = command_name(owner, row.record, row.n);
+    Ok(Statement::new(
+        "insert into refused (owner, n, record, code, refused_wall_ms, sealed) \
+         values (?, ?, ?, ?, ?, ?) on conflict (owner, n) do update set \
+         record = excluded.record, code = excluded.code, \
+         refused_wall_ms = excluded.refused_wall_ms, sealed = excluded.sealed",
+    )
+    .bind(owner.0)
+    .number(row.n)?
+    .bind(row.record.to_string())
+    .bind(row.code.clone())
+    .bind(row.refused_wall_ms)
+    .bind(sealer.seal("refused", &name, &content)))
+}
+
+fn put_sent(sealer: &Sealer, owner: PersonId, row: &SentRow) -> Result<Statement, StoreError> {
+    let content = Command::new(&row.facts).to_bytes();
+    let name = command_name(owner, row.record, row.n);
+    Ok(Statement::new(
+        "insert into sent (owner, n, record, accepted_epoch, accepted_sequence, sealed) \
+         values (?, ?, ?, ?, ?, ?) on conflict (owner, n) do update set \
+         record = excluded.record, accepted_epoch = excluded.accepted_epoch, \
+         accepted_sequence = excluded.accepted_sequence, sealed = excluded.sealed",
+    )
+    .bind(owner.0)
+    .number(row.n)?
+    .bind(row.record.to_string())
+    .seen(row.accepted_at)?
+    .bind(sealer.seal("sent", &name, &content)))
+}
+
+const PUT_RECORD: &str = "insert into record (owner, record, site, present, parked, sealed) \
+     values (?, ?, ?, ?, ?, ?) on conflict (owner, record) do update set \
+     site = excluded.site, present = excluded.present, \
+     parked = excluded.parked, sealed = excluded.sealed";
+
+const PUT_PAIR: &str = "insert into pair (owner, record, audience) values (?, ?, ?) \
+     on conflict (owner, record, audience) do nothing";
+
+const DELETE_SENT: &str =
+    "delete from sent where owner = ? and (accepted_epoch, accepted_sequence) <= (?, ?)";
+
+const PUT_HIGHEST_NUMBER: &str = "insert into progress (owner, highest_number) values (?, ?) \
+     on conflict (owner) do update set \
+     highest_number = max(highest_number, excluded.highest_number)";
+
+const PUT_CURSOR: &str = "insert into cursor (owner, audience, epoch, sequence) \
+     values (?, ?, ?, ?) on conflict (owner, audience) do update set epoch = excluded.epoch, \
+     sequence = excluded.sequence";
+
+const PUT_RECEIPTS_AFTER: &str = "insert into progress (owner, receipts_after) values (?, ?) \
+     on conflict (owner) do update set receipts_after = excluded.receipts_after";
+
+const PUT_REFERENCE: &str = "insert into reference (owner, version, sealed) values (?, ?, ?) \
+     on conflict (owner) do update set version = excluded.version, sealed = excluded.sealed";
+
+const PUT_EPOCH: &str = "insert into progress (owner, epoch) values (?, ?) \
+     on conflict (owner) do update set epoch = excluded.epoch";
+
+const PUT_RETRY: &str = "insert into retry (owner, sealed) values (?, ?) \
+     on conflict (owner) do update set sealed = excluded.sealed";
+
+const PUT_LIST: &str = "insert into list (owner, record, sealed) values (?, ?, ?) \
+     on conflict (owner, record) do update set sealed = excluded.sealed";
+
+const PUT_REPAIR: &str = "insert into repair (owner, record) values (?, ?) \
+     on conflict (owner, record) do nothing";
+
+const PUT_RE_ENROL: &str = "insert into progress (owner, re_enrol) values (?, ?) \
+     on conflict (owner) do update set re_enrol = excluded.re_enrol";
+
+const PUT_BACKED_UP: &str = "insert into progress (owner, backed_up_epoch, backed_up_sequence) \
+     values (?, ?, ?) on conflict (owner) do update set \
+     backed_up_epoch = excluded.backed_up_epoch, \
+     backed_up_sequence = excluded.backed_up_sequence";
+
+const CLEAR_BACKED_UP: &str =
+    "update progress set backed_up_epoch = null, backed_up_sequence = null where owner = ?";
+
+const PUT_PENDING_STATE: &str =
+    "update pending set state = ?, code = ? where owner = ? and n between ? and ?";
+const REGISTERED: &str = "update own_session set registered = 1 where session = ?";
+const DELETE_PAIR: &str = "delete from pair where owner = ? and record = ? and audience = ?";
+const DELETE_ACCEPTED: &str = "delete from accepted where owner = ? and record = ? and hash = ?";
+const DELETE_PENDING: &str = "delete from pending where owner = ? and n = ?";
+const DELETE_REFUSED: &str = "delete from refused where owner = ? and n = ?";
+const DELETE_CURSOR: &str = "delete from cursor where owner = ? and audience = ?";
+const DELETE_RETRY: &str = "delete from retry where owner = ?";
+const DELETE_LIST: &str = "delete from list where owner = ? and record = ?";
+const DELETE_REPAIR: &str = "delete from repair where owner = ? and record = ?";
