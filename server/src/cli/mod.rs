@@ -20,6 +20,7 @@ use sync_core::environment::{Clock, Randomness};
 
 use crate::config::Config;
 use crate::db::Database;
+use crate::demo;
 use crate::people::Act;
 use crate::{Error, Result};
 
@@ -71,6 +72,11 @@ enum Command {
     Check,
     /// Print the description of the HTTP interface (OpenAPI 3.1).
     Openapi,
+    /// Play a day at an invented site: two phones, a desk, an account that closes.
+    Demo(demo::Demo),
+    /// A phone process of the demo.
+    #[command(hide = true)]
+    DemoPhone(demo::DemoPhone),
 }
 
 /// What the command touches of the world, as values: tests bring their own.
@@ -127,6 +133,8 @@ pub async fn run(cli: Cli, mut outside: Outside<'_>) -> Result<()> {
         Command::Backup(backup) => maintain::backup(backup, &config, outside).await,
         Command::Check => maintain::check(&config, outside).await,
         Command::Openapi => maintain::openapi(outside),
+        Command::Demo(play) => demo::run(play, outside.out).await,
+        Command::DemoPhone(phone) => demo::run_phone(phone, outside.input, outside.out).await,
     }
 }
 
