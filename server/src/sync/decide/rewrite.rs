@@ -1,4 +1,5 @@
-//! Accepted commands that cannot enter as they are: their facts go into changes of the server's own.
+//! Accepted commands that cannot enter as they are: their facts go into changes of the server's
+//! own.
 
 use sync_core::document::{
     CHANGE_BYTES_MAX, CHANGE_FACTS_MAX, Change, ChangeHead, GENESIS_MAX_OP, RecordLog as _,
