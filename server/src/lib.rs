@@ -7,6 +7,7 @@ pub mod config;
 pub mod db;
 mod error;
 pub mod http;
+pub mod idempotency;
 pub mod keys;
 pub mod people;
 pub mod sync;

@@ -1,6 +1,5 @@
 //! `fieldbook admin`: people, roles, sites, units, devices, policies, keys.
 
-
 use clap::{Args, Subcommand};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;

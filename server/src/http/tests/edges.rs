@@ -54,10 +54,9 @@ async fn a_body_that_does_not_parse_is_a_problem_that_says_where() {
 async fn a_panic_is_an_internal_problem_and_tells_nothing() {
     use tower::ServiceExt as _;
     use tower_http::catch_panic::CatchPanicLayer;
-    let fails = || async {
-        let nothing: Option<&str> = None;
-        nothing.expect("a secret")
-    };
+    async fn fails() -> &'static str {
+        panic!("a secret")
+    }
     let router = axum::Router::new()
         .route("/", axum::routing::get(fails))
         .layer(CatchPanicLayer::custom(problem::panicked))
