@@ -1,7 +1,5 @@
 //! `fieldbook init`: a new installation, for a real site.
 
-use std::io::Write as _;
-
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 

@@ -215,25 +215,26 @@ async fn count(site: &Site, query: &'static str) -> i64 {
     sqlx::query_scalar(query).fetch_one(site.world.app.db.reader()).await.expect("counts")
 }
 
-#[tokio::test]
-async fn the_list_is_newest_first_in_pages_and_filtered() {
-    let site = Site::new().await;
-    let desk = site.desk("chen").await;
+/// The last two are opened in the same millisecond.
+async fn five_orders(site: &Site, desk: &Desk) -> Vec<String> {
     let mut records = Vec::new();
     for n in 0..5 {
-        records.push(site.opened(&desk, &format!("open {n}")).await);
-        // The last two are opened in the same millisecond.
+        records.push(site.opened(desk, &format!("open {n}")).await);
         site.world.clock.pass_ms(if n == 3 { 0 } else { 1_000 });
     }
-    let dispatch = format!("/v1/work-orders/{}/dispatch", records[0]);
-    site.write(&desk, &dispatch, "dispatch", &json!({})).await;
-    let assign = format!("/v1/work-orders/{}/assign", records[1]);
-    site.write(&desk, &assign, "assign", &json!({ "person": site.wang })).await;
+    records
+}
 
-    let ids = |page: &Value| -> Vec<String> {
-        let items = page["items"].as_array().expect("items").iter();
-        items.map(|item| item["record"].as_str().expect("an id").to_owned()).collect()
-    };
+fn ids(page: &Value) -> Vec<String> {
+    let items = page["items"].as_array().expect("items").iter();
+    items.map(|item| item["record"].as_str().expect("an id").to_owned()).collect()
+}
+
+#[tokio::test]
+async fn the_list_is_newest_first_in_pages() {
+    let site = Site::new().await;
+    let desk = site.desk("chen").await;
+    let records = five_orders(&site, &desk).await;
     let mut seen = Vec::new();
     let mut after = String::new();
     for pages in 1.. {
@@ -254,7 +255,17 @@ async fn the_list_is_newest_first_in_pages_and_filtered() {
     equal_times.sort_by_key(|id| std::cmp::Reverse(id.parse::<RecordId>().expect("an id")));
     by_time[..2].clone_from_slice(&equal_times);
     assert_eq!(seen, by_time);
+}
 
+#[tokio::test]
+async fn the_list_is_filtered_by_what_is_asked_for() {
+    let site = Site::new().await;
+    let desk = site.desk("chen").await;
+    let records = five_orders(&site, &desk).await;
+    let dispatch = format!("/v1/work-orders/{}/dispatch", records[0]);
+    site.write(&desk, &dispatch, "dispatch", &json!({})).await;
+    let assign = format!("/v1/work-orders/{}/assign", records[1]);
+    site.write(&desk, &assign, "assign", &json!({ "person": site.wang })).await;
     for (filter, expected) in [
         ("status=dispatched", vec![&records[0]]),
         ("assignee=1", vec![&records[1]]),
