@@ -1,5 +1,5 @@
-//! Descriptions, for OpenAPI, of bodies that `sync-core` defines: it knows no HTTP. A test reads
-//! each by the type it describes.
+//! Descriptions, for OpenAPI, of bodies that `sync-core` defines: it knows no HTTP. A test compares
+//! their members with those of the real types.
 
 #![expect(dead_code, reason = "described, never built: sync-core has the real types")]
 

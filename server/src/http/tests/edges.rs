@@ -168,3 +168,42 @@ async fn the_description_is_served() {
     assert_eq!(answer.status, 200);
     assert_eq!(answer.json()["info"]["title"], "Fieldbook");
 }
+
+#[test]
+fn bodies_that_sync_core_defines_are_described_as_they_are() {
+    use sync_core::protocol::enrolment::{
+        EnrolRequest, EnrolResponse, NonceResponse, TokenRequest, TokenResponse,
+    };
+    use sync_core::protocol::identity::Certificate;
+    use sync_core::protocol::problem::{Problem, ProblemCode};
+
+    let text = || "x".to_owned();
+    let (person, device) = (sync_core::model::id::PersonId(1), sync_core::model::id::DeviceId(2));
+    let certificate =
+        Certificate { person, device, public_key: text(), issued_ms: 3, signature: text() };
+    let enrol = EnrolRequest { code: text(), public_key: text(), device_name: text() };
+    let enrolled = EnrolResponse {
+        certificate: certificate.clone(),
+        installation_key: text(),
+        person_name: text(),
+        server_time_ms: 3,
+    };
+    let asks = TokenRequest { person, device, nonce: text(), signature: text() };
+    let problem = Problem::new(ProblemCode::Malformed, text()).with("what", "x");
+    let description = serde_json::to_value(crate::http::openapi()).expect("writes");
+    for (name, real) in [
+        ("Certificate", json!(certificate)),
+        ("EnrolRequest", json!(enrol)),
+        ("EnrolResponse", json!(enrolled)),
+        ("NonceResponse", json!(NonceResponse { nonce: text() })),
+        ("TokenRequest", json!(asks)),
+        ("TokenResponse", json!(TokenResponse { access_token: text(), expires_in_s: 1 })),
+        ("Problem", json!(problem)),
+    ] {
+        let described = &description["components"]["schemas"][name]["properties"];
+        let names = |value: &serde_json::Value| -> Vec<String> {
+            value.as_object().expect("an object").keys().cloned().collect()
+        };
+        assert_eq!(names(described), names(&real), "{name}");
+    }
+}
