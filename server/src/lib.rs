@@ -8,6 +8,7 @@ pub mod db;
 pub mod demo;
 mod error;
 pub mod http;
+pub mod idempotency;
 pub mod keys;
 pub mod people;
 pub mod sync;

@@ -40,19 +40,19 @@ struct Settings {
     /// The configuration's file (TOML), also FIELDBOOK_CONFIG.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The database's file [fieldbook.db].
+    /// The database's file (default: fieldbook.db).
     #[arg(long, global = true, value_name = "FILE")]
     database: Option<String>,
-    /// The folder of the installation's keys [keys].
+    /// The folder of the installation's keys (default: keys).
     #[arg(long, global = true, value_name = "FOLDER")]
     keys: Option<String>,
-    /// How phones and browsers reach the server [http://127.0.0.1:8080].
+    /// How phones and browsers reach the server (default: http://127.0.0.1:8080).
     #[arg(long, global = true, value_name = "URL")]
     public_url: Option<String>,
-    /// What to log, e.g. info,fieldbook_server::sync=debug [info].
+    /// What to log, e.g. info,fieldbook_server::sync=debug (default: info).
     #[arg(long, global = true, value_name = "FILTER")]
     log: Option<String>,
-    /// text or json [text].
+    /// text or json (default: text).
     #[arg(long, global = true, value_name = "FORMAT")]
     log_format: Option<String>,
 }

@@ -56,7 +56,7 @@ use crate::{Error, Result};
 
 pub use self::cases::{Account, CaseDecision, CloseCase, DeskCaseRow};
 pub use self::check::{Checked, Mismatch};
-pub use self::office::{OfficeWrite, OfficeWritten};
+pub use self::office::{KeepAnswer, OfficeWrite, OfficeWritten};
 pub use self::write::Poke;
 
 /// What sync is started with.
@@ -193,10 +193,22 @@ impl Sync {
     /// # Errors
     /// A denial, or a failure of the database: then nothing was written.
     pub async fn office(&self, write: OfficeWrite) -> Result<OfficeWritten> {
+        self.office_keeping(write, None).await
+    }
+
+    /// [`Self::office`], with the answer to the request kept in the same transaction.
+    ///
+    /// # Errors
+    /// As there; also if an answer was kept under the same name meanwhile.
+    pub async fn office_keeping(
+        &self,
+        write: OfficeWrite,
+        keep: Option<KeepAnswer>,
+    ) -> Result<OfficeWritten> {
         let shared = &self.shared;
         let now_ms = shared.clock.wall_ms();
         let mut conn = shared.database.reader().acquire().await?;
-        let job = office::OfficeJob::new(shared, &mut conn, write, now_ms).await?;
+        let job = office::OfficeJob::new(shared, &mut conn, (write, keep), now_ms).await?;
         drop(conn);
         let stops = Stops::new(shared.hooks.as_ref(), "office");
         stops.before().await?;
