@@ -348,6 +348,7 @@ fn signed(command: &Command, review: &Review) -> Result<WorkOrderFact, Denial> {
     Ok(WorkOrderFact::Signed(Signed {
         visit: *visit,
         template: statement.template,
+        clock: statement.clock,
         shown: statement.shown,
         content_sha256: statement.content_sha256,
         text_sha256: statement.text_sha256,

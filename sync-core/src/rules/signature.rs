@@ -293,7 +293,7 @@ fn verify_content(review: &Review, signed: &Signed) -> Verification {
     if Strokes::decode(&signed.strokes).is_err() {
         return Verification::altered("strokes");
     }
-    match restate(review, &signed.shown, &signed.template) {
+    match restate(review, signed) {
         None => Verification::Missing { what: "shown".to_owned() },
         Some(now) if now.content_sha256 != signed.content_sha256 => {
             Verification::altered("content")

@@ -84,7 +84,7 @@ fn facts() -> Vec<(&'static str, Value)> {
         ("refunded", charged),
         (
             "signed",
-            json!({ "content_sha256": "0", "ratings": { "attitude": 5, "conduct": 5, "quality": 5 }, "relation": "owner", "shown": [v], "signature": "s", "strokes": "s", "template": "visit/1/en", "text_sha256": "0", "visit": v }),
+            json!({ "clock": "server", "content_sha256": "0", "ratings": { "attitude": 5, "conduct": 5, "quality": 5 }, "relation": "owner", "shown": [v], "signature": "s", "strokes": "s", "template": "visit/1/en", "text_sha256": "0", "visit": v }),
         ),
         ("sign_refused", visit_reason.clone()),
         ("sign_absent", visit_reason),
