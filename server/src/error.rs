@@ -47,6 +47,20 @@ impl Error {
     pub fn problem(code: ProblemCode) -> Self {
         Self::Problem { code, params: BTreeMap::new() }
     }
+
+    /// The member or parameter `what` does not parse.
+    pub fn malformed(what: &str) -> Self {
+        Self::problem(ProblemCode::Malformed).with("what", what)
+    }
+
+    /// A problem with a parameter of its text.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
+        if let Self::Problem { params, .. } = &mut self {
+            params.insert(name.to_owned(), value.to_string());
+        }
+        self
+    }
 }
 
 /// The server's result.

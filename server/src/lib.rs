@@ -1,9 +1,17 @@
 //! The server of Fieldbook: takes what phones and the office write, decides, stores, serves.
 
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
 pub mod db;
 mod error;
 pub mod http;
+pub mod keys;
 pub mod people;
 pub mod sync;
+#[cfg(test)]
+mod testing;
 
+pub use app::{App, AppOptions};
 pub use error::{Error, Result};

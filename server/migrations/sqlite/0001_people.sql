@@ -60,13 +60,17 @@ create table role_grant (
 create index role_grant_person on role_grant (person);
 
 create table enrolment_code (
-    -- SHA-256 of the code: the code itself is shown once
-    code_hash blob primary key,
+    -- the first 4 of the code's 16 characters: they say which code a wrong one was meant to be
+    selector text primary key,
+    -- SHA-256 of the whole code: the code itself is shown once
+    code_hash blob not null,
     person integer not null references person (person),
     created_ms integer not null,
     expires_ms integer not null,
     tries_left integer not null,
-    used_ms integer
+    used_ms integer,
+    -- what it enrolled: the same key may ask again when the answer was lost
+    device integer references device (device)
 );
 
 create table device (
@@ -86,6 +90,7 @@ create table device (
     oldest_unsent_wall_ms integer,
     app_version text
 );
+create index device_person on device (person);
 
 -- An office cookie session is a device of its own; its commands are numbered here.
 create table office_session (
@@ -115,6 +120,8 @@ create table audit (
     detail text not null
 );
 
+-- Answers to the office's POSTs, kept for a day: the same key with the same request gets the same
+-- bytes. A command's row is written in the command's transaction.
 create table idempotency (
     person integer not null,
     key text not null,

@@ -132,6 +132,42 @@ create table receipt (
 ) without rowid;
 create index receipt_sequence on receipt (device, receipt_sequence);
 
+-- Projections: what lists and searches read. Written with every accepted change, and rebuilt at
+-- any time; status_until_ms says when the status next changes by itself.
+create table work_order (
+    record blob primary key,
+    site integer not null,
+    status text not null,
+    status_until_ms integer,
+    title text not null,
+    category text,
+    priority text,
+    -- RFC 3339
+    appointment text,
+    assignee integer,
+    unit text,
+    contact blob,
+    open_cases integer not null,
+    deviations integer not null,
+    created_at_ms integer,
+    changed_at_ms integer
+) without rowid;
+create index work_order_site on work_order (site, created_at_ms);
+create index work_order_contact on work_order (contact);
+create index work_order_until on work_order (status_until_ms);
+
+create table contact_card (
+    record blob primary key,
+    site integer not null,
+    status text not null,
+    -- the person's name
+    title text not null,
+    unit text,
+    created_at_ms integer,
+    changed_at_ms integer
+) without rowid;
+create index contact_card_unit on contact_card (site, unit);
+
 -- Which audience a record is in. State, not a log.
 create table feed (
     record blob not null,

@@ -1,1 +1,95 @@
-//! What speaks HTTP: one file a resource.
+//! What speaks HTTP: one file a resource. Every error leaves as problem details, every request as
+//! one log line without content.
+
+mod enrol;
+mod extract;
+pub(crate) mod idempotency;
+mod meta;
+mod office;
+mod poke;
+mod problem;
+mod schema;
+mod sync;
+pub(crate) mod time;
+mod trace;
+
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::serve::ListenerExt as _;
+use sync_core::protocol::problem::ProblemCode;
+use tokio::net::TcpListener;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{App, Error, Result};
+
+pub use self::extract::{OfficeUser, PhoneUser};
+pub use self::meta::openapi;
+
+/// Bytes of a JSON body: the longest text is a description of 16,000 bytes.
+const JSON_BYTES_MAX: usize = 64 << 10;
+
+/// Every route with its description.
+fn routes() -> OpenApiRouter<App> {
+    meta::base()
+        .merge(meta::routes())
+        .merge(enrol::routes())
+        .merge(sync::routes())
+        .merge(poke::routes())
+        .merge(office::routes())
+}
+
+/// The whole interface as one service.
+pub fn router(app: App) -> Router {
+    let (router, _) = routes().split_for_parts();
+    router
+        .fallback(async || Error::problem(ProblemCode::NotFound))
+        .method_not_allowed_fallback(async || Error::problem(ProblemCode::MethodNotAllowed))
+        .layer(DefaultBodyLimit::max(JSON_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(app.clone(), give_up))
+        .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(middleware::from_fn(problem::render))
+        .layer(middleware::from_fn_with_state(app.clone(), trace::request))
+        .with_state(app)
+}
+
+/// Serves on a listener until `shutdown` is ready and the requests at hand are answered.
+///
+/// # Errors
+/// If the socket fails.
+pub async fn serve(
+    app: App,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<()> {
+    let router = router(app.clone());
+    let listener = listener.tap_io(|stream| {
+        // Answers are small and waited for: no delay to fill packets.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::warn!(%error, "TCP_NODELAY not set");
+        }
+    });
+    let closing = async move {
+        shutdown.await;
+        app.close();
+    };
+    axum::serve(listener, router).with_graceful_shutdown(closing).await?;
+    Ok(())
+}
+
+/// Ends a request that takes too long; what it had not committed is undone.
+async fn give_up(State(app): State<App>, request: Request, next: Next) -> Response {
+    let limit = Duration::from_secs(app.config.request_timeout_s);
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Error::problem(ProblemCode::Unavailable).into_response(),
+    }
+}

@@ -84,12 +84,21 @@ pub(super) fn within_site(audience: Audience) -> String {
     }
 }
 
+/// Who is to be poked, and which records entered or left an audience.
+#[derive(Debug, Default)]
+pub struct Moved {
+    /// Rows that were written.
+    pub pokes: Vec<Poke>,
+    /// Records somebody new reads, or nobody any more.
+    pub members: BTreeSet<RecordId>,
+}
+
 /// Moves every record that grew to its sequence in the audiences it is in now, and marks those it
 /// left.
 ///
 /// # Errors
 /// If the database does not answer.
-pub async fn write(conn: &mut SqliteConnection, planned: &[Planned]) -> Result<Vec<Poke>> {
+pub async fn write(conn: &mut SqliteConnection, planned: &[Planned]) -> Result<Moved> {
     let grown: Vec<&Planned> = planned.iter().filter(|p| p.plan.sequence.is_some()).collect();
     let ids: Vec<RecordId> = grown.iter().map(|planned| planned.record).collect();
     let mut before = places(conn, &ids).await?;
@@ -106,7 +115,11 @@ pub async fn write(conn: &mut SqliteConnection, planned: &[Planned]) -> Result<V
         changed.extend(moved(planned.record, &before, &now, sequence, true));
     }
     store(conn, &changed).await?;
-    Ok(changed.iter().map(poke).collect())
+    let turned = |place: &&Place| place.entered == place.sequence || place.left.is_some();
+    Ok(Moved {
+        pokes: changed.iter().map(poke).collect(),
+        members: changed.iter().filter(turned).map(|place| place.record).collect(),
+    })
 }
 
 /// The rows that change when a record is in `now`. A record that grew moves in all of them; one

@@ -136,13 +136,14 @@ pub struct Shared {
 
 impl Shared {
     /// Puts what is remembered of devices over what is stored of them.
-    fn remembered(&self, confirmed: &mut BTreeMap<DeviceId, Confirmed>) {
+    fn remembered(
+        &self,
+        devices: &BTreeSet<DeviceId>,
+        confirmed: &mut BTreeMap<DeviceId, Confirmed>,
+    ) {
         let remembered = self.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
-        for (device, confirmed) in confirmed.iter_mut() {
-            if let Some(newer) = remembered.get(device) {
-                *confirmed = newer.clone();
-            }
-        }
+        let newer = devices.iter().filter_map(|device| remembered.get_key_value(device));
+        confirmed.extend(newer.map(|(device, newer)| (*device, newer.clone())));
     }
 }
 

@@ -112,7 +112,7 @@ pub async fn prepare(
     let known = known(conn, push).await?;
     let mut confirmed: BTreeMap<DeviceId, Confirmed> =
         phones.into_iter().map(|(device, phone)| (device, phone.confirmed)).collect();
-    shared.remembered(&mut confirmed);
+    shared.remembered(&devices, &mut confirmed);
     let mut quota = LIMITS.quarantine_bytes_max.saturating_sub(own.quarantine_bytes);
     let mut planned = Vec::with_capacity(stored.len());
     for (stored, (record, incoming)) in stored.iter().zip(&push.incoming) {

@@ -67,9 +67,11 @@ pub async fn plans(
     changes(conn, planned, context.now_ms).await?;
     row_changes(conn, planned).await?;
     stops.inside().await?;
-    let contacts = projection::write(conn, planned).await?;
-    let mut pokes = audience::write(conn, planned).await?;
+    let named = projection::write(conn, planned).await?;
+    let moved = audience::write(conn, planned).await?;
+    let mut pokes = moved.pokes;
     stops.inside().await?;
+    let contacts = projection::contacts_to_move(&named, &moved.members);
     pokes.extend(audience::write_contacts(conn, &contacts, &mut last).await?);
     held(conn, planned, context.now_ms).await?;
     aside(conn, planned, context.now_ms).await?;

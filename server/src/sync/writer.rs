@@ -232,7 +232,10 @@ async fn push(
     let context = WriteContext { epoch, now_ms: push.now_ms };
     let pokes = together_or_apart(conn, &mut prepared.planned, context, &mut stops).await?;
     report::write(conn, &report).await?;
-    report::number_gap(conn, &push, &report).await?;
+    let verdicts = prepared.planned.iter().flat_map(|planned| &planned.plan.verdicts);
+    if !verdicts.into_iter().any(|verdict| verdict.outcome == Outcome::NotStored) {
+        report::number_gap(conn, &push, &report).await?;
+    }
     stops.inside().await?;
     Ok((prepared, pokes))
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::review::Review;
 use crate::model::audience::Audience;
 use crate::model::id::PersonId;
+use crate::model::id::RecordId;
 
 /// The audiences of a record: its site's office, and everyone who is or may be its assignee. A
 /// contact's further audiences follow from the orders that name it, which only the server sees.
@@ -18,7 +19,16 @@ pub fn audiences(review: &Review) -> BTreeSet<Audience> {
         Some(Audience::User(site, PersonId(number)))
     };
     if let Some(field) = review.fields.get("assignee") {
-        audiences.extend(user(&field.value));
+        // While two names stand, both have to see that.
+        let values = field.conflict.iter().map(|value| &value.value).chain([&field.value]);
+        audiences.extend(values.filter_map(user));
     }
     audiences
+}
+
+/// The records a record names: the contact of an order, every value of a conflict included.
+pub fn links(review: &Review) -> BTreeSet<RecordId> {
+    let Some(field) = review.fields.get("contact") else { return BTreeSet::new() };
+    let values = field.conflict.iter().map(|value| &value.value).chain([&field.value]);
+    values.filter_map(|value| value.as_str()?.parse().ok()).collect()
 }

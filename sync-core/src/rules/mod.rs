@@ -19,7 +19,7 @@ mod status;
 mod time;
 pub mod visit;
 
-pub use audience::audiences;
+pub use audience::{audiences, links};
 pub use cases::{Case, CaseSide};
 pub use command::{Command, Moment, perform, rests_on};
 pub use deadlines::{Deadline, DeadlineState};

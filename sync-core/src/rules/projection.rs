@@ -10,6 +10,8 @@ use crate::model::time::WallMs;
 /// One row of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Projection {
+    /// The record.
+    pub record: RecordId,
     /// The kind.
     pub kind: String,
     /// The site.
@@ -20,6 +22,8 @@ pub struct Projection {
     pub status_until_ms: Option<WallMs>,
     /// A contact's name, or what is to be done.
     pub title: String,
+    /// `household` or `public`.
+    pub category: Option<String>,
     /// The unit or place.
     pub unit: Option<String>,
     /// Who is to do it.
@@ -31,16 +35,25 @@ pub struct Projection {
     /// RFC 3339.
     pub appointment: Option<String>,
     /// When it was created.
-    pub created_ms: Option<WallMs>,
+    pub created_at_ms: Option<WallMs>,
+    /// When its last fact was written.
+    pub changed_at_ms: Option<WallMs>,
     /// Cases that somebody still has to decide.
     pub open_cases: u32,
+    /// Steps that deviate from the procedure.
+    pub deviations: u32,
 }
 
 /// The list row of a review.
 pub fn projection(review: &Review) -> Projection {
     let text = |field: &str| review.text(field).map(str::to_owned);
     let title = text("name").or_else(|| text("description")).unwrap_or_default();
+    let deviations = review.visits.iter().map(|visit| visit.deviations.len()).sum::<usize>();
     Projection {
+        record: review.record,
+        category: text("category"),
+        changed_at_ms: review.timeline.iter().map(|entry| entry.at_ms).max(),
+        deviations: u32::try_from(deviations).unwrap_or(u32::MAX),
         kind: review.kind.clone(),
         site: review.site,
         status: review.status,
@@ -51,7 +64,7 @@ pub fn projection(review: &Review) -> Projection {
         contact: review.contact(),
         priority: text("priority"),
         appointment: text("appointment"),
-        created_ms: review
+        created_at_ms: review
             .timeline
             .iter()
             .find(|entry| entry.fact_type == "created")

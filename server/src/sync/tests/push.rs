@@ -166,11 +166,11 @@ async fn the_same_push_twenty_times_at_once_is_one_push() {
         options.hooks = Arc::new(Together(Barrier::new(20)));
     })
     .await;
-    let mut wang = Phone::new(WANG, 9);
-    let (record, _) = wang.open_order(None);
-    wang.write(record, "note", json!({ "text": "one" }));
-    let request = wang.request();
-    let who = Bearer { person: wang.person, device: wang.device };
+    let mut chen = Phone::new(CHEN, 1);
+    let (record, _) = chen.open_order(None);
+    chen.write(record, "note", json!({ "text": "one" }));
+    let request = chen.request();
+    let who = Bearer { person: chen.person, device: chen.device };
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..20 {
         let (sync, request) = (world.sync.clone(), request.clone());

@@ -1,0 +1,101 @@
+//! What every request finds: the database, sync, the keys, the clocks and the configuration.
+
+use std::sync::Arc;
+
+use sync_core::environment::{Clock, Hooks, Randomness};
+use sync_core::model::time::WallMs;
+use tokio::sync::watch;
+
+use crate::config::Config;
+use crate::db::Database;
+use crate::http::idempotency::InFlight;
+use crate::keys::Keys;
+use crate::people::Act;
+use crate::sync::{Sync, SyncOptions};
+
+/// What a server is started with.
+pub struct AppOptions {
+    /// The database, with an installation in it.
+    pub db: Database,
+    /// The installation's keys.
+    pub keys: Keys,
+    /// The server's clock.
+    pub clock: Arc<dyn Clock>,
+    /// Where secrets come from.
+    pub randomness: Arc<dyn Randomness>,
+    /// Called between the statements of a write: production passes `NoHooks`.
+    pub hooks: Arc<dyn Hooks>,
+    /// The configuration.
+    pub config: Config,
+}
+
+/// A running server without its socket. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// The database.
+    pub db: Database,
+    /// Ingest, decision and feed.
+    pub sync: Sync,
+    /// The installation's keys.
+    pub keys: Arc<Keys>,
+    /// The server's clock.
+    pub clock: Arc<dyn Clock>,
+    /// Where secrets come from.
+    pub randomness: Arc<dyn Randomness>,
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// Requests with an `Idempotency-Key` that are being answered.
+    pub(crate) in_flight: Arc<InFlight>,
+    closing: Arc<watch::Sender<bool>>,
+}
+
+impl App {
+    /// Starts sync; answers what the router needs.
+    pub fn start(options: AppOptions) -> Self {
+        let AppOptions { db, keys, clock, randomness, hooks, config } = options;
+        let sync = Sync::start(SyncOptions::new(
+            db.clone(),
+            Arc::clone(&clock),
+            Arc::clone(&randomness),
+            hooks,
+            keys.attestation,
+        ));
+        Self {
+            db,
+            sync,
+            keys: Arc::new(keys),
+            clock,
+            randomness,
+            config: Arc::new(config),
+            in_flight: Arc::default(),
+            closing: Arc::new(watch::Sender::new(false)),
+        }
+    }
+
+    /// Server time.
+    pub fn now_ms(&self) -> WallMs {
+        self.clock.wall_ms()
+    }
+
+    /// An act of someone at the machine itself, now.
+    pub fn act(&self) -> Act {
+        Act::at_the_machine(self.now_ms())
+    }
+
+    /// Tells what never ends by itself that the server is about to.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Turns true when the server is about to end.
+    pub fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
+    }
+
+    /// Ends sync after what it was given, then closes the database.
+    pub async fn stop(&self) {
+        self.close();
+        self.sync.stop().await;
+        self.db.close().await;
+    }
+}

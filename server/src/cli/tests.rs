@@ -1,0 +1,229 @@
+//! The command as it is typed, with what it prints.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::Parser as _;
+
+use super::{Cli, Outside, run};
+use crate::Result;
+use crate::testing::{FixedClock, Seeded};
+
+/// An installation's folder, and a terminal.
+struct Terminal {
+    folder: tempfile::TempDir,
+    clock: Arc<FixedClock>,
+    randomness: Arc<Seeded>,
+}
+
+impl Terminal {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            clock: FixedClock::new(),
+            randomness: Arc::new(Seeded::new(1)),
+        }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().expect("Unicode").to_owned()
+    }
+
+    /// Types a command with something on standard input.
+    async fn types(&self, command: &str, input: &str) -> Result<String> {
+        let variables = [("DATABASE", self.path("fieldbook.db")), ("KEYS", self.path("keys"))];
+        let words = std::iter::once("fieldbook").chain(command.split(' '));
+        let cli = Cli::try_parse_from(words).expect("parses");
+        let mut out = Vec::new();
+        let outside = Outside {
+            out: &mut out,
+            input: &mut input.as_bytes(),
+            variables: variables.map(|(n, v)| (format!("FIELDBOOK_{n}"), v)).to_vec(),
+            clock: self.clock.clone(),
+            randomness: self.randomness.clone(),
+        };
+        run(cli, outside).await?;
+        Ok(String::from_utf8(out).expect("text"))
+    }
+
+    async fn says(&self, command: &str) -> String {
+        self.types(command, "").await.unwrap_or_else(|error| panic!("{command}: {error}"))
+    }
+
+    async fn refuses(&self, command: &str) -> String {
+        self.types(command, "").await.expect_err(command).to_string()
+    }
+
+    async fn init(&self) -> String {
+        let init = "init --site 云栖花园 --site-number 7 --admin 管理员 --login root";
+        self.types(init, "correct horse\n").await.expect("made")
+    }
+}
+
+#[tokio::test]
+async fn init_makes_an_installation_once_and_says_what_to_keep() {
+    let terminal = Terminal::new();
+    let init = "init --site x --admin y --login z";
+    assert_eq!(
+        terminal.refuses(init).await,
+        "configuration: a password on standard input or in FIELDBOOK_PASSWORD is needed"
+    );
+    let short = terminal.types(init, "short\n").await.expect_err("too short").to_string();
+    assert_eq!(short, "configuration: a password has 10 characters or more");
+    assert!(!Path::new(&terminal.path("keys")).exists(), "nothing is left of what failed");
+    let said = terminal.init().await;
+    let fingerprint = terminal.says("admin keys fingerprint").await;
+    assert!(said.starts_with(&format!("installation {fingerprint}")), "{said}");
+    assert!(said.contains("Keep a copy of the keys' folder somewhere else"), "{said}");
+    let again = terminal.types(init, "correct horse\n").await.expect_err("once").to_string();
+    assert!(again.ends_with("fieldbook.db is there already"), "{again}");
+    assert_eq!(
+        terminal.says("admin person list").await,
+        "person  name  login  state  roles\n1       管理员   root          admin@7\n"
+    );
+}
+
+#[tokio::test]
+async fn without_an_installation_every_command_says_what_to_do() {
+    let terminal = Terminal::new();
+    let missing = "fieldbook.db is not there: `fieldbook init` makes an installation";
+    assert!(terminal.refuses("admin person list").await.ends_with(missing));
+    assert!(terminal.refuses("backup x").await.ends_with(missing));
+    let no_keys = terminal.refuses("check").await;
+    assert!(no_keys.contains("`fieldbook init` makes the keys"), "{no_keys}");
+    assert!(!Path::new(&terminal.path("fieldbook.db")).exists(), "asking makes no database");
+}
+
+#[tokio::test]
+async fn people_roles_sites_and_units_are_administered() {
+    let terminal = Terminal::new();
+    terminal.init().await;
+    assert_eq!(terminal.says("admin person add 王建国").await, "person 2\n");
+    assert_eq!(terminal.says("admin person add 陈静 --login chen").await, "person 3\n");
+    let taken = terminal.refuses("admin person add 陈 --login chen").await;
+    assert_eq!(taken, "configuration: Already exists");
+    assert_eq!(terminal.says("admin role grant 2 technician 7").await, "grant 2\n");
+    let deputy = "admin role grant 3 front_desk 7 --to 2027-01-01T00:00:00+08:00 --on-behalf-of 1";
+    assert_eq!(terminal.says(deputy).await, "grant 3\n");
+    assert_eq!(terminal.refuses("admin role grant 9 quality 7").await, "configuration: Not found");
+    assert_eq!(terminal.says("admin role end 2 technician 7").await, "1 ended\n");
+    assert_eq!(terminal.refuses("admin role end 2 technician 7").await, "configuration: Not found");
+    let password = terminal.types("admin person password 3", "battery staple\n").await;
+    assert_eq!(password.expect("set"), "person 3 has a new password\n");
+    assert_eq!(terminal.says("admin person disable 2").await, "person 2 is disabled\n");
+    assert_eq!(
+        terminal.says("admin person list").await,
+        "person  name  login  state     roles\n\
+         1       管理员   root             admin@7\n\
+         2       王建国          disabled\n\
+         3       陈静    chen             front_desk@7\n"
+    );
+    assert_eq!(terminal.says("admin site add 江畔里 --number 9").await, "site 9\n");
+    assert_eq!(
+        terminal.says("admin site list").await,
+        "site  name\n7     云栖花园\n9     江畔里\n"
+    );
+    let unit = terminal.says("admin unit add 7 3-2-1501").await;
+    assert_eq!(unit, "unit 3-2-1501 in building 3\n");
+    let units = terminal.says("admin unit list 7").await;
+    assert_eq!(units, "unit      building\n3-2-1501  3\n");
+}
+
+#[tokio::test]
+async fn a_policy_gets_a_new_version_or_stays() {
+    let terminal = Terminal::new();
+    terminal.init().await;
+    let set = terminal.says("admin policy set 7 no_answer_wait_ms=240000 service_grade=1").await;
+    let set: serde_json::Value = serde_json::from_str(&set).expect("JSON");
+    assert_eq!((&set["version"], &set["no_answer_wait_ms"]), (&2.into(), &240_000.into()));
+    let refused = terminal.refuses("admin policy set 7 no_answer_wait=1").await;
+    assert!(refused.ends_with("what no_answer_wait"), "{refused}");
+    let shown = terminal.says("admin policy show 7").await;
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).expect("JSON"), set);
+}
+
+#[tokio::test]
+async fn an_enrolment_code_is_shown_as_text_and_picture() {
+    let terminal = Terminal::new();
+    terminal.init().await;
+    let said = terminal.says("admin enrol 1 --hours 1").await;
+    let code = said.lines().find_map(|line| line.strip_prefix("code         ")).expect("a code");
+    assert_eq!(code.split('-').map(str::len).collect::<Vec<_>>(), [4, 4, 4, 4]);
+    assert!(said.ends_with("One phone of person 1, until 2026-09-21T15:13:20.000Z.\n"), "{said}");
+    let picture: Vec<&str> = said.lines().take_while(|line| !line.starts_with("server")).collect();
+    let widths: Vec<usize> = picture.iter().map(|line| line.chars().count()).collect();
+    assert!(widths.len() > 20 && widths.iter().all(|width| *width == widths[0]), "{widths:?}");
+    assert_eq!(terminal.refuses("admin enrol 99").await, "configuration: Not found");
+    let listed = terminal.says("admin device list").await;
+    assert_eq!(listed, "device  person  name  last contact  unsent  state\n");
+    assert_eq!(terminal.refuses("admin device revoke 9").await, "configuration: Not found");
+}
+
+#[tokio::test]
+async fn a_backup_is_whole_its_owners_and_replaces_nothing() {
+    let terminal = Terminal::new();
+    terminal.init().await;
+    terminal.says("admin person add 王建国").await;
+    let copy = terminal.path("copy.db");
+    let said = terminal.says(&format!("backup {copy}")).await;
+    assert!(said.starts_with(&copy), "{said}");
+    let mode = std::fs::metadata(&copy).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert!(!Path::new(&format!("{copy}.part")).exists());
+    let refused = terminal.refuses(&format!("backup {copy}")).await;
+    assert!(refused.ends_with("copy.db is there already"), "{refused}");
+    let list = terminal.says("admin person list").await;
+    let of_copy = terminal.says(&format!("admin person list --database {copy}")).await;
+    assert_eq!(of_copy, list);
+}
+
+#[tokio::test]
+async fn check_finds_a_good_database_good_and_a_damaged_one_damaged() {
+    let terminal = Terminal::new();
+    terminal.init().await;
+    assert_eq!(terminal.says("check").await, "0 records checked, 0 findings\n");
+    // A row that refers to nothing: foreign keys are off for whoever writes past the server.
+    let options = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(terminal.path("fieldbook.db"))
+        .foreign_keys(false);
+    let mut conn =
+        <sqlx::SqliteConnection as sqlx::Connection>::connect_with(&options).await.expect("opens");
+    sqlx::query("insert into unit (site, unit, building) values (99, 'x', 'y')")
+        .execute(&mut conn)
+        .await
+        .expect("inserts");
+    drop(conn);
+    let refused = terminal.refuses("check").await;
+    assert_eq!(refused, "configuration: the database is not what it should be");
+}
+
+#[tokio::test]
+async fn rotating_the_token_key_names_the_new_one() {
+    let terminal = Terminal::new();
+    terminal.init().await;
+    let said = terminal.says("admin keys rotate-token").await;
+    assert!(said.ends_with(": keep a copy, then restart the server\n"), "{said}");
+}
+
+#[tokio::test]
+async fn the_description_is_printed() {
+    let terminal = Terminal::new();
+    let said = terminal.says("openapi").await;
+    let said: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(said["openapi"], "3.1.0");
+}
+
+#[test]
+fn a_password_is_no_argument_of_any_command() {
+    use clap::CommandFactory as _;
+    fn arguments(command: &clap::Command, found: &mut Vec<String>) {
+        found.extend(command.get_arguments().map(|argument| argument.get_id().to_string()));
+        command.get_subcommands().for_each(|command| arguments(command, found));
+    }
+    let mut found = Vec::new();
+    arguments(&Cli::command(), &mut found);
+    assert!(found.contains(&"login".to_owned()));
+    assert!(!found.iter().any(|name| name.contains("password")), "{found:?}");
+    Cli::command().debug_assert();
+}

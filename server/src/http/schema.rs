@@ -1,0 +1,93 @@
+//! Descriptions, for OpenAPI, of bodies that `sync-core` defines: it knows no HTTP. A test reads
+//! each by the type it describes.
+
+#![expect(dead_code, reason = "described, never built: sync-core has the real types")]
+
+use std::collections::BTreeMap;
+
+use utoipa::ToSchema;
+
+/// An error (RFC 9457).
+#[derive(ToSchema)]
+pub struct Problem {
+    /// `urn:fieldbook:problem:<code>`
+    #[schema(rename = "type")]
+    problem_type: String,
+    /// The stable code.
+    code: String,
+    /// The HTTP status.
+    status: u16,
+    /// A short text in the caller's language.
+    title: String,
+    /// Parameters of the text.
+    params: Option<BTreeMap<String, String>>,
+}
+
+/// A request for enrolment.
+#[derive(ToSchema)]
+pub struct EnrolRequest {
+    /// The one-time code, as typed or scanned.
+    code: String,
+    /// The phone's new public key (Ed25519), base64url.
+    public_key: String,
+    /// What the person calls the device.
+    #[schema(max_length = 60)]
+    device_name: String,
+}
+
+/// An enrolled device.
+#[derive(ToSchema)]
+pub struct EnrolResponse {
+    /// Binds the key to person and device.
+    certificate: Certificate,
+    /// The installation's public key (Ed25519), base64url.
+    installation_key: String,
+    /// The person's name.
+    person_name: String,
+    /// Server time, milliseconds.
+    server_time_ms: i64,
+}
+
+/// A key certified by the installation.
+#[derive(ToSchema)]
+pub struct Certificate {
+    /// The person.
+    person: u32,
+    /// The device.
+    device: u32,
+    /// The public key, base64url.
+    public_key: String,
+    /// When it was issued, milliseconds.
+    issued_ms: i64,
+    /// The installation's signature, base64url.
+    signature: String,
+}
+
+/// A nonce.
+#[derive(ToSchema)]
+pub struct NonceResponse {
+    /// To be signed within two minutes, base64url.
+    nonce: String,
+}
+
+/// A signed nonce.
+#[derive(ToSchema)]
+pub struct TokenRequest {
+    /// The person.
+    person: u32,
+    /// The device.
+    device: u32,
+    /// The nonce as received.
+    nonce: String,
+    /// Ed25519 by the (person, device) key over the nonce statement, base64url.
+    signature: String,
+}
+
+/// An access token.
+#[derive(ToSchema)]
+pub struct TokenResponse {
+    /// For the `Authorization: Bearer` header.
+    access_token: String,
+    /// Seconds it is good for.
+    expires_in_s: u64,
+}

@@ -1,0 +1,84 @@
+//! The sync route's edge: token, media type, version, device and size. What sync does is tested
+//! where it is done.
+
+use axum::body::Body;
+use axum::http::Method;
+use serde_json::json;
+use sync_core::model::id::DeviceId;
+use sync_core::model::time::BootId;
+use sync_core::protocol::message::{ClockReading, PhoneState, SyncRequest};
+use sync_core::protocol::{MEDIA_TYPE, frame};
+
+use super::{Answer, Site, problem, problem_with, request};
+
+fn message(device: DeviceId) -> SyncRequest {
+    SyncRequest {
+        version: 1,
+        device,
+        clock: ClockReading { boot: BootId([1; 16]), monotonic_ms: 5, wall_ms: 6 },
+        cursors: Vec::new(),
+        receipts_after: 0,
+        reference_version: 0,
+        sessions: Vec::new(),
+        state: PhoneState::default(),
+        packs: Vec::new(),
+        repairs: Vec::new(),
+    }
+}
+
+async fn push(site: &Site, bearer: &str, bytes: Vec<u8>) -> Answer {
+    let headers = [("authorization", bearer), ("content-type", MEDIA_TYPE)];
+    site.send(request(Method::POST, "/v1/sync", &headers, Body::from(bytes))).await
+}
+
+#[tokio::test]
+async fn without_a_good_token_nothing_is_read() {
+    let site = Site::new().await;
+    let phone = site.phone(site.wang, 1).await;
+    let bearer = site.bearer(&phone).await;
+    let not_signed_in = problem(401, "not_signed_in", "请先登录");
+    let altered = format!("{}x", &bearer[..bearer.len() - 1]);
+    for header in ["", "Bearer", "Bearer x", "Basic eDp5", &altered] {
+        let answer = push(&site, header, frame::seal(&message(phone.device))).await;
+        assert_eq!(answer.told(), not_signed_in, "{header}");
+    }
+    site.world.clock.pass_ms(16 * 60 * 1_000);
+    let answer = push(&site, &bearer, frame::seal(&message(phone.device))).await;
+    assert_eq!(answer.told(), problem(401, "token_expired", "登录已过期"));
+}
+
+#[tokio::test]
+async fn what_is_no_frame_of_a_spoken_version_is_refused() {
+    let site = Site::new().await;
+    let phone = site.phone(site.wang, 1).await;
+    let bearer = site.bearer(&phone).await;
+    let malformed =
+        |what: &str| problem_with(400, "malformed", "请求格式不对", json!({ "what": what }));
+    let headers = [("authorization", bearer.as_str()), ("content-type", "application/cbor")];
+    let body = Body::from(frame::seal(&message(phone.device)));
+    let answer = site.send(request(Method::POST, "/v1/sync", &headers, body)).await;
+    assert_eq!(answer.told(), malformed("content-type"));
+    assert_eq!(push(&site, &bearer, b"hello".to_vec()).await.told(), malformed("frame"));
+    let spoken = json!({ "min": "1", "max": "1" });
+    let not_spoken = problem_with(426, "version_not_spoken", "请更新应用", spoken);
+    let newer = SyncRequest { version: 2, ..message(phone.device) };
+    assert_eq!(push(&site, &bearer, frame::seal(&newer)).await.told(), not_spoken);
+    // A version whose other members are of other types: {0: 2, 1: "x"}.
+    let foreign = vec![0, 0xa2, 0x00, 0x02, 0x01, 0x61, 0x78];
+    assert_eq!(push(&site, &bearer, foreign).await.told(), not_spoken);
+    let other = message(DeviceId(99));
+    let wrong_device = problem(403, "wrong_device", "设备不符");
+    assert_eq!(push(&site, &bearer, frame::seal(&other)).await.told(), wrong_device);
+}
+
+#[tokio::test]
+async fn a_body_of_more_than_eight_mebibytes_is_too_large() {
+    let site = Site::new().await;
+    let phone = site.phone(site.wang, 1).await;
+    let bearer = site.bearer(&phone).await;
+    let answer = push(&site, &bearer, vec![0; (8 << 20) + 1]).await;
+    let too_large = problem_with(413, "too_large", "内容太大", json!({ "what": "body" }));
+    assert_eq!(answer.told(), too_large);
+    // At the limit it is read, and is no frame.
+    assert_eq!(push(&site, &bearer, vec![0; 8 << 20]).await.status, 400);
+}

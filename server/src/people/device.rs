@@ -1,0 +1,133 @@
+//! Devices: phones with a certified key, and the office's cookie sessions. Who is behind a token,
+//! and whether it may still come in.
+
+use serde_json::json;
+use sqlx::SqliteConnection;
+use sync_core::model::id::{DeviceId, PersonId};
+use sync_core::model::time::WallMs;
+use sync_core::protocol::problem::ProblemCode;
+
+use super::{Act, audit};
+use crate::sync::Bearer;
+use crate::{Error, Result};
+
+/// A device as the office sees it.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Device {
+    /// The number.
+    pub device: u32,
+    /// Whose it is.
+    pub person: u32,
+    /// The person's name.
+    pub person_name: String,
+    /// What the person calls it.
+    pub name: String,
+    /// Since when it is known.
+    pub enrolled_ms: WallMs,
+    /// Since when it may no longer come in.
+    pub revoked_ms: Option<WallMs>,
+    /// When it last reported.
+    pub contact_ms: Option<WallMs>,
+    /// The highest command number it has reported.
+    pub highest_number: i64,
+    /// Commands it last said were saved and without a receipt.
+    pub unsent: i64,
+    /// When the oldest of them was saved, by its own clock.
+    pub oldest_unsent_wall_ms: Option<WallMs>,
+    /// Its app's version.
+    pub app_version: Option<String>,
+}
+
+/// Every phone, by number.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn phones(conn: &mut SqliteConnection) -> Result<Vec<Device>> {
+    let devices = sqlx::query_as(
+        "select d.device, d.person, p.name as person_name, d.name, d.enrolled_ms, d.revoked_ms,
+           d.contact_ms, d.highest_number, d.unsent, d.oldest_unsent_wall_ms, d.app_version
+         from device d join person p on p.person = d.person
+         where d.public_key is not null order by d.device",
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(devices)
+}
+
+/// Whose device it is.
+///
+/// # Errors
+/// If there is no such device.
+pub async fn owner(conn: &mut SqliteConnection, device: DeviceId) -> Result<PersonId> {
+    let person: Option<u32> = sqlx::query_scalar("select person from device where device = ?")
+        .bind(device.0)
+        .fetch_optional(conn)
+        .await?;
+    person.map(PersonId).ok_or(Error::problem(ProblemCode::NotFound))
+}
+
+/// From the next request on the device comes in no more. Its unsent work can still be handed in by
+/// another device: the chain of signatures shows whose it is.
+///
+/// # Errors
+/// If there is no such device.
+pub async fn revoke(conn: &mut SqliteConnection, act: Act, device: DeviceId) -> Result<()> {
+    let changed =
+        sqlx::query("update device set revoked_ms = coalesce(revoked_ms, ?) where device = ?")
+            .bind(act.at_ms)
+            .bind(device.0)
+            .execute(&mut *conn)
+            .await?;
+    if changed.rows_affected() == 0 {
+        return Err(Error::problem(ProblemCode::NotFound));
+    }
+    audit::append(conn, act, "device_revoked", &json!({ "device": device })).await
+}
+
+/// The public key of a (person, device), revoked or not; a cookie session has none.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn public_key(conn: &mut SqliteConnection, who: Bearer) -> Result<Option<Vec<u8>>> {
+    let key: Option<Option<Vec<u8>>> =
+        sqlx::query_scalar("select public_key from device where device = ? and person = ?")
+            .bind(who.device.0)
+            .bind(who.person.0)
+            .fetch_optional(conn)
+            .await?;
+    Ok(key.flatten())
+}
+
+/// Lets a (person, device) in.
+///
+/// # Errors
+/// If there is no such pair, the device was revoked or the person disabled.
+pub async fn admit(conn: &mut SqliteConnection, who: Bearer) -> Result<()> {
+    let row: Option<(Option<i64>, Option<i64>)> = sqlx::query_as(
+        "select d.revoked_ms, p.disabled_ms
+         from device d join person p on p.person = d.person
+         where d.device = ? and d.person = ?",
+    )
+    .bind(who.device.0)
+    .bind(who.person.0)
+    .fetch_optional(conn)
+    .await?;
+    match row {
+        None => Err(Error::problem(ProblemCode::NotSignedIn)),
+        Some((Some(_), _)) => Err(Error::problem(ProblemCode::DeviceRevoked)),
+        Some((_, Some(_))) => Err(Error::problem(ProblemCode::AccountDisabled)),
+        Some((None, None)) => Ok(()),
+    }
+}
+
+/// Checks that there is such a person.
+///
+/// # Errors
+/// If there is none.
+pub(super) async fn person_exists(conn: &mut SqliteConnection, person: PersonId) -> Result<()> {
+    let found: Option<u32> = sqlx::query_scalar("select person from person where person = ?")
+        .bind(person.0)
+        .fetch_optional(conn)
+        .await?;
+    found.map(|_| ()).ok_or(Error::problem(ProblemCode::NotFound))
+}

@@ -1,0 +1,168 @@
+//! Who holds which role where: dated rows with the sequence of their change.
+
+use serde_json::json;
+use sqlx::SqliteConnection;
+use sync_core::model::id::{PersonId, SiteId};
+use sync_core::model::person::{Principal, Role, RoleGrant};
+use sync_core::model::time::{Seen, WallMs};
+use sync_core::protocol::problem::ProblemCode;
+
+use super::{Act, audit, reference_changed};
+use crate::{Error, Result};
+
+/// A role to be granted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewGrant {
+    /// To whom.
+    pub person: PersonId,
+    /// The role.
+    pub role: Role,
+    /// Where.
+    pub site: SiteId,
+    /// From when.
+    pub from_ms: WallMs,
+    /// Until when, exclusive.
+    pub to_ms: Option<WallMs>,
+    /// For a deputy: whose role it is.
+    pub on_behalf_of: Option<PersonId>,
+}
+
+/// Grants a role.
+///
+/// # Errors
+/// If there is no such person or site, or it would end before it begins.
+pub async fn grant(conn: &mut SqliteConnection, act: Act, new: &NewGrant) -> Result<i64> {
+    if new.to_ms.is_some_and(|to_ms| to_ms <= new.from_ms) {
+        return Err(Error::malformed("to"));
+    }
+    for person in [Some(new.person), new.on_behalf_of].into_iter().flatten() {
+        super::device::person_exists(conn, person).await?;
+    }
+    let at = next_sequence(conn, new.site).await?;
+    let id: i64 = sqlx::query_scalar(
+        "insert into role_grant (person, role, site, from_ms, to_ms, granted_epoch,
+           granted_sequence, on_behalf_of)
+         values (?, ?, ?, ?, ?, ?, ?, ?) returning id",
+    )
+    .bind(new.person.0)
+    .bind(new.role.code())
+    .bind(new.site.0)
+    .bind(new.from_ms)
+    .bind(new.to_ms)
+    .bind(at.epoch)
+    .bind(at.sequence.cast_signed())
+    .bind(new.on_behalf_of.map(|person| person.0))
+    .fetch_one(&mut *conn)
+    .await?;
+    let detail = json!({
+        "grant": id, "person": new.person, "role": new.role, "site": new.site,
+        "on_behalf_of": new.on_behalf_of,
+    });
+    audit::append(conn, act, "role_granted", &detail).await?;
+    reference_changed(conn).await?;
+    Ok(id)
+}
+
+/// Ends a person's grants of a role at a site that are not ended yet; answers how many.
+///
+/// # Errors
+/// If there is none.
+pub async fn end(
+    conn: &mut SqliteConnection,
+    act: Act,
+    person: PersonId,
+    role: Role,
+    site: SiteId,
+) -> Result<u64> {
+    let at = next_sequence(conn, site).await?;
+    let ended = sqlx::query(
+        "update role_grant set ended_epoch = ?, ended_sequence = ?
+         where person = ? and role = ? and site = ? and ended_epoch is null",
+    )
+    .bind(at.epoch)
+    .bind(at.sequence.cast_signed())
+    .bind(person.0)
+    .bind(role.code())
+    .bind(site.0)
+    .execute(&mut *conn)
+    .await?
+    .rows_affected();
+    if ended == 0 {
+        return Err(Error::problem(ProblemCode::NotFound));
+    }
+    let detail = json!({ "person": person, "role": role, "site": site });
+    audit::append(conn, act, "role_ended", &detail).await?;
+    reference_changed(conn).await?;
+    Ok(ended)
+}
+
+/// A person with all grants, ended ones too.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn principal(conn: &mut SqliteConnection, person: PersonId) -> Result<Principal> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select role, site, from_ms, to_ms, granted_epoch, granted_sequence, ended_epoch,
+           ended_sequence, on_behalf_of
+         from role_grant where person = ? order by id",
+    )
+    .bind(person.0)
+    .fetch_all(conn)
+    .await?;
+    let grants = rows.into_iter().map(|row| row.grant(person)).collect::<Result<_>>()?;
+    Ok(Principal { person, grants })
+}
+
+/// Whether a grant is in force.
+pub fn in_force(grant: &RoleGrant, now_ms: WallMs) -> bool {
+    grant.ended.is_none()
+        && grant.from_ms <= now_ms
+        && grant.to_ms.is_none_or(|to_ms| now_ms < to_ms)
+}
+
+/// Reads a role's code.
+pub fn role_of_code(code: &str) -> Option<Role> {
+    Role::ALL.into_iter().find(|role| role.code() == code)
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    role: String,
+    site: u32,
+    from_ms: i64,
+    to_ms: Option<i64>,
+    granted_epoch: u32,
+    granted_sequence: i64,
+    ended_epoch: Option<u32>,
+    ended_sequence: Option<i64>,
+    on_behalf_of: Option<u32>,
+}
+
+impl Row {
+    fn grant(self, person: PersonId) -> Result<RoleGrant> {
+        let seen = |epoch, sequence: i64| Seen { epoch, sequence: sequence.unsigned_abs() };
+        Ok(RoleGrant {
+            person,
+            role: role_of_code(&self.role).ok_or(Error::Broken("a role that is none"))?,
+            site: SiteId(self.site),
+            from_ms: self.from_ms,
+            to_ms: self.to_ms,
+            granted: seen(self.granted_epoch, self.granted_sequence),
+            ended: self.ended_epoch.zip(self.ended_sequence).map(|(e, s)| seen(e, s)),
+            on_behalf_of: self.on_behalf_of.map(PersonId),
+        })
+    }
+}
+
+/// Takes the site's next sequence: who had seen it wrote after the change, who had not, before.
+async fn next_sequence(conn: &mut SqliteConnection, site: SiteId) -> Result<Seen> {
+    let row: Option<(i64, u32)> = sqlx::query_as(
+        "update site set sequence = sequence + 1 where site = ?
+         returning sequence, (select epoch from installation)",
+    )
+    .bind(site.0)
+    .fetch_optional(conn)
+    .await?;
+    let (sequence, epoch) = row.ok_or(Error::problem(ProblemCode::NotFound))?;
+    Ok(Seen { epoch, sequence: sequence.unsigned_abs() })
+}
