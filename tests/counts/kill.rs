@@ -88,7 +88,8 @@ impl Hooks for Killer {
     }
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+/// Runs the processes of a site.
+pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -130,8 +131,7 @@ fn a_command_that_returned_is_there_and_one_that_did_not_is_there_whole_or_not_a
     let count = |place| -> u32 {
         died.iter().filter(|((at, _), _)| *at == place).map(|(_, count)| count).sum()
     };
-    let (before, inside, after) =
-        (count(Place::Before), count(Place::Inside), count(Place::After));
+    let (before, inside, after) = (count(Place::Before), count(Place::Inside), count(Place::After));
     child::tell(&format!(
         "{CHILDREN} processes died: {before} before, {inside} inside and {after} after the \
          transaction; {returned} commands had returned, {unreturned} had not and are whole"

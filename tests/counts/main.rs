@@ -8,6 +8,7 @@ mod child;
 #[path = "../simulation/environment.rs"]
 mod environment;
 mod forged;
+mod fsync;
 mod inspect;
 mod journal;
 mod kill;

@@ -51,7 +51,8 @@ fn saved(lines: &[Line]) -> impl Iterator<Item = &Saved> {
 fn says(fact: &StoredFact, wanted: &Value) -> bool {
     let actual: Value = serde_json::from_str(&fact.json).expect("JSON");
     let members = wanted["p"].as_object().into_iter().flatten();
-    actual["t"] == wanted["t"] && members.into_iter().all(|(name, value)| actual["p"][name] == *value)
+    actual["t"] == wanted["t"]
+        && members.into_iter().all(|(name, value)| actual["p"][name] == *value)
 }
 
 /// The account of the second life: an answer is applied whole or not at all, and nothing but its

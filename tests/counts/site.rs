@@ -61,31 +61,19 @@ impl Life {
 impl Site {
     /// Starts both processes on the folder's files.
     pub async fn open(life: Life) -> Self {
-        let elapsed_ms = Arc::new(AtomicI64::new(ELAPSED_MS));
-        let Life { folder, seed, hooks } = life;
-        let database = Database::open(&folder.join("fieldbook.db")).await.expect("opens");
+        let clock = Arc::new(SimulatedClock::new(elapsed(), 1));
+        let database = Database::open(&life.folder.join("fieldbook.db")).await.expect("opens");
         let server = Sync::start(SyncOptions::new(
             database.clone(),
-            Arc::new(SimulatedClock::new(elapsed_ms.clone(), 1)),
-            Arc::new(Dice::new(seed, 1)),
-            hooks.clone(),
+            clock,
+            Arc::new(Dice::new(life.seed, 1)),
+            life.hooks.clone(),
             [9; 32],
         ));
         let address = Server::default();
         address.set(Some(server.clone()));
-        let transport = SimulatedTransport::new(address, Dice::new(seed, 2), WANG, PHONE);
-        let transport = Arc::new(transport);
-        let phone = Replica::open(ReplicaOptions {
-            path: store_path(&folder),
-            key: key(),
-            server_url: "sim:".to_owned(),
-            app_version: "counted".to_owned(),
-            clock: Arc::new(SimulatedClock::new(elapsed_ms, 100)),
-            randomness: Arc::new(Dice::new(seed, 3)),
-            hooks,
-            transport: transport.clone(),
-        });
-        let phone = phone.await.expect("a store opens, whatever happened to it");
+        let transport = transport(&life, address);
+        let phone = open_phone(&life, transport.clone()).await;
         if phone.identity().await.is_none() {
             people(&database).await;
             phone.enrol("code", "电话", None).await.expect("enrols");
@@ -96,6 +84,11 @@ impl Site {
         let orders = items.iter().filter(|item| item.projection.kind == "work_order");
         let orders = orders.map(|item| item.record).collect();
         Self { database, server, phone, orders }
+    }
+
+    /// Starts the phone alone; no server answers it.
+    pub async fn open_phone(life: &Life) -> Replica {
+        open_phone(life, transport(life, Server::default())).await
     }
 
     /// Makes a site with two orders on the phone, and closes it.
@@ -140,6 +133,28 @@ impl Site {
         self.server.stop().await;
         self.database.close().await;
     }
+}
+
+fn elapsed() -> Arc<AtomicI64> {
+    Arc::new(AtomicI64::new(ELAPSED_MS))
+}
+
+fn transport(life: &Life, address: Server) -> Arc<SimulatedTransport> {
+    Arc::new(SimulatedTransport::new(address, Dice::new(life.seed, 2), WANG, PHONE))
+}
+
+async fn open_phone(life: &Life, transport: Arc<SimulatedTransport>) -> Replica {
+    let phone = Replica::open(ReplicaOptions {
+        path: store_path(&life.folder),
+        key: key(),
+        server_url: "sim:".to_owned(),
+        app_version: "counted".to_owned(),
+        clock: Arc::new(SimulatedClock::new(elapsed(), 100)),
+        randomness: Arc::new(Dice::new(life.seed, 3)),
+        hooks: life.hooks.clone(),
+        transport,
+    });
+    phone.await.expect("a store opens, whatever happened to it")
 }
 
 fn store_path(folder: &Path) -> PathBuf {
