@@ -6,6 +6,8 @@ mod convert;
 pub mod http;
 mod sign_in;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod write;
 
