@@ -109,3 +109,24 @@ async fn a_saved_command_is_due_at_once_and_a_failure_delays_it() {
     assert_eq!(phone.sync_if_due().await.expect("syncs").expect("is due").pushed, 2);
     phone.close().await;
 }
+
+#[tokio::test]
+async fn airplane_mode_switched_on_during_a_request_holds_after_its_answer() {
+    for reply in [None, Some(Reply::NoSignal)] {
+        let scene = Scene::new();
+        let phone = scene.ready(1).await;
+        match reply {
+            None => scene.server.answers_as_it_should(1),
+            Some(reply) => scene.server.next([reply]),
+        }
+        let (_, ()) = tokio::join!(phone.sync_once(), async {
+            scene.server.arrived.notified().await;
+            phone.set_airplane(true).await;
+        });
+        assert_eq!(phone.paused().await, Some(Pause::Airplane));
+        save(&phone, order(0), "一").await;
+        assert_eq!(phone.sync_if_due().await.expect("not due"), None);
+        assert_eq!(scene.server.sent().len(), 1);
+        phone.close().await;
+    }
+}

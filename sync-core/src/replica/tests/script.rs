@@ -61,6 +61,7 @@ pub(super) struct Script {
     pub(super) nonce_problem: Mutex<Option<ProblemCode>>,
     under_way: Mutex<(u32, u32)>,
     pub(super) hangs: tokio::sync::Notify,
+    pub(super) arrived: tokio::sync::Notify,
 }
 
 impl Script {
@@ -139,6 +140,7 @@ impl Script {
             under_way.0 += 1;
             under_way.1 = under_way.1.max(under_way.0);
         }
+        self.arrived.notify_waiters();
         tokio::task::yield_now().await;
         let reply = self.replies.lock().expect("not poisoned").pop_front();
         let reply = reply.expect("the script has a reply");
