@@ -1,6 +1,5 @@
 //! `fieldbook admin`: people, roles, sites, units, devices, policies, keys.
 
-
 use clap::{Args, Subcommand};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
@@ -95,7 +94,7 @@ pub struct GrantArgs {
     role: Role,
     /// The site's number.
     site: SiteId,
-    /// From when (RFC 3339) [now].
+    /// From when (RFC 3339) (default: now).
     #[arg(long, value_parser = time)]
     from: Option<WallMs>,
     /// Until when, exclusive (RFC 3339).
@@ -112,7 +111,7 @@ pub enum SiteCommand {
     Add {
         /// The name.
         name: String,
-        /// The number [the next].
+        /// The number (default: the next).
         #[arg(long)]
         number: Option<SiteId>,
     },
@@ -128,7 +127,7 @@ pub enum UnitCommand {
         site: SiteId,
         /// The unit, e.g. 3-2-1501.
         unit: String,
-        /// The building [the unit's part before the first hyphen].
+        /// The building (default: the unit's part before the first hyphen).
         #[arg(long)]
         building: Option<String>,
     },

@@ -20,6 +20,7 @@ use sync_core::environment::{Clock, Randomness};
 
 use crate::config::Config;
 use crate::db::Database;
+use crate::demo;
 use crate::people::Act;
 use crate::{Error, Result};
 
@@ -39,19 +40,19 @@ struct Settings {
     /// The configuration's file (TOML), also FIELDBOOK_CONFIG.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The database's file [fieldbook.db].
+    /// The database's file (default: fieldbook.db).
     #[arg(long, global = true, value_name = "FILE")]
     database: Option<String>,
-    /// The folder of the installation's keys [keys].
+    /// The folder of the installation's keys (default: keys).
     #[arg(long, global = true, value_name = "FOLDER")]
     keys: Option<String>,
-    /// How phones and browsers reach the server [http://127.0.0.1:8080].
+    /// How phones and browsers reach the server (default: http://127.0.0.1:8080).
     #[arg(long, global = true, value_name = "URL")]
     public_url: Option<String>,
-    /// What to log, e.g. info,fieldbook_server::sync=debug [info].
+    /// What to log, e.g. info,fieldbook_server::sync=debug (default: info).
     #[arg(long, global = true, value_name = "FILTER")]
     log: Option<String>,
-    /// text or json [text].
+    /// text or json (default: text).
     #[arg(long, global = true, value_name = "FORMAT")]
     log_format: Option<String>,
 }
@@ -71,6 +72,11 @@ enum Command {
     Check,
     /// Print the description of the HTTP interface (OpenAPI 3.1).
     Openapi,
+    /// Play a day at an invented site: two phones, a desk, an account that closes.
+    Demo(demo::Demo),
+    /// A phone process of the demo.
+    #[command(hide = true)]
+    DemoPhone(demo::DemoPhone),
 }
 
 /// What the command touches of the world, as values: tests bring their own.
@@ -127,6 +133,8 @@ pub async fn run(cli: Cli, mut outside: Outside<'_>) -> Result<()> {
         Command::Backup(backup) => maintain::backup(backup, &config, outside).await,
         Command::Check => maintain::check(&config, outside).await,
         Command::Openapi => maintain::openapi(outside),
+        Command::Demo(play) => demo::run(play, outside.out).await,
+        Command::DemoPhone(phone) => demo::run_phone(phone, outside.input, outside.out).await,
     }
 }
 

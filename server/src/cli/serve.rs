@@ -17,7 +17,7 @@ use crate::{App, AppOptions, Error, Result, http};
 /// How to serve.
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// The address to listen on [127.0.0.1:8080].
+    /// The address to listen on (default: 127.0.0.1:8080).
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
 }

@@ -1,6 +1,7 @@
 //! `fieldbook init`: a new installation, for a real site.
 
-use std::io::Write as _;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 
 use clap::Args;
 use sync_core::model::id::SiteId;
@@ -45,6 +46,8 @@ pub async fn init(init: Init, config: &Config, outside: &mut Outside<'_>) -> Res
     })?;
     let act = outside.act();
     let keys = Keys::create(&config.keys, outside.randomness.as_ref(), act.at_ms)?;
+    // Made here, so that nobody else may read what will stand in it.
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(&config.database)?;
     let db = Database::open(&config.database).await?;
     let mut transaction = db.begin_write().await?;
     people::install(&mut transaction, act).await?;

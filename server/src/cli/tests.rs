@@ -76,6 +76,8 @@ async fn init_makes_an_installation_once_and_says_what_to_keep() {
     let fingerprint = terminal.says("admin keys fingerprint").await;
     assert!(said.starts_with(&format!("installation {fingerprint}")), "{said}");
     assert!(said.contains("Keep a copy of the keys' folder somewhere else"), "{said}");
+    let mode = std::fs::metadata(terminal.path("fieldbook.db")).expect("there").permissions();
+    assert_eq!(mode.mode() & 0o777, 0o600);
     let again = terminal.types(init, "correct horse\n").await.expect_err("once").to_string();
     assert!(again.ends_with("fieldbook.db is there already"), "{again}");
     assert_eq!(

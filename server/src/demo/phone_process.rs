@@ -1,7 +1,7 @@
 //! A technician's phone as a process of its own: a real replica over real HTTP on a scripted
 //! clock. Reads one JSON request a line, answers one JSON line each.
 
-use std::io::Write as _;
+use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
@@ -17,7 +17,6 @@ use sync_core::replica::{Replica, ReplicaOptions};
 use sync_core::rules::Command;
 use sync_core::store::StoreKey;
 use sync_core::texts::Language;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use super::script::SeededRandomness;
 use crate::{Error, Result};
@@ -116,15 +115,21 @@ struct DeadlyHooks {
 impl Hooks for DeadlyHooks {
     async fn at(&self, point: HookPoint) -> std::result::Result<(), Crash> {
         let armed = self.armed.load(Ordering::SeqCst);
-        if armed > 0 && point.operation == "command" && point.place == HookPlace::Inside(armed - 1) {
+        if armed > 0 && point.operation == "command" && point.place == HookPlace::Inside(armed - 1)
+        {
             std::process::abort();
         }
         Ok(())
     }
 }
 
-/// Runs a phone process until its input ends.
-pub(super) async fn run(setup: PhoneSetup) -> Result<()> {
+/// Runs a phone process until its input ends. Reading blocks this thread: there is nothing to do
+/// between two requests.
+pub(super) async fn run(
+    setup: PhoneSetup,
+    input: &mut dyn BufRead,
+    out: &mut dyn Write,
+) -> Result<()> {
     let clock = Arc::new(ScriptedClock::new(setup.now_ms, setup.wall_offset_ms, setup.boot));
     let hooks = Arc::new(DeadlyHooks::default());
     let randomness: Arc<dyn Randomness> = Arc::new(SeededRandomness::new(setup.seed));
@@ -139,8 +144,8 @@ pub(super) async fn run(setup: PhoneSetup) -> Result<()> {
         transport: Arc::new(HttpTransport::new()?),
     })
     .await?;
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    while let Some(line) = lines.next_line().await? {
+    let mut line = String::new();
+    while input.read_line(&mut line)? > 0 {
         let request = serde_json::from_str(&line)
             .map_err(|error| Error::Configuration(format!("phone request: {error}")))?;
         if matches!(request, Request::Stop) {
@@ -150,9 +155,9 @@ pub(super) async fn run(setup: PhoneSetup) -> Result<()> {
             Ok(value) => json!({ "ok": value }),
             Err(error) => json!({ "error": error.to_string() }),
         };
-        let mut out = std::io::stdout().lock();
         writeln!(out, "{answer}")?;
         out.flush()?;
+        line.clear();
     }
     replica.close().await;
     Ok(())
@@ -191,14 +196,19 @@ async fn answer(
         }
         Request::Sync => {
             let report = replica.sync(100).await?;
-            Ok(json!({ "pushed": report.pushed, "received": report.received, "refused": report.refused }))
+            Ok(
+                json!({ "pushed": report.pushed, "received": report.received, "refused": report.refused }),
+            )
         }
         Request::List => value(serde_json::to_value(replica.list().await)),
         Request::Review { record } => value(serde_json::to_value(replica.review(record).await?)),
         Request::Account => value(serde_json::to_value(replica.account().await?)),
         Request::Refused => {
             let rows = replica.refused().await?;
-            Ok(rows.iter().map(|row| json!({ "n": row.n, "record": row.record, "code": row.code })).collect())
+            Ok(rows
+                .iter()
+                .map(|row| json!({ "n": row.n, "record": row.record, "code": row.code }))
+                .collect())
         }
         Request::DieInside { statements } => {
             hooks.armed.store(statements + 1, Ordering::SeqCst);

@@ -25,7 +25,7 @@ impl Randomness for SeededRandomness {
 }
 
 /// The demo's day begins: 2026-11-25T08:30:00+08:00.
-pub(super) const DAY_START_MS: i64 = 1_795_566_600_000 - 3_600_000;
+pub(super) const DAY_START_MS: i64 = 1_795_566_600_000;
 
 /// The site's name in both languages.
 pub(super) const SITE_NAME: (&str, &str) = ("云栖苑", "Yunqi Court");

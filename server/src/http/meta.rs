@@ -1,5 +1,7 @@
 //! The interface about itself: health, limits and its own description.
 
+use std::sync::LazyLock;
+
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
@@ -23,6 +25,9 @@ use crate::{App, Error, Result};
     tags(
         (name = "phones", description = "Enrolment, access tokens and sync"),
         (name = "office", description = "Signing in to the office"),
+        (name = "work orders", description = "Work orders and their visits"),
+        (name = "contacts", description = "Occupants and callers"),
+        (name = "devices", description = "Phones, and what became of their work"),
         (name = "about", description = "The interface about itself"),
     )
 )]
@@ -71,6 +76,7 @@ async fn limits() -> Json<Limits> {
 #[utoipa::path(
     get, path = "/v1/openapi.json", tag = "about", responses((status = 200, body = Value))
 )]
-async fn description() -> Json<utoipa::openapi::OpenApi> {
-    Json(openapi())
+async fn description() -> Json<&'static utoipa::openapi::OpenApi> {
+    static DESCRIPTION: LazyLock<utoipa::openapi::OpenApi> = LazyLock::new(openapi);
+    Json(&DESCRIPTION)
 }

@@ -1,10 +1,15 @@
 //! What speaks HTTP: one file a resource. Every error leaves as problem details, every request as
 //! one log line without content.
 
+mod cases;
+mod command;
+mod contacts;
+mod devices;
 mod enrol;
 mod extract;
 pub(crate) mod idempotency;
 mod meta;
+mod names;
 mod office;
 mod poke;
 mod problem;
@@ -12,6 +17,8 @@ mod schema;
 mod sync;
 pub(crate) mod time;
 mod trace;
+mod work_order_list;
+mod work_orders;
 
 #[cfg(test)]
 mod tests;
@@ -45,6 +52,9 @@ fn routes() -> OpenApiRouter<App> {
         .merge(sync::routes())
         .merge(poke::routes())
         .merge(office::routes())
+        .merge(work_orders::routes())
+        .merge(contacts::routes())
+        .merge(devices::routes())
 }
 
 /// The whole interface as one service.

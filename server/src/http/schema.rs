@@ -1,11 +1,11 @@
-//! Descriptions, for OpenAPI, of bodies that `sync-core` defines: it knows no HTTP. A test reads
-//! each by the type it describes.
+//! Descriptions, for OpenAPI, of bodies that `sync-core` defines: it knows no HTTP. A test compares
+//! their members with those of the real types.
 
 #![expect(dead_code, reason = "described, never built: sync-core has the real types")]
 
 use std::collections::BTreeMap;
 
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// An error (RFC 9457).
 #[derive(ToSchema)]
@@ -90,4 +90,17 @@ pub struct TokenResponse {
     access_token: String,
     /// Seconds it is good for.
     expires_in_s: u64,
+}
+
+/// The header of every POST of the office API.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct IdempotencyKey {
+    /// Chosen by the caller, at most 200 characters: the same request sent again within a day gets
+    /// the same answer; another request with the same key is refused.
+    #[param(rename = "Idempotency-Key")]
+    idempotency_key: String,
+    /// The session's token against cross-site requests.
+    #[param(rename = "X-CSRF-Token")]
+    csrf_token: String,
 }

@@ -54,18 +54,6 @@ pub async fn phones(conn: &mut SqliteConnection) -> Result<Vec<Device>> {
     Ok(devices)
 }
 
-/// Whose device it is.
-///
-/// # Errors
-/// If there is no such device.
-pub async fn owner(conn: &mut SqliteConnection, device: DeviceId) -> Result<PersonId> {
-    let person: Option<u32> = sqlx::query_scalar("select person from device where device = ?")
-        .bind(device.0)
-        .fetch_optional(conn)
-        .await?;
-    person.map(PersonId).ok_or(Error::problem(ProblemCode::NotFound))
-}
-
 /// From the next request on the device comes in no more. Its unsent work can still be handed in by
 /// another device: the chain of signatures shows whose it is.
 ///

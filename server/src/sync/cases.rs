@@ -2,6 +2,7 @@
 //! the commands they are about, which flows back to the phones as receipts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use sqlx::SqliteConnection;
@@ -220,7 +221,7 @@ pub(super) async fn plan(
     let stored = load::records(conn, &[record]).await?.pop();
     let stored = stored.ok_or(Error::Broken("a record asked for and not answered"))?;
     let sessions = push::sessions_of(&shared.sessions, conn, &stored, incoming).await?;
-    let plan = (shared.decide)(&Deciding {
+    let deciding = Deciding {
         state: &stored.state,
         held: &stored.held,
         incoming: Some(incoming),
@@ -233,7 +234,10 @@ pub(super) async fn plan(
         quota_bytes: u64::MAX,
         server: shared.actor,
         now_ms,
-    });
+    };
+    // Unwind safe: the closure only reads. Nothing was acknowledged, so nothing is lost.
+    let plan = catch_unwind(AssertUnwindSafe(|| (shared.decide)(&deciding)));
+    let plan = plan.map_err(|_| Error::Broken("deciding panicked"))?;
     Ok(Planned { record, version: stored.state.version, plan })
 }
 

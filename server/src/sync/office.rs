@@ -24,6 +24,7 @@ use super::sessions;
 use super::standing;
 use super::stops::Stops;
 use super::write::{self, Poke, WriteContext};
+use crate::idempotency::{self, RequestName};
 use crate::{Error, Result};
 
 /// What an office person asks for.
@@ -52,9 +53,21 @@ pub struct OfficeWritten {
     pub cases: Vec<String>,
 }
 
+/// The answer to the request that a command came with, kept in the command's transaction.
+#[derive(Debug)]
+pub struct KeepAnswer {
+    /// The request.
+    pub name: RequestName,
+    /// The answer's status.
+    pub status: u16,
+    /// Writes the answer's body.
+    pub body: fn(&OfficeWritten) -> Vec<u8>,
+}
+
 /// A command on its way to the writer.
 pub struct OfficeJob {
     write: OfficeWrite,
+    keep: Option<KeepAnswer>,
     people: Arc<People>,
     epoch: u32,
     now_ms: WallMs,
@@ -68,12 +81,12 @@ impl OfficeJob {
     pub async fn new(
         shared: &Shared,
         conn: &mut SqliteConnection,
-        write: OfficeWrite,
+        (write, keep): (OfficeWrite, Option<KeepAnswer>),
         now_ms: WallMs,
     ) -> Result<Self> {
         let standing = standing::standing(conn, write.device, OFFICE_BOOT).await?;
         let people = shared.people.of(standing.reference_version, conn).await?;
-        Ok(Self { write, people, epoch: standing.epoch, now_ms })
+        Ok(Self { write, keep, people, epoch: standing.epoch, now_ms })
     }
 }
 
@@ -87,7 +100,7 @@ pub async fn write(
     conn: &mut SqliteConnection,
     job: OfficeJob,
 ) -> Result<(OfficeWritten, Vec<Poke>)> {
-    let OfficeJob { write, people, epoch, now_ms } = job;
+    let OfficeJob { write, keep, people, epoch, now_ms } = job;
     let n = take_number(conn, &write).await?;
     session_row(shared, conn, &write, now_ms).await?;
     let denied = |code| Error::Denied(Denial::new(code));
@@ -127,17 +140,23 @@ pub async fn write(
     let change = change(shared, &state, facts)?;
     let author = Author { person: write.person, device: write.device, number: n };
     let incoming = Incoming::Office { author, change };
-    let planned = cases::plan(shared, conn, &people, record, &incoming, now_ms).await?;
+    let mut planned = cases::plan(shared, conn, &people, record, &incoming, now_ms).await?;
     let verdict = planned.plan.verdicts.iter().find(|verdict| verdict.author == author);
     let cases = match verdict {
         Some(verdict) if verdict.outcome.is_accepted() => verdict.cases.clone(),
         // What the same rules let through a moment ago.
         _ => return Err(denied(DenialCode::NotYourRole)),
     };
+    // Told by this answer: a cookie session has no receipts.
+    planned.plan.verdicts.retain(|verdict| verdict.author != author);
     let mut stops = Stops::new(shared.hooks.as_ref(), "office");
     let context = WriteContext { epoch, now_ms };
     let pokes = write::plans(conn, &mut [planned], context, &mut stops).await?;
-    Ok((OfficeWritten { record, number: n, cases }, pokes))
+    let written = OfficeWritten { record, number: n, cases };
+    if let Some(KeepAnswer { name, status, body }) = keep {
+        idempotency::keep(conn, &name, (status, &body(&written)), now_ms).await?;
+    }
+    Ok((written, pokes))
 }
 
 /// The next number of the cookie session's device.

@@ -245,7 +245,7 @@ async fn push(
 /// not hold up the others.
 async fn together_or_apart(
     conn: &mut SqliteConnection,
-    planned: &mut Vec<Planned>,
+    planned: &mut [Planned],
     context: WriteContext,
     stops: &mut Stops<'_>,
 ) -> Result<Vec<Poke>> {

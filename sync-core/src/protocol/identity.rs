@@ -54,7 +54,8 @@ pub fn session_statement(
     })
 }
 
-/// The bytes a (person, device) key signs to be given an access token for the server's `nonce`.
+/// The bytes a (person, device) key signs to be given an access token for the server's `nonce`,
+/// decoded from its base64url.
 pub fn nonce_statement(person: PersonId, device: DeviceId, nonce: &[u8]) -> Vec<u8> {
     statement("fieldbook/nonce/1", 3, |e| e.u32(person.0)?.u32(device.0)?.bytes(nonce)?.ok())
 }

@@ -70,7 +70,10 @@ impl Replica {
             (identity.person, identity.device, SigningKey::from_bytes(&identity.signing_key))
         };
         let nonce: NonceResponse = self.post_json("/v1/nonce", &serde_json::json!({})).await?;
-        let statement = nonce_statement(person, device, nonce.nonce.as_bytes());
+        let bytes = BASE64URL_NOPAD.decode(nonce.nonce.as_bytes()).map_err(|_| Error::Offline {
+            detail: "the server's nonce does not read".to_owned(),
+        })?;
+        let statement = nonce_statement(person, device, &bytes);
         let request = TokenRequest {
             person,
             device,

@@ -122,7 +122,8 @@ outcome-refused = refused
 outcome-not-stored = not stored, still on the phone
 
 # account
-account-closes = { $person }: saved { $saved } = accepted { $accepted } + held { $held } + refused { $refused } + still on the phone { $on_phone }
+account-closes-held = { $person }: saved { $saved } = accepted { $accepted } + held { $held } + refused { $refused } + still on the phone { $on_phone }
+account-closes = { $person }: saved { $saved } = accepted { $accepted } + refused { $refused } + still on the phone { $on_phone }
 
 # fields
 field-assignee = Assignee
@@ -250,3 +251,32 @@ problem-too-many-requests = Too many requests
 problem-already-exists = Already exists
 problem-unavailable = Not available at present
 problem-internal = The server failed
+
+# the demo
+demo-begin = Demo: { $site }, { $buildings } buildings, { $units } units, { $people } staff. All names and numbers are invented, time follows a script.
+demo-folder = The server is at { $url }, its data in a temporary folder.
+demo-enrolled = { $person }'s phone enrolled by a one-time code (device { $device }).
+demo-order = { $person } at the desk opens and dispatches an order: { $title } ({ $unit }).
+demo-downloaded = { $person }'s phone receives { $count } records while it has signal.
+demo-signal-lost = { $person } is in the basement without signal. All of the following is written on the phone.
+demo-died = While writing number { $number } the phone's process is killed in the middle of the write ...
+demo-reopened = ... reopened: { $saved } saved, none is missing; the one that was not finished is not there, so it is written again.
+demo-meanwhile = Meanwhile the desk moves the appointment to { $hour } and gives the order to { $person }.
+demo-patched = A patched phone also writes what only the general manager may: a price's approval.
+demo-statement = The customer reads this, then signs:
+demo-synced = Signal again, one sync: { $pushed } commands out, { $received } records in, { $refused } refused.
+demo-unsent = One last command stays on the phone on purpose.
+demo-accounts = The account
+demo-refused = Number { $number } refused: { $why }
+demo-timeline = The order, step by step ({ $status })
+demo-waits = Waits and times
+demo-deviations = Deviations from the procedure
+demo-none = none
+demo-signature = The customer's signature
+demo-cases = Cases for the office
+demo-heads = The records on the server and both phones are equal ({ $records } rebuilt and compared by Automerge).
+demo-sign-in = To sign in to the office interface: user { $login }, password { $password }
+demo-end = Ctrl-C ends the demo and removes its data.
+demo-unverified = (clock unverified)
+demo-seconds = { $seconds } s
+demo-unknown = unknown

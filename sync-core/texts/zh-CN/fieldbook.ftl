@@ -122,7 +122,8 @@ outcome-refused = 已退回待审
 outcome-not-stored = 服务器暂存不下，仍在手机上
 
 # account
-account-closes = { $person }：已保存 { $saved } = 已接受 { $accepted } + 待定 { $held } + 退回 { $refused } + 仍在手机上 { $on_phone }
+account-closes-held = { $person }：已保存 { $saved } = 已接受 { $accepted } + 待定 { $held } + 退回 { $refused } + 仍在手机上 { $on_phone }
+account-closes = { $person }：已保存 { $saved } = 已接受 { $accepted } + 退回 { $refused } + 仍在手机上 { $on_phone }
 
 # fields
 field-assignee = 维修人员
@@ -250,3 +251,32 @@ problem-too-many-requests = 请求太多，请稍后再试
 problem-already-exists = 已经存在
 problem-unavailable = 暂时不可用，请稍后再试
 problem-internal = 服务器出错
+
+# the demo
+demo-begin = 演示：{ $site }，{ $buildings } 栋 { $units } 户，{ $people } 名员工。人名、号码都是虚构的，时间按脚本走。
+demo-folder = 服务器在 { $url }，数据在临时目录。
+demo-enrolled = { $person }的手机用一次性注册码登记好了（设备 { $device }）。
+demo-order = 前台{ $person }登记报修并派单：{ $title }（{ $unit }）。
+demo-downloaded = { $person }的手机有信号时收到 { $count } 份记录。
+demo-signal-lost = { $person }进了地下室，没有信号。以下都写在手机上。
+demo-died = 写到第 { $number } 条时，手机程序在写入中途被断电式终止……
+demo-reopened = ……重新打开：已保存 { $saved } 条，一条不少；没写完的那条不在，重写一次。
+demo-meanwhile = 同一时间，前台把预约改到 { $hour }，又把这张单改派给{ $person }。
+demo-patched = 一台被改过的手机还写了只有总经理能写的“批准价目”。
+demo-statement = 请客户看过再签字：
+demo-synced = 有信号了，一次同步：送出 { $pushed } 条，收到 { $received } 份记录，退回 { $refused } 条。
+demo-unsent = 最后一条故意留在手机上不发。
+demo-accounts = 对账
+demo-refused = 退回第 { $number } 条：{ $why }
+demo-timeline = 派工单经过（{ $status }）
+demo-waits = 等候与用时
+demo-deviations = 与规定不符的步骤
+demo-none = 无
+demo-signature = 客户签名
+demo-cases = 待处理的事项
+demo-heads = 服务器与两台手机上的记录一致（用 Automerge 重建核对 { $records } 份）。
+demo-sign-in = 登录办公室接口：用户 { $login }，密码 { $password }
+demo-end = 按 Ctrl-C 结束，临时数据随之删除。
+demo-unverified = （时钟未核对）
+demo-seconds = { $seconds } 秒
+demo-unknown = 不明

@@ -54,10 +54,9 @@ async fn a_body_that_does_not_parse_is_a_problem_that_says_where() {
 async fn a_panic_is_an_internal_problem_and_tells_nothing() {
     use tower::ServiceExt as _;
     use tower_http::catch_panic::CatchPanicLayer;
-    let fails = || async {
-        let nothing: Option<&str> = None;
-        nothing.expect("a secret")
-    };
+    async fn fails() -> &'static str {
+        panic!("a secret")
+    }
     let router = axum::Router::new()
         .route("/", axum::routing::get(fails))
         .layer(CatchPanicLayer::custom(problem::panicked))
@@ -168,4 +167,43 @@ async fn the_description_is_served() {
     let answer = site.get("/v1/openapi.json", &[]).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.json()["info"]["title"], "Fieldbook");
+}
+
+#[test]
+fn bodies_that_sync_core_defines_are_described_as_they_are() {
+    use sync_core::protocol::enrolment::{
+        EnrolRequest, EnrolResponse, NonceResponse, TokenRequest, TokenResponse,
+    };
+    use sync_core::protocol::identity::Certificate;
+    use sync_core::protocol::problem::{Problem, ProblemCode};
+
+    let text = || "x".to_owned();
+    let (person, device) = (sync_core::model::id::PersonId(1), sync_core::model::id::DeviceId(2));
+    let certificate =
+        Certificate { person, device, public_key: text(), issued_ms: 3, signature: text() };
+    let enrol = EnrolRequest { code: text(), public_key: text(), device_name: text() };
+    let enrolled = EnrolResponse {
+        certificate: certificate.clone(),
+        installation_key: text(),
+        person_name: text(),
+        server_time_ms: 3,
+    };
+    let asks = TokenRequest { person, device, nonce: text(), signature: text() };
+    let problem = Problem::new(ProblemCode::Malformed, text()).with("what", "x");
+    let description = serde_json::to_value(crate::http::openapi()).expect("writes");
+    for (name, real) in [
+        ("Certificate", json!(certificate)),
+        ("EnrolRequest", json!(enrol)),
+        ("EnrolResponse", json!(enrolled)),
+        ("NonceResponse", json!(NonceResponse { nonce: text() })),
+        ("TokenRequest", json!(asks)),
+        ("TokenResponse", json!(TokenResponse { access_token: text(), expires_in_s: 1 })),
+        ("Problem", json!(problem)),
+    ] {
+        let described = &description["components"]["schemas"][name]["properties"];
+        let names = |value: &serde_json::Value| -> Vec<String> {
+            value.as_object().expect("an object").keys().cloned().collect()
+        };
+        assert_eq!(names(described), names(&real), "{name}");
+    }
 }

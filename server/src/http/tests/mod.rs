@@ -1,10 +1,12 @@
 //! The HTTP interface by exact status and body, in process; one test over a real socket.
 
+mod devices;
 mod edges;
 mod enrol;
 mod office;
 mod socket;
 mod sync;
+mod work_orders;
 
 use axum::Router;
 use axum::body::Body;

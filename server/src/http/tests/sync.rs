@@ -3,11 +3,16 @@
 
 use axum::body::Body;
 use axum::http::Method;
+use futures_util::StreamExt as _;
 use serde_json::json;
 use sync_core::model::id::DeviceId;
 use sync_core::model::time::BootId;
-use sync_core::protocol::message::{ClockReading, PhoneState, SyncRequest};
+use sync_core::protocol::message::{
+    ClockReading, PhoneState, ReferenceData, SyncRequest, SyncResponse,
+};
 use sync_core::protocol::{MEDIA_TYPE, frame};
+
+use crate::testing::START_MS;
 
 use super::{Answer, Site, problem, problem_with, request};
 
@@ -81,4 +86,47 @@ async fn a_body_of_more_than_eight_mebibytes_is_too_large() {
     assert_eq!(answer.told(), too_large);
     // At the limit it is read, and is no frame.
     assert_eq!(push(&site, &bearer, vec![0; 8 << 20]).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_first_sync_brings_the_reference_data() {
+    let site = Site::new().await;
+    let phone = site.phone(site.wang, 1).await;
+    let bearer = site.bearer(&phone).await;
+    let answer = push(&site, &bearer, frame::seal(&message(phone.device))).await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, MEDIA_TYPE));
+    let response: SyncResponse = frame::open(&answer.bytes).expect("a frame");
+    assert_eq!((response.version, response.epoch, response.server_time_ms), (1, 1, START_MS));
+    let reference = response.reference.expect("reference data");
+    let data: ReferenceData = serde_json::from_str(&reference.json).expect("reads");
+    assert_eq!(data.people[&site.wang], "王建国");
+    assert_eq!(data.grants.len(), 1);
+}
+
+#[tokio::test]
+async fn a_phone_that_listens_is_poked_for_what_concerns_it_only() {
+    let site = Site::new().await;
+    let phone = site.phone(site.wang, 1).await;
+    let bearer = site.bearer(&phone).await;
+    let headers = [("authorization", bearer.as_str())];
+    let listen = request(Method::GET, "/v1/poke", &headers, Body::empty());
+    let response = tower::ServiceExt::oneshot(site.router.clone(), listen).await.expect("answers");
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let mut events = response.into_body().into_data_stream();
+
+    let desk = site.desk("chen").await;
+    let order = json!({
+        "site": 7, "category": "public", "place": "大门", "priority": "urgent", "description": "x",
+    });
+    let opened = site.post("/v1/work-orders", &desk.writes("1"), &order).await;
+    let record = opened.json()["record"].as_str().expect("a record").to_owned();
+    // The order is the office's alone: nothing for Wang.
+    let nothing = futures_util::FutureExt::now_or_never(events.next());
+    assert!(nothing.is_none(), "{nothing:?}");
+    let assign = format!("/v1/work-orders/{record}/assign");
+    site.post(&assign, &desk.writes("2"), &json!({ "person": site.wang })).await;
+    let event = events.next().await.expect("an event").expect("bytes");
+    assert_eq!(event, "event: poke\ndata: something for you\n\n");
+    site.world.app.close();
+    assert!(events.next().await.is_none(), "the stream ends with the server");
 }

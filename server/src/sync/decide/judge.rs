@@ -1,11 +1,10 @@
 //! The judgement of one command after another, and the plan that follows from all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
 
-use sync_core::document::{Change, ChangeHead, GuardedChange, RecordLog as _, genesis_hash};
+use sync_core::document::{Change, GuardedChange, genesis_hash};
 use sync_core::model::fact::{Fact, StoredFact};
-use sync_core::model::id::{ChangeHash, DeviceId, FactKey, PersonId, RecordId};
+use sync_core::model::id::{ChangeHash, FactKey, RecordId};
 use sync_core::model::payload::{Created, GeneralFact, Payload};
 use sync_core::protocol::message::Outcome;
 use sync_core::rules::{self, Review, ReviewInput};
@@ -22,27 +21,27 @@ pub(super) struct Work<'a> {
     /// What is being judged came with this push, not from what was held.
     pub(super) fresh: bool,
     /// Changes of the accepted record, the genesis among them.
-    accepted: BTreeSet<ChangeHash>,
-    heads: BTreeSet<ChangeHash>,
+    pub(super) accepted: BTreeSet<ChangeHash>,
+    pub(super) heads: BTreeSet<ChangeHash>,
     /// Parsed facts of the accepted record, each key once.
-    facts: Vec<Fact>,
-    keys: BTreeSet<FactKey>,
+    pub(super) facts: Vec<Fact>,
+    pub(super) keys: BTreeSet<FactKey>,
     /// Keys of commands that nobody accepted.
-    refused: BTreeSet<FactKey>,
-    held: BTreeSet<FactKey>,
+    pub(super) refused: BTreeSet<FactKey>,
+    pub(super) held: BTreeSet<FactKey>,
     /// Rows that wait in the log.
-    waiting: Vec<LogRow>,
+    pub(super) waiting: Vec<LogRow>,
     /// The review of what is accepted, as far as permissions need it.
-    review: Option<Review>,
-    before: Option<Review>,
+    pub(super) review: Option<Review>,
+    pub(super) before: Option<Review>,
     /// Facts of accepted commands that do not enter as they are.
-    rewritten: Vec<StoredFact>,
+    pub(super) rewritten: Vec<StoredFact>,
     /// The facts of commands accepted now.
-    new_keys: BTreeMap<Author, Vec<FactKey>>,
+    pub(super) new_keys: BTreeMap<Author, Vec<FactKey>>,
 }
 
 /// What a command comes to.
-enum Ruling {
+pub(super) enum Ruling {
     Accept,
     Hold(Why),
     Refuse(Why),
@@ -98,7 +97,7 @@ impl<'a> Work<'a> {
     }
 
     /// Adds facts to the accepted record; what stands there already is the same bytes.
-    fn take_facts(&mut self, facts: &[StoredFact]) {
+    pub(super) fn take_facts(&mut self, facts: &[StoredFact]) {
         for fact in facts {
             if self.keys.insert(fact.key)
                 && let Ok(fact) = fact.parse()
@@ -193,7 +192,7 @@ impl<'a> Work<'a> {
                     || deciding.known.get(&author.number).is_some_and(|o| o.is_accepted())))
     }
 
-    fn rule(&self, author: Author, facts: &[Fact]) -> Ruling {
+    pub(super) fn rule(&self, author: Author, facts: &[Fact]) -> Ruling {
         let created = match opening(self.deciding.state.record, facts) {
             Ok(created) => created,
             Err(why) => return Ruling::Refuse(why),
@@ -252,7 +251,7 @@ impl<'a> Work<'a> {
 
     /// Only the opening changes what later commands are permitted by; the rest is judged by roles,
     /// so one review for all of them is enough.
-    fn open_by(&mut self, facts: &[Fact]) {
+    pub(super) fn open_by(&mut self, facts: &[Fact]) {
         if self.plan.site.is_none()
             && let Ok(Some(created)) = opening(self.deciding.state.record, facts)
         {
@@ -262,80 +261,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// The office accepts refused commands after all, with what was refused only because it rests
-    /// on them; or discards them for good.
-    pub(super) fn overrule(
-        &mut self,
-        (person, device): (PersonId, DeviceId),
-        numbers: RangeInclusive<u64>,
-        accept: bool,
-    ) {
-        let state = self.deciding.state;
-        let refused: Vec<&LogRow> =
-            state.rows.iter().filter(|row| row.state == RowState::Refused).collect();
-        let (named, others): (Vec<&LogRow>, Vec<&LogRow>) = refused.into_iter().partition(|row| {
-            row.author.is_some_and(|author| {
-                (author.person, author.device) == (person, device)
-                    && numbers.contains(&author.number)
-            })
-        });
-        if !accept {
-            for row in named {
-                self.discard(row);
-            }
-            return;
-        }
-        for row in named {
-            self.accept_after_all(row);
-        }
-        let mut resting: Vec<&LogRow> = others
-            .into_iter()
-            .filter(|row| row.why.as_ref().is_some_and(|why| why.code == "rests_on_refused"))
-            .collect();
-        loop {
-            let before = resting.len();
-            resting.retain(|row| !self.follows(row));
-            if resting.len() == before {
-                return;
-            }
-        }
-    }
-
-    /// Accepts a command that was refused for what it rests on, if that is accepted now.
-    fn follows(&mut self, row: &LogRow) -> bool {
-        let facts = row.facts.iter().map(StoredFact::parse).collect::<Result<Vec<_>, _>>();
-        let (Ok(facts), Some(author)) = (facts, row.author) else { return false };
-        let accepted = matches!(self.rule(author, &facts), Ruling::Accept);
-        if accepted {
-            self.accept_after_all(row);
-        }
-        accepted
-    }
-
-    fn accept_after_all(&mut self, row: &LogRow) {
-        let facts = row.facts.iter().map(StoredFact::parse).collect::<Result<Vec<_>, _>>();
-        let (Ok(facts), Some(author), Some(id)) = (facts, row.author, row.id) else { return };
-        for fact in &facts {
-            self.refused.remove(&fact.key);
-        }
-        let new = row.facts.iter().filter(|fact| !self.keys.contains(&fact.key));
-        self.rewritten.extend(new.cloned());
-        self.take_facts(&row.facts);
-        self.new_keys.entry(author).or_default().extend(facts.iter().map(|fact| fact.key));
-        self.plan.row_changes.push(RowChange { id, state: RowState::Rewritten, why: None });
-        self.tell(author, Outcome::Rewritten, None);
-        self.open_by(&facts);
-    }
-
-    fn discard(&mut self, row: &LogRow) {
-        let (Some(author), Some(id)) = (row.author, row.id) else { return };
-        let why = Some(Why::new("discarded"));
-        self.plan.row_changes.push(RowChange { id, state: RowState::Refused, why: why.clone() });
-        self.tell(author, Outcome::Refused, why);
-    }
-
     /// A change joins the accepted record as it is.
-    fn enter(&mut self, change: &Change) {
+    pub(super) fn enter(&mut self, change: &Change) {
         self.accepted.insert(change.hash);
         for dependency in &change.deps {
             self.heads.remove(dependency);
@@ -380,7 +307,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn tell(&mut self, author: Author, outcome: Outcome, why: Option<Why>) {
+    pub(super) fn tell(&mut self, author: Author, outcome: Outcome, why: Option<Why>) {
         let cases = Vec::new();
         self.plan.verdicts.push(Verdict { author, outcome, why, cases, cloned: false });
     }
@@ -434,39 +361,6 @@ impl<'a> Work<'a> {
             .any(|author| author.device == *device)
     }
 
-    /// The facts of accepted commands that cannot enter, in changes of the server's own.
-    fn write_server_changes(&mut self) {
-        let facts = std::mem::take(&mut self.rewritten);
-        let mut rest = facts.as_slice();
-        while !rest.is_empty() {
-            let (taken, after) = rest.split_at(fitting(rest));
-            rest = after;
-            let deps: Vec<_> = self.heads.iter().copied().collect();
-            // A panic holds the push undecided; a fact told accepted and stored nowhere would be
-            // worse. Each fact was in a change that was built, and one head is room enough.
-            let change = self.server_change(deps, taken).expect("its facts stood in a change");
-            self.enter(&change);
-            self.store(super::row(&change, None, RowState::Accepted, None));
-        }
-    }
-
-    fn server_change(&self, deps: Vec<ChangeHash>, facts: &[StoredFact]) -> Option<Change> {
-        let genesis = genesis_hash(self.deciding.state.record);
-        let max_op = |hash: &ChangeHash| {
-            let stored = self.log.max_op(hash);
-            stored.or((*hash == genesis).then_some(sync_core::document::GENESIS_MAX_OP))
-        };
-        let actor = self.deciding.server;
-        let seq = self.log.last_seq(actor) + 1;
-        let build = |deps: Vec<ChangeHash>| {
-            let start_op = 1 + deps.iter().filter_map(max_op).max().unwrap_or_default();
-            Change::build(ChangeHead { actor, seq, start_op, deps }, facts.to_vec()).ok()
-        };
-        let own_last = self.log.last_hash(actor);
-        let single = own_last.or_else(|| deps.iter().copied().max_by_key(max_op));
-        build(deps).or_else(|| build(vec![single?]))
-    }
-
     /// Names with each command the cases that newly rest on its facts.
     fn tell_cases(&mut self, after: &Review) {
         let identity = |case: &rules::Case| (case.kind.clone(), case.rests_on.clone());
@@ -504,16 +398,4 @@ fn opening(record: RecordId, facts: &[Fact]) -> Result<Option<&Created>, Why> {
         opening = opening.or(Some(created));
     }
     Ok(opening)
-}
-
-/// How many of `facts` fit into one change with room for its head.
-fn fitting(facts: &[StoredFact]) -> usize {
-    const ROOM_BYTES: usize = 4 << 10;
-    const FACT_BYTES: usize = 64;
-    let mut bytes = ROOM_BYTES;
-    let fit = facts.iter().take(sync_core::document::CHANGE_FACTS_MAX).take_while(|fact| {
-        bytes += fact.json.len() + FACT_BYTES;
-        bytes <= sync_core::document::CHANGE_BYTES_MAX
-    });
-    fit.count().max(1)
 }

@@ -4,7 +4,9 @@
 
 mod judge;
 mod log;
+mod overrule;
 mod pack;
+mod rewrite;
 #[cfg(test)]
 mod tests;
 

@@ -2,6 +2,7 @@
 //! `check`. A second database joins by opening it in `World::open`.
 
 mod feed;
+mod office;
 mod push;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -90,5 +90,5 @@ fn a_missing_id_shows_itself_and_arguments_stand_unchanged() {
             ("on_phone", "1"),
         ],
     );
-    assert_eq!(words, format!("{name}：已保存 31 = 已接受 29 + 待定 0 + 退回 1 + 仍在手机上 1"));
+    assert_eq!(words, format!("{name}：已保存 31 = 已接受 29 + 退回 1 + 仍在手机上 1"));
 }

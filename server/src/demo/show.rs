@@ -1,0 +1,232 @@
+//! What the demo shows at the end: accounts, the order's timeline, the signature, the cases.
+
+use std::io::Write;
+
+use chrono::DateTime;
+use ed25519_dalek::VerifyingKey;
+use serde_json::Value;
+use sync_core::model::fact::StoredFact;
+use sync_core::model::id::{PersonId, RecordId};
+use sync_core::rules::signature::{Verification, verify_signed};
+use sync_core::rules::{Review, TimelineEntry};
+use sync_core::texts::{Language, code_text, text};
+
+use super::phone::Phone;
+use super::phone_process::Request;
+use super::play::{CHEN, name};
+use super::script::SITE_NAME;
+use super::stage::Stage;
+use crate::{Error, Result};
+
+pub(super) fn site_name(stage: &Stage) -> &'static str {
+    match stage.language {
+        Language::ZhCn => SITE_NAME.0,
+        Language::En => SITE_NAME.1,
+    }
+}
+
+/// Prints a person's account; false if it does not close, or the server counts otherwise.
+pub(super) async fn account(
+    stage: &Stage,
+    out: &mut dyn Write,
+    phone: &mut Phone,
+    index: usize,
+) -> Result<bool> {
+    let account = phone.ask(&Request::Account).await?;
+    let count = |member: &str| account[member].as_u64().unwrap_or_default();
+    let [saved, accepted, held, refused, on_phone] =
+        ["saved", "accepted", "held", "refused", "on_phone"].map(count);
+    let texts = [saved, accepted, held, refused, on_phone].map(|number| number.to_string());
+    let id = if held == 0 { "account-closes" } else { "account-closes-held" };
+    let line = text(
+        stage.language,
+        id,
+        &[
+            ("person", name(stage, index)),
+            ("saved", &texts[0]),
+            ("accepted", &texts[1]),
+            ("held", &texts[2]),
+            ("refused", &texts[3]),
+            ("on_phone", &texts[4]),
+        ],
+    );
+    writeln!(out, "{}: {line}", text(stage.language, "demo-accounts", &[]))?;
+    let rows = phone.ask(&Request::Refused).await?;
+    for row in rows.as_array().into_iter().flatten() {
+        let code = row["code"].as_str().unwrap_or_default();
+        let why = code_text(stage.language, "denial", code, &[]);
+        let number = row["n"].to_string();
+        let values = [("number", number.as_str()), ("why", why.as_str())];
+        writeln!(out, "  {}", text(stage.language, "demo-refused", &values))?;
+    }
+    let there = server_count(stage, stage.people[index]).await?;
+    let closes = saved == accepted + held + refused + on_phone;
+    Ok(closes && there == (accepted, refused))
+}
+
+/// What the server's receipts say of a person's commands: accepted and refused.
+async fn server_count(stage: &Stage, person: PersonId) -> Result<(u64, u64)> {
+    let (accepted, refused): (i64, i64) = sqlx::query_as(
+        "select coalesce(sum(case when outcome in ('entered', 'rewritten')
+             then to_number - from_number + 1 else 0 end), 0),
+           coalesce(sum(case when outcome = 'refused'
+             then to_number - from_number + 1 else 0 end), 0)
+         from receipt where person = ?",
+    )
+    .bind(person.0)
+    .fetch_one(stage.app.db.reader())
+    .await?;
+    Ok((accepted.unsigned_abs(), refused.unsigned_abs()))
+}
+
+/// Prints the order's timeline, waits, deviations, signature and cases.
+pub(super) async fn order(stage: &Stage, out: &mut dyn Write, record: RecordId) -> Result<()> {
+    let read = stage.app.sync.read(record).await?;
+    let (facts, _, review) = read.ok_or(Error::Broken("the demo's order is there"))?;
+    let language = stage.language;
+    let status = code_text(language, "status", &review.status.code(), &[]);
+    writeln!(out, "\n{}", text(language, "demo-timeline", &[("status", &status)]))?;
+    for entry in &review.timeline {
+        writeln!(out, "  {}", timeline_line(stage, &review, entry))?;
+    }
+    writeln!(out, "{}", text(language, "demo-waits", &[]))?;
+    for wait in review.visits.iter().flat_map(|visit| &visit.waits) {
+        let label = code_text(language, "wait", &wait.name, &[]);
+        writeln!(out, "  {label}: {}", seconds(language, wait.ms))?;
+    }
+    writeln!(out, "{}", text(language, "demo-deviations", &[]))?;
+    for deviation in review.visits.iter().flat_map(|visit| &visit.deviations) {
+        writeln!(out, "  {}", code_text(language, "deviation", &deviation.code, &[]))?;
+    }
+    let verification = match facts.iter().find(|fact| fact.json.contains("\"t\":\"signed\"")) {
+        Some(signed) => verify(stage, &review, signed).await?,
+        None => Verification::Missing { what: "signed".to_owned() },
+    };
+    let label = text(language, "demo-signature", &[]);
+    writeln!(out, "{label}: {}", verification_text(language, &verification))?;
+    writeln!(out, "{}", text(language, "demo-cases", &[]))?;
+    for case in review.open_cases() {
+        let who: Vec<String> = case
+            .sides
+            .iter()
+            .filter(|_| case.kind == "field_conflict")
+            .map(|side| format!("{} → {}", person(stage, side.by), plain(&side.value)))
+            .collect();
+        let sides = if who.is_empty() { String::new() } else { format!(" ({})", who.join(", ")) };
+        writeln!(out, "  {}{sides}", code_text(language, "case", &case.kind, &[]))?;
+    }
+    if verification == Verification::Valid {
+        Ok(())
+    } else {
+        Err(Error::Broken("the demo's signature is valid"))
+    }
+}
+
+async fn verify(stage: &Stage, review: &Review, signed: &StoredFact) -> Result<Verification> {
+    let session = signed.key.session().ok_or(Error::Broken("a signature has an author"))?;
+    let row: Option<(Vec<u8>,)> = sqlx::query_as(
+        "select d.public_key from session s join device d on d.device = s.device
+         where s.session = ? and d.public_key is not null",
+    )
+    .bind(session.0.to_vec())
+    .fetch_optional(stage.app.db.reader())
+    .await?;
+    let key = row.and_then(|(bytes,)| VerifyingKey::from_bytes(&bytes.try_into().ok()?).ok());
+    Ok(verify_signed(review, signed, key.as_ref()))
+}
+
+fn verification_text(language: Language, verification: &Verification) -> String {
+    match verification {
+        Verification::Valid => code_text(language, "verification", "valid", &[]),
+        Verification::Altered { what } => {
+            code_text(language, "verification", "altered", &[("what", what)])
+        }
+        Verification::Missing { what } => {
+            code_text(language, "verification", "missing", &[("what", what)])
+        }
+        Verification::Untrusted => code_text(language, "verification", "untrusted", &[]),
+    }
+}
+
+/// Rebuilds every record with Automerge and compares.
+pub(super) async fn heads(stage: &Stage, out: &mut dyn Write) -> Result<()> {
+    let checked = stage.app.sync.check().await?;
+    if !checked.mismatches.is_empty() {
+        return Err(Error::Broken("a rebuilt record has other heads"));
+    }
+    let records = checked.records.to_string();
+    writeln!(out, "\n{}", text(stage.language, "demo-heads", &[("records", &records)]))?;
+    Ok(())
+}
+
+/// Prints how to go on.
+pub(super) fn sign_in(stage: &Stage, out: &mut dyn Write) -> Result<()> {
+    let login = super::script::PEOPLE[CHEN].2.unwrap_or_default();
+    let values = [("login", login), ("password", stage.password.as_str())];
+    writeln!(out, "{}", text(stage.language, "demo-sign-in", &values))?;
+    writeln!(out, "  POST {}/v1/office/sign-in", stage.url)?;
+    writeln!(out, "{}", text(stage.language, "demo-end", &[]))?;
+    out.flush()?;
+    Ok(())
+}
+
+fn timeline_line(stage: &Stage, review: &Review, entry: &TimelineEntry) -> String {
+    let label = code_text(stage.language, "fact", &entry.fact_type, &[]);
+    let detail = match entry.fact_type.as_str() {
+        "set" | "resolve" => {
+            let field = entry.content["field"].as_str().unwrap_or_default();
+            let field = code_text(stage.language, "field", field, &[]);
+            format!(" {field} = {}", value(stage, &entry.content))
+        }
+        "quoted" | "charged" => {
+            let fen = entry.content["amount_fen"].as_i64().unwrap_or_default();
+            format!(" ¥{}.{:02}", fen / 100, fen % 100)
+        }
+        "material" => format!(" {}", plain(&entry.content["name"])),
+        "note" | "advice" => format!(" {}", plain(&entry.content["text"])),
+        "paused" => format!(" {}", plain(&entry.content["reason"])),
+        _ => String::new(),
+    };
+    let mark = if entry.verified {
+        String::new()
+    } else {
+        format!(" {}", text(stage.language, "demo-unverified", &[]))
+    };
+    let at = local_time(entry.at_ms, &review.time_zone);
+    format!("{at}  {}  {label}{detail}{mark}", person(stage, entry.by))
+}
+
+fn value(stage: &Stage, content: &Value) -> String {
+    match content["field"].as_str() {
+        Some("assignee") => {
+            let number = content["value"].as_u64().and_then(|n| u32::try_from(n).ok());
+            person(stage, number.map(PersonId)).to_owned()
+        }
+        _ => plain(&content["value"]),
+    }
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn person(stage: &Stage, person: Option<PersonId>) -> &str {
+    person.and_then(|person| stage.names.get(&person)).map_or("—", String::as_str)
+}
+
+fn seconds(language: Language, ms: Option<i64>) -> String {
+    match ms {
+        Some(ms) => {
+            let number = format!("{}.{}", ms / 1_000, ms % 1_000 / 100);
+            text(language, "demo-seconds", &[("seconds", &number)])
+        }
+        None => text(language, "demo-unknown", &[]),
+    }
+}
+
+fn local_time(at_ms: i64, zone: &str) -> String {
+    let zone: chrono_tz::Tz = zone.parse().unwrap_or(chrono_tz::UTC);
+    DateTime::from_timestamp_millis(at_ms)
+        .map(|at| at.with_timezone(&zone).format("%H:%M:%S").to_string())
+        .unwrap_or_default()
+}

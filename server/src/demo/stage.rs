@@ -1,0 +1,218 @@
+//! The demo's stage: an invented site in a temporary folder, its server on a loopback port, and
+//! the phones as processes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use sync_core::environment::{Clock as _, NoHooks, Randomness};
+use sync_core::model::id::{PersonId, RecordId, SiteId};
+use sync_core::rules::Command;
+use sync_core::texts::Language;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::phone::Phone;
+use super::phone_process::{PhoneSetup, Request, ScriptedClock};
+use super::script::{DAY_START_MS, PEOPLE, SITE_NAME, SeededRandomness, units};
+use crate::config::Config;
+use crate::db::Database;
+use crate::keys::Keys;
+use crate::people::grant::NewGrant;
+use crate::people::{directory, enrolment, grant, install, office, password, place};
+use crate::sync::OfficeWrite;
+use crate::{App, AppOptions, Result, http};
+
+/// The one site.
+pub(super) const SITE: SiteId = SiteId(7);
+
+/// Everything that runs.
+pub(super) struct Stage {
+    pub(super) language: Language,
+    pub(super) app: App,
+    pub(super) url: String,
+    /// Staff by the order of the script.
+    pub(super) people: Vec<PersonId>,
+    pub(super) names: BTreeMap<PersonId, String>,
+    pub(super) password: String,
+    clock: Arc<ScriptedClock>,
+    randomness: Arc<dyn Randomness>,
+    desk: office::OfficeSession,
+    folder: tempfile::TempDir,
+    end: oneshot::Sender<()>,
+    served: JoinHandle<Result<()>>,
+    seed: u64,
+}
+
+impl Stage {
+    /// Builds the site and starts its server.
+    pub(super) async fn build(language: Language, seed: u64) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let clock = Arc::new(ScriptedClock::new(DAY_START_MS, 0, 0));
+        let randomness: Arc<dyn Randomness> = Arc::new(SeededRandomness::new(seed));
+        let keys_folder = folder.path().join("keys");
+        let keys = Keys::create(&keys_folder, randomness.as_ref(), clock.wall_ms())?;
+        let database = folder.path().join("fieldbook.db");
+        let db = Database::open(&database).await?;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let app = App::start(AppOptions {
+            db,
+            keys,
+            clock: clock.clone(),
+            randomness: randomness.clone(),
+            hooks: Arc::new(NoHooks),
+            config: Config {
+                database,
+                keys: keys_folder,
+                listen: listener.local_addr()?,
+                public_url: url.clone(),
+                ..Config::default()
+            },
+        });
+        let password = new_password(randomness.as_ref());
+        let (people, names, desk) = settle(&app, language, randomness.as_ref(), &password).await?;
+        let (end, ended) = oneshot::channel();
+        let shutdown = async move {
+            // Dropped or sent: both end the server.
+            let _either = ended.await;
+        };
+        let served = tokio::spawn(http::serve(app.clone(), listener, shutdown));
+        Ok(Self {
+            language,
+            app,
+            url,
+            people,
+            names,
+            password,
+            clock,
+            randomness,
+            desk,
+            folder,
+            end,
+            served,
+            seed,
+        })
+    }
+
+    /// Scripted time.
+    pub(super) fn now_ms(&self) -> i64 {
+        self.clock.wall_ms()
+    }
+
+    /// Moves time on.
+    pub(super) fn advance_ms(&self, ms: i64) {
+        self.clock.set(self.now_ms() + ms);
+    }
+
+    /// The desk writes.
+    pub(super) async fn office(
+        &self,
+        record: Option<RecordId>,
+        command: Value,
+    ) -> Result<RecordId> {
+        let command: Command = serde_json::from_value(command)
+            .map_err(|error| crate::Error::Configuration(format!("demo script: {error}")))?;
+        let write = OfficeWrite {
+            person: self.desk.person,
+            device: self.desk.device,
+            session: self.desk.session,
+            record,
+            command,
+        };
+        Ok(self.app.sync.office(write).await?.record)
+    }
+
+    /// A phone process for the person at `index` of the script, enrolled by a one-time code.
+    pub(super) async fn phone(&self, index: usize, wall_offset_ms: i64) -> Result<(Phone, u32)> {
+        let person = self.people[index];
+        let mut transaction = self.app.db.begin_write().await?;
+        let act = self.app.act();
+        let life_ms = 3_600_000;
+        let code =
+            enrolment::invite(&mut transaction, act, person, life_ms, self.randomness.as_ref())
+                .await?;
+        transaction.commit().await?;
+        let mut phone = Phone::start(PhoneSetup {
+            store: self.folder.path().join(format!("phone-{index}.db")),
+            server_url: self.url.clone(),
+            seed: self.seed + 100 + index as u64,
+            now_ms: self.now_ms(),
+            wall_offset_ms,
+            boot: u8::try_from(index).unwrap_or(u8::MAX),
+        })?;
+        let enrol = Request::Enrol { code: code.shown(), device_name: "demo".to_owned() };
+        phone.ask(&enrol).await?;
+        let (device,): (u32,) = sqlx::query_as("select max(device) from device where person = ?")
+            .bind(person.0)
+            .fetch_one(self.app.db.reader())
+            .await?;
+        Ok((phone, device))
+    }
+
+    /// Ends the server and removes the folder.
+    pub(super) async fn strike(self) -> Result<()> {
+        drop(self.end);
+        let served = self.served.await;
+        self.app.stop().await;
+        self.folder.close()?;
+        served.map_err(|_| crate::Error::Broken("the server's task ended badly"))?
+    }
+}
+
+type Settled = (Vec<PersonId>, BTreeMap<PersonId, String>, office::OfficeSession);
+
+/// People, places and the desk's session, in one transaction.
+async fn settle(
+    app: &App,
+    language: Language,
+    randomness: &dyn Randomness,
+    desk_password: &str,
+) -> Result<Settled> {
+    let hash = password::hash(desk_password.to_owned(), randomness).await?;
+    let act = app.act();
+    let pick = |pair: (&'static str, &'static str)| match language {
+        Language::ZhCn => pair.0,
+        Language::En => pair.1,
+    };
+    let mut transaction = app.db.begin_write().await?;
+    install(&mut transaction, act).await?;
+    place::add_site(&mut transaction, act, Some(SITE), pick(SITE_NAME)).await?;
+    for (building, unit) in units() {
+        place::add_unit(&mut transaction, act, SITE, &unit, &building).await?;
+    }
+    let mut people = Vec::with_capacity(PEOPLE.len());
+    let mut names = BTreeMap::new();
+    for (chinese, english, login, role) in PEOPLE {
+        let name = pick((chinese, english));
+        let person = directory::add(&mut transaction, act, name, login).await?;
+        if login.is_some() {
+            directory::set_password(&mut transaction, act, person, &hash).await?;
+        }
+        let new =
+            NewGrant { person, role, site: SITE, from_ms: 0, to_ms: None, on_behalf_of: None };
+        grant::grant(&mut transaction, act, &new).await?;
+        names.insert(person, name.to_owned());
+        people.push(person);
+    }
+    let (desk, _cookie) = office::open(&mut transaction, act.at_ms, people[0], randomness).await?;
+    transaction.commit().await?;
+    Ok((people, names, desk))
+}
+
+fn new_password(randomness: &dyn Randomness) -> String {
+    let mut bytes = [0; 10];
+    randomness.fill(&mut bytes);
+    data_encoding::BASE32_NOPAD.encode(&bytes).to_lowercase()
+}
+
+/// The step of a work order or visit as a command.
+pub(super) fn step(fact_type: &str, content: Value) -> Value {
+    let fact = if content.is_null() {
+        json!({ "t": fact_type })
+    } else {
+        json!({ "t": fact_type, "p": content })
+    };
+    json!({ "command": "record", "fact": fact })
+}
