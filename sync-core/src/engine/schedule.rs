@@ -101,10 +101,21 @@ impl Schedule {
         self.phase = Phase::InFlight { again: false };
     }
 
+    /// The driver's call was dropped: nobody waits for the request any more, ask again.
+    pub fn handle_dropped(&mut self, now_ms: MonotonicMs) {
+        if matches!(self.phase, Phase::InFlight { .. }) {
+            self.phase = Phase::Waiting { due_ms: now_ms };
+        }
+    }
+
     /// An answer was applied; `more` if it says that there is more.
     pub fn handle_success(&mut self, now_ms: MonotonicMs, more: bool) {
         let again = more || matches!(self.phase, Phase::InFlight { again: true });
         self.attempts = 0;
+        if self.paused().is_some() {
+            // Signal was switched off meanwhile.
+            return;
+        }
         let delay_ms = if again { 0 } else { IDLE_DELAY_MS };
         self.phase = Phase::Waiting { due_ms: now_ms.saturating_add(delay_ms) };
     }
@@ -113,6 +124,8 @@ impl Schedule {
     pub fn handle_failure(&mut self, now_ms: MonotonicMs, failure: Failure, random: u64) {
         self.attempts = self.attempts.saturating_add(1);
         self.phase = match failure {
+            // Signal was switched off meanwhile.
+            Failure::Offline | Failure::RetryAfter { .. } if self.paused().is_some() => return,
             Failure::Offline => Phase::Waiting {
                 due_ms: now_ms.saturating_add(retry_delay_ms(self.attempts, random)),
             },

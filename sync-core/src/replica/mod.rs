@@ -6,6 +6,8 @@ mod convert;
 pub mod http;
 mod sign_in;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod write;
 
@@ -13,7 +15,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::engine::Schedule;
 use crate::engine::schedule::{Pause, SavedSchedule};
@@ -77,6 +79,9 @@ struct Inner {
     token: Option<String>,
     schedule: Schedule,
     list: BTreeMap<RecordId, ListItem>,
+    /// A call ended without learning whether its writes were committed: it failed, or was dropped
+    /// by its caller. The store knows; it is read before memory is used again.
+    in_doubt: bool,
 }
 
 /// A record in the list.
@@ -131,6 +136,7 @@ impl Replica {
             token: None,
             schedule: Schedule::restored(SavedSchedule::default(), now_ms),
             list: BTreeMap::new(),
+            in_doubt: false,
         };
         inner.load(&store, now_ms).await?;
         Ok(Self {
@@ -153,13 +159,13 @@ impl Replica {
 
     /// Whose phone it is, once enrolled.
     pub async fn identity(&self) -> Option<(PersonId, String)> {
-        let inner = self.inner.lock().await;
+        let inner = self.memory().await;
         inner.identity.as_ref().map(|identity| (identity.person, identity.person_name.clone()))
     }
 
     /// The records the phone holds, from memory.
     pub async fn list(&self) -> Vec<ListItem> {
-        self.inner.lock().await.list.values().cloned().collect()
+        self.memory().await.list.values().cloned().collect()
     }
 
     /// Everything about one record, as the rules see it now.
@@ -167,7 +173,7 @@ impl Replica {
     /// # Errors
     /// If the store does not answer. `None`: the phone does not hold it.
     pub async fn review(&self, record: RecordId) -> Result<Option<Review>> {
-        let inner = self.inner.lock().await;
+        let inner = self.inner().await?;
         let Some(state) = self.record_state(&inner, record).await? else {
             return Ok(None);
         };
@@ -179,7 +185,7 @@ impl Replica {
     /// # Errors
     /// If the store does not answer.
     pub async fn refused(&self) -> Result<Vec<RefusedRow>> {
-        let owner = self.inner.lock().await.owner()?;
+        let owner = self.inner().await?.owner()?;
         Ok(self.store.refused(owner).await?)
     }
 
@@ -188,7 +194,7 @@ impl Replica {
     /// # Errors
     /// If the store does not answer.
     pub async fn account(&self) -> Result<Account> {
-        let inner = self.inner.lock().await;
+        let inner = self.inner().await?;
         let Some(identity) = &inner.identity else {
             return Ok(Account::default());
         };
@@ -215,7 +221,7 @@ impl Replica {
 
     /// The roles, names and policies the server last sent.
     pub async fn reference(&self) -> ReferenceData {
-        self.inner.lock().await.reference.clone()
+        self.memory().await.reference.clone()
     }
 
     /// Switches signal off (airplane mode) or on again; nothing is sent while it is off.
@@ -235,7 +241,9 @@ impl Replica {
 
     /// When the driver should call [`Self::sync_if_due`] again, by the monotonic clock.
     pub async fn next_sync_ms(&self) -> Option<i64> {
-        self.inner.lock().await.schedule.poll_timeout()
+        let mut inner = self.inner.lock().await;
+        self.notice_dropped(&mut inner);
+        inner.schedule.poll_timeout()
     }
 
     /// Lets every command through as if this phone's rules were patched out: the server's rules
@@ -254,8 +262,17 @@ impl Inner {
             .ok_or_else(|| Error::SignInAgain { code: "not_enrolled".to_owned() })
     }
 
-    /// Reads what is kept in memory from the store.
+    /// Reads what is kept in memory from the store, and begins the schedule anew.
     async fn load(&mut self, store: &Store, now_ms: i64) -> Result<()> {
+        self.read(store).await?;
+        let saved = self.state.retry_json.as_deref();
+        let saved = saved.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+        self.schedule = Schedule::restored(saved, now_ms);
+        Ok(())
+    }
+
+    /// Reads what is kept in memory from the store.
+    async fn read(&mut self, store: &Store) -> Result<()> {
         let Some(identity) = &self.identity else {
             return Ok(());
         };
@@ -264,14 +281,23 @@ impl Inner {
             Some(json) => sync::parse_reference(json)?,
             None => ReferenceData::default(),
         };
-        let saved = self.state.retry_json.as_deref();
-        let saved = saved.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
-        self.schedule = Schedule::restored(saved, now_ms);
         for row in store.list(identity.person).await? {
             // A projection of another app version is made anew when the record is next touched.
             if let Ok(item) = serde_json::from_str::<ListItem>(&row.json) {
                 self.list.insert(row.record, item);
             }
+        }
+        Ok(())
+    }
+
+    /// Takes the store's word for everything. A session that may not have been saved is not used
+    /// again; another one costs a row.
+    async fn settle_doubt(&mut self, store: &Store) -> Result<()> {
+        if self.in_doubt {
+            self.identity = store.identities().await?.pop();
+            self.session = None;
+            self.read(store).await?;
+            self.in_doubt = false;
         }
         Ok(())
     }
@@ -310,6 +336,29 @@ fn with_own_sessions(mut rows: SessionRows, inner: &Inner, own: &[OwnSession]) -
 }
 
 impl Replica {
+    /// What is kept in memory, as the store has it.
+    async fn inner(&self) -> Result<MutexGuard<'_, Inner>> {
+        let mut inner = self.inner.lock().await;
+        inner.settle_doubt(&self.store).await?;
+        Ok(inner)
+    }
+
+    /// The same for calls that cannot fail: as the store last had it, if it does not answer.
+    async fn memory(&self) -> MutexGuard<'_, Inner> {
+        let mut inner = self.inner.lock().await;
+        if let Err(error) = inner.settle_doubt(&self.store).await {
+            tracing::warn!(%error, "the store could not be read");
+        }
+        inner
+    }
+
+    /// A request is under way only while its call is.
+    fn notice_dropped(&self, inner: &mut Inner) {
+        if self.in_flight.try_lock().is_ok() {
+            inner.schedule.handle_dropped(self.clock.monotonic_ms());
+        }
+    }
+
     /// Server time as this phone knows it: by the boot's anchor, else by its own wall clock.
     fn now_ms(&self, inner: &Inner) -> i64 {
         let anchor = inner.state.anchors.get(&self.clock.boot_id());
@@ -370,7 +419,7 @@ impl Replica {
     /// # Errors
     /// If the store does not answer.
     pub async fn accepted_changes(&self, record: RecordId) -> Result<Vec<crate::document::Change>> {
-        let inner = self.inner.lock().await;
+        let inner = self.inner().await?;
         let state = self.record_state(&inner, record).await?;
         Ok(state.map(|state| state.accepted).unwrap_or_default())
     }

@@ -48,10 +48,12 @@ impl Replica {
             enrolled_wall_ms: self.clock.wall_ms(),
         };
         let person = identity.person;
-        let mut inner = self.inner.lock().await;
+        let mut inner = self.inner().await?;
+        inner.in_doubt = true;
         self.store.apply("enrol", &[StoreWrite::PutIdentity(identity.clone())]).await?;
         inner.identity = Some(identity);
         inner.load(&self.store, self.clock.monotonic_ms()).await?;
+        inner.in_doubt = false;
         Ok(person)
     }
 

@@ -55,7 +55,11 @@ impl Replica {
     /// # Errors
     /// As [`Self::sync_once`]; the schedule already knows.
     pub async fn sync_if_due(&self) -> Result<Option<SyncReport>> {
-        let due = self.inner.lock().await.schedule.poll_due(self.clock.monotonic_ms());
+        let due = {
+            let mut inner = self.inner().await?;
+            self.notice_dropped(&mut inner);
+            inner.schedule.poll_due(self.clock.monotonic_ms())
+        };
         if due { self.sync_once().await.map(Some) } else { Ok(None) }
     }
 
@@ -115,7 +119,7 @@ impl Replica {
 
     async fn exchange(&self) -> Result<SyncReport> {
         let in_flight = {
-            let mut inner = self.inner.lock().await;
+            let mut inner = self.inner().await?;
             inner.schedule.handle_started();
             self.build_request(&inner).await?
         };
@@ -130,7 +134,7 @@ impl Replica {
             }
             other => other?,
         };
-        let mut inner = self.inner.lock().await;
+        let mut inner = self.inner().await?;
         self.apply_answer(&mut inner, &in_flight, response).await
     }
 
@@ -151,8 +155,9 @@ impl Replica {
     /// The server lives another life: everything is read anew. Accepted documents stay until
     /// whole ones come, own work that those lack goes back to the pending commands.
     async fn start_over(&self) -> Result<SyncReport> {
-        let mut inner = self.inner.lock().await;
+        let mut inner = self.inner().await?;
         let owner = inner.owner()?;
+        inner.in_doubt = true;
         let cursors = std::mem::take(&mut inner.state.cursors);
         let mut writes: Vec<StoreWrite> = cursors
             .iter()
@@ -161,6 +166,7 @@ impl Replica {
         writes.push(StoreWrite::PutReceiptsAfter { owner, receipts_after: 0 });
         inner.state.receipts_after = 0;
         self.store.apply("start_over", &writes).await?;
+        inner.in_doubt = false;
         Ok(SyncReport { more: true, ..SyncReport::default() })
     }
 
@@ -354,7 +360,7 @@ impl Replica {
     }
 
     /// Saves the whole answer in one transaction. Memory is moved first, since the list rows are
-    /// made from what the answer brings; it is moved back if the store does not take it.
+    /// made from what the answer brings; it is read anew if the store does not take it.
     async fn finish(
         &self,
         inner: &mut Inner,
@@ -366,23 +372,16 @@ impl Replica {
         if plan.session_spent {
             plan.writes.push(StoreWrite::PutSession(plan.session.clone()));
         }
-        let before = (inner.state.clone(), inner.reference.clone(), inner.session.clone());
+        inner.in_doubt = true;
         if plan.session_spent {
             inner.session = Some(plan.session.clone());
         }
         answer.move_memory(inner, in_flight)?;
-        let saved = self.save_answer(inner, &mut plan, &states, answer).await;
-        match saved {
-            Ok(items) => {
-                inner.list.extend(items);
-                inner.state.repairs.retain(|record| !plan.repaired.contains(record));
-                inner.state.repairs.extend(&plan.wanted);
-            }
-            Err(error) => {
-                (inner.state, inner.reference, inner.session) = before;
-                return Err(error);
-            }
-        }
+        let items = self.save_answer(inner, &mut plan, &states, answer).await?;
+        inner.in_doubt = false;
+        inner.list.extend(items);
+        inner.state.repairs.retain(|record| !plan.repaired.contains(record));
+        inner.state.repairs.extend(&plan.wanted);
         Ok(SyncReport {
             pushed: in_flight.commands.len() as u64,
             received: answer.response.records.len() as u64,

@@ -31,7 +31,7 @@ impl Replica {
     /// # Errors
     /// [`Error::Denied`] by a rule, [`Error::Store`] by the storage; nothing is saved then.
     pub async fn perform(&self, command: &Command, record: Option<RecordId>) -> Result<Performed> {
-        let mut inner = self.inner.lock().await;
+        let mut inner = self.inner().await?;
         let owner = inner.owner()?;
         let n = inner.state.highest_number + 1;
         let session = self.session_for_writing(&inner);
@@ -71,7 +71,7 @@ impl Replica {
         record: RecordId,
         payload: &serde_json::Value,
     ) -> Result<Performed> {
-        let mut inner = self.inner.lock().await;
+        let mut inner = self.inner().await?;
         let n = inner.state.highest_number + 1;
         let session = self.session_for_writing(&inner);
         let state = self
@@ -191,31 +191,21 @@ impl Replica {
         writes.push(StoreWrite::PutPending { owner, row: convert::pending_row(&state, &pending) });
         state.pending.push(pending);
 
-        // The review needs the session before it is the current one.
-        let before = inner.session.replace(*session);
-        let item = self.list_item(inner, &state, &SessionRows::new()).await;
-        let saved = match item {
-            Ok(item) => {
-                let json = super::sync::list_json(&item)?;
-                writes.push(StoreWrite::PutList { owner, record: state.record, json });
-                writes.push(StoreWrite::PutHighestNumber { owner, n });
-                self.store.apply(operation, &writes).await.map_err(Error::from).map(|()| item)
-            }
-            Err(error) => Err(error),
-        };
-        match saved {
-            Ok(item) => {
-                inner.state.highest_number = n;
-                inner.list.insert(state.record, item);
-                inner.schedule.handle_work(self.clock.monotonic_ms());
-                let key = FactKey::Written { session: session.session, n, i: 0 };
-                Ok(Performed { record: state.record, n, key })
-            }
-            Err(error) => {
-                inner.session = before;
-                Err(error)
-            }
-        }
+        // From here to the end of the transaction the call may fail or be dropped. The review needs
+        // the session before it is saved.
+        inner.in_doubt = true;
+        inner.session = Some(*session);
+        let item = self.list_item(inner, &state, &SessionRows::new()).await?;
+        let json = super::sync::list_json(&item)?;
+        writes.push(StoreWrite::PutList { owner, record: state.record, json });
+        writes.push(StoreWrite::PutHighestNumber { owner, n });
+        self.store.apply(operation, &writes).await?;
+        inner.in_doubt = false;
+        inner.state.highest_number = n;
+        inner.list.insert(state.record, item);
+        inner.schedule.handle_work(self.clock.monotonic_ms());
+        let key = FactKey::Written { session: session.session, n, i: 0 };
+        Ok(Performed { record: state.record, n, key })
     }
 
     /// What the list shows of a record.

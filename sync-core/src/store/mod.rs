@@ -99,6 +99,16 @@ impl Store {
     }
 }
 
+#[cfg(test)]
+impl Store {
+    /// Lets the file grow to no more than so many pages; those it has stay.
+    pub(crate) async fn limit_pages(&self, pages: u32) {
+        let mut inner = self.lock().await.expect("usable");
+        let limit = sqlx::AssertSqlSafe(format!("pragma max_page_count = {pages}"));
+        sqlx::raw_sql(limit).execute(&mut inner.connection).await.expect("limits");
+    }
+}
+
 /// The connection and the key, used by one call at a time.
 struct Inner {
     connection: SqliteConnection,

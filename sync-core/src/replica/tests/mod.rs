@@ -1,0 +1,12 @@
+//! Behaviour of a replica on a real store, before a scripted server: what each answer, each
+//! failure and each stop leaves behind.
+
+mod account;
+mod answers;
+mod dropped;
+mod failures;
+mod offline;
+mod scene;
+mod script;
+mod storage;
+mod tokens;
