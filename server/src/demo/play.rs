@@ -312,7 +312,8 @@ async fn sign(
         writeln!(out, "  │ {line}")?;
     }
     let strokes = json!({ "width": 1000, "height": 400, "strokes": [
-        [[120, 90], [180, 110], [150, 300]], [[220, 80], [400, 100], [300, 320]], [[420, 60], [520, 260]]] });
+        [[120, 90], [180, 110], [150, 300]], [[220, 80], [400, 100], [300, 320]],
+        [[420, 60], [520, 260]]] });
     let sign = json!({ "command": "sign", "visit": visit, "language": language.tag(),
         "strokes": strokes, "relation": "owner",
         "ratings": { "quality": 5, "attitude": 5, "conduct": 4 } });

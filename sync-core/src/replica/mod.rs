@@ -1,9 +1,11 @@
 //! A phone: the engine and the store behind one object. Everything an app calls is here; what it
 //! calls returns after the commit, and a command that returned is saved.
 
+mod answer;
 mod convert;
 #[cfg(feature = "http")]
 pub mod http;
+mod request;
 mod sign_in;
 mod sync;
 #[cfg(test)]
@@ -278,7 +280,7 @@ impl Inner {
         };
         self.state = store.sync_state(identity.person).await?;
         self.reference = match &self.state.reference_json {
-            Some(json) => sync::parse_reference(json)?,
+            Some(json) => answer::parse_reference(json)?,
             None => ReferenceData::default(),
         };
         for row in store.list(identity.person).await? {

@@ -3,6 +3,7 @@
 
 mod audience;
 pub mod cases;
+mod check;
 mod command;
 pub mod deadlines;
 mod denial;
