@@ -323,7 +323,7 @@ impl RecordState {
             verdicts.session_spent = true;
             let position = self.pending.partition_point(|pending| pending.n < n);
             // A change that held other commands too is built anew with the chain.
-            let whole = change.facts == facts;
+            let whole = change.facts == facts && own.contains(&change.actor);
             let deps = if whole { change.deps } else { Vec::new() };
             let change = Change { deps, facts, ..change };
             let pending = Pending {

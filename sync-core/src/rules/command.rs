@@ -179,6 +179,7 @@ fn blank(moment: &Moment, after: Option<Vec<FactKey>>) -> Fact {
         on_behalf_of: None,
         corrects: Vec::new(),
         payload: Payload::Unknown { fact_type: String::new(), content: Value::Null },
+        stored_content: None,
     }
 }
 

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -191,9 +190,7 @@ fn visit_1(shown: &[&TimelineEntry], words: &Words, clock: TextClock, zone: &str
     };
     let mut text = format!("{}\n", words.title);
     let mut line = |label: &str, value: &str| {
-        // A line break in a value must not look like another line of the statement.
-        let value = value.replace(['\n', '\r'], " ");
-        let _infallible = writeln!(text, "{label}{}{value}", words.separator);
+        let _infallible = writeln!(text, "{label}{}{}", words.separator, one_line(value));
     };
     let of = |wanted: &'static str| shown.iter().filter(move |entry| entry.fact_type == wanted);
     let first = |wanted| of(wanted).next();
@@ -246,6 +243,19 @@ fn visit_1(shown: &[&TimelineEntry], words: &Words, clock: TextClock, zone: &str
     text
 }
 
+/// A value that stays in its line: a break must not look like another line of the statement, and
+/// marks that turn writing around must not reach what follows.
+fn one_line(value: &str) -> String {
+    let breaks = ['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
+    let line = value.replace(breaks, " ");
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if !line.contains(turns) {
+        return line;
+    }
+    let closing: String = line.chars().filter(|c| turns(*c)).map(|_| '\u{2069}').collect();
+    format!("\u{2068}{line}{closing}\u{2069}")
+}
+
 fn yuan(fen: i64) -> String {
     let sign = if fen < 0 { "-" } else { "" };
     let fen = fen.unsigned_abs();
@@ -263,7 +273,7 @@ fn thousandths(milli: i64) -> String {
 
 fn local_time(at_ms: i64, zone: &str) -> String {
     let zone: chrono_tz::Tz = zone.parse().unwrap_or(chrono_tz::UTC);
-    DateTime::<Utc>::from_timestamp_millis(at_ms)
+    super::time::moment(at_ms)
         .map(|at| at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string())
         .unwrap_or_default()
 }

@@ -173,13 +173,20 @@ pub(super) fn fold(
         _ => None,
     });
     let set_out = set_out.unwrap_or(SetOut { grade: policy.service_grade, paid_service: false });
-    let times: Vec<_> = steps.iter().map(|step| fact_time(step.fact, sessions)).collect();
+    let owner = visit.session().and_then(|session| sessions.get(&session)).map(|row| row.person);
+    let stood_in = steps.iter().find(|step| step.fact.key == visit);
+    let person = stood_in.and_then(|step| step.fact.on_behalf_of).or(owner);
+    // What the desk adds later (a confirmation, a call-back, a refund) does not stretch the visit.
+    let writers = steps.iter().filter(|step| {
+        let row = step.fact.key.session().and_then(|session| sessions.get(&session));
+        row.map(|row| row.person) == owner
+    });
+    let times: Vec<_> = writers.map(|step| fact_time(step.fact, sessions)).collect();
     let (waits, mut deviations) = door(steps, policy, sessions);
     deviations.extend(inside(steps, set_out));
     deviations.extend(ending(steps));
     deviations.extend(out_of_order(steps));
     deviations.sort();
-    let owner = visit.session().and_then(|session| sessions.get(&session));
     let helpers = steps.iter().filter_map(|step| match step.content {
         WorkOrderFact::HelperJoined(joined) => Some(joined.person),
         _ => None,
@@ -201,7 +208,7 @@ pub(super) fn fold(
     all_waits.extend(work_waits(steps, sessions));
     Visit {
         visit,
-        person: owner.map(|row| row.person),
+        person,
         helpers: helpers.collect(),
         grade: set_out.grade,
         paid_service: set_out.paid_service,

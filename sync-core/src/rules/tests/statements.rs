@@ -161,7 +161,8 @@ fn the_bytes_a_device_key_signs_are_frozen() {
     let (mut story, mut worker, visit) = finished();
     story.write(&mut worker, sign(visit, Language::ZhCn));
     let fact = story.facts.last().expect("there");
-    let bytes = signature_statement(story.record, fact).expect("canonical");
+    let bytes = signature_statement(story.record, &fact.store().expect("canonical"));
+    let bytes = bytes.expect("canonical");
     assert!(bytes.starts_with(b"\x84\x75fieldbook/signature/1\x50\x01\x01"));
     use sha2::Digest as _;
     let digest = data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(&bytes));
