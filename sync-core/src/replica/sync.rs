@@ -19,7 +19,7 @@ use crate::protocol::frame;
 use crate::protocol::identity::session_statement;
 use crate::protocol::limits::LIMITS;
 use crate::protocol::message::{
-    ClockReading, Cursor, PhoneState, Receipt, ReferenceData, SessionRegistration,
+    ClockReading, Cursor, Outcome, PhoneState, Receipt, ReferenceData, SessionRegistration,
 };
 use crate::protocol::{MEDIA_TYPE, SyncRequest, SyncResponse, VERSION};
 use crate::store::{OwnSession, PendingRow, RefusedRow, SentRow, StoreWrite};
@@ -283,8 +283,16 @@ impl Replica {
         for row in &refused {
             let receipt =
                 answer.receipts.get(&row.n).copied().map(|i| &answer.response.receipts[i]);
-            if receipt.is_some_and(|receipt| receipt.outcome.is_accepted()) {
+            let Some(receipt) = receipt else { continue };
+            if receipt.outcome.is_accepted() {
                 plan.writes.push(StoreWrite::DeleteRefused { owner, n: row.n });
+            } else if receipt.outcome == Outcome::Refused && receipt.code != Some(row.code.clone())
+            {
+                // The office's word on it, e.g. `discarded`, takes the place of the first reason.
+                let mut row = row.clone();
+                row.code = receipt.code.clone().unwrap_or_default();
+                row.params = receipt.params.clone().unwrap_or_default();
+                plan.writes.push(StoreWrite::PutRefused { owner, row });
             }
         }
         let own: BTreeSet<SessionId> =
