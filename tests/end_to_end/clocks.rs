@@ -31,7 +31,7 @@ async fn office_sees(stage: &Stage, record: RecordId) -> Value {
 async fn a_clock_three_hours_wrong_and_set_back_in_mid_visit_changes_no_wait_and_no_time() {
     let stage = Stage::new().await;
     let mut office = stage.office("sun").await;
-    let wang = stage.phone_unsynced(stage.wang).await;
+    let wang = stage.phone_over(stage.wang, &stage.url).await;
     wang.clock.set_wrong_by_ms(3 * HOUR_MS);
     wang.sync().await;
     let record = office.dispatch(stage.wang, "厨房漏水").await;
@@ -63,7 +63,7 @@ async fn a_clock_three_hours_wrong_and_set_back_in_mid_visit_changes_no_wait_and
 async fn a_restart_in_mid_visit_is_right_once_its_boot_has_met_the_server() {
     let stage = Stage::new().await;
     let mut office = stage.office("sun").await;
-    let wang = stage.phone_unsynced(stage.wang).await;
+    let wang = stage.phone_over(stage.wang, &stage.url).await;
     wang.clock.set_wrong_by_ms(3 * HOUR_MS);
     wang.sync().await;
     let record = office.dispatch(stage.wang, "厨房漏水").await;

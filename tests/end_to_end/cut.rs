@@ -3,6 +3,7 @@
 use serde_json::Value;
 use sync_core::Error;
 
+use super::line::Line;
 use super::stage::{Stage, facts, notes};
 
 #[tokio::test]
@@ -10,7 +11,9 @@ async fn after_a_cut_answer_everything_is_accounted_for_and_nothing_is_there_twi
     for with_refused in [false, true] {
         let stage = Stage::new().await;
         let mut office = stage.office("sun").await;
-        let (wang, chen) = (stage.phone(stage.wang).await, stage.phone(stage.chen).await);
+        let line = Line::to(&stage.url).await;
+        let wang = stage.phone_over(stage.wang, &line.url).await;
+        let chen = stage.phone(stage.chen).await;
         let record = office.dispatch(stage.wang, "厨房漏水").await;
         wang.sync().await;
         wang.note(record, "一").await;
@@ -19,9 +22,10 @@ async fn after_a_cut_answer_everything_is_accounted_for_and_nothing_is_there_twi
         }
         wang.note(record, "二").await;
         let refused = u64::from(with_refused);
-        wang.wire.cut_next_answer();
+        line.cut_next_answer();
         let cut = wang.replica.sync(100).await;
-        assert!(matches!(cut, Err(Error::Offline { .. })), "{cut:?}");
+        let Err(Error::Offline { detail }) = cut else { panic!("{cut:?}") };
+        assert_eq!((detail.as_str(), line.has_cut()), ("the answer was cut off", true));
         let there = office.read(record).await;
         assert_eq!(notes(&there["review"]), ["一", "二"], "the server had committed");
         assert_eq!(wang.account().await, [2 + refused, 0, 0, 0, 2 + refused]);

@@ -6,6 +6,7 @@ mod arrival;
 mod clocks;
 mod cut;
 mod desk;
+mod line;
 mod phone;
 mod reassigned;
 mod refused;

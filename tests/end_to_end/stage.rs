@@ -37,7 +37,8 @@ pub struct Stage {
     pub chen: PersonId,
     pub sun: PersonId,
     true_ms: Arc<AtomicI64>,
-    url: String,
+    /// The server's address.
+    pub url: String,
     folder: tempfile::TempDir,
     phones: AtomicU64,
 }
@@ -78,20 +79,20 @@ impl Stage {
 
     /// A phone of someone, enrolled by a one-time code and synced once.
     pub async fn phone(&self, person: PersonId) -> Phone {
-        let phone = self.phone_unsynced(person).await;
+        let phone = self.phone_over(person, &self.url).await;
         phone.sync().await;
         phone
     }
 
-    /// An enrolled phone that has not synced yet.
-    pub async fn phone_unsynced(&self, person: PersonId) -> Phone {
+    /// An enrolled phone that has not synced yet and reaches the server at `url`.
+    pub async fn phone_over(&self, person: PersonId, url: &str) -> Phone {
         let mut transaction = self.app.db.begin_write().await.expect("begins");
         let (act, randomness) = (self.app.act(), self.app.randomness.as_ref());
         let code = enrolment::invite(&mut transaction, act, person, 3_600_000, randomness).await;
         transaction.commit().await.expect("commits");
         let number = self.phones.fetch_add(1, Ordering::SeqCst);
         let path = self.folder.path().join(format!("phone-{number}.db"));
-        let mut phone = Phone::new(path, &self.url, &self.true_ms, 100 + number).await;
+        let mut phone = Phone::new(path, url, &self.true_ms, 100 + number).await;
         let code = code.expect("a code").shown();
         let enrolled = phone.replica.enrol(&code, "Redmi", None).await.expect("enrols");
         assert_eq!(enrolled, person);
