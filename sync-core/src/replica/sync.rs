@@ -12,6 +12,7 @@ use crate::model::id::{RecordId, SessionId};
 use crate::model::session::SessionRows;
 use crate::model::time::Seen;
 use crate::protocol::frame;
+use crate::protocol::message::Outcome;
 use crate::protocol::{MEDIA_TYPE, SyncRequest, SyncResponse};
 use crate::store::StoreWrite;
 use crate::{Error, Result};
@@ -169,8 +170,16 @@ impl Replica {
         for row in &refused {
             let receipt =
                 answer.receipts.get(&row.n).copied().map(|i| &answer.response.receipts[i]);
-            if receipt.is_some_and(|receipt| receipt.outcome.is_accepted()) {
+            let Some(receipt) = receipt else { continue };
+            if receipt.outcome.is_accepted() {
                 plan.writes.push(StoreWrite::DeleteRefused { owner, n: row.n });
+            } else if receipt.outcome == Outcome::Refused && receipt.code != Some(row.code.clone())
+            {
+                // The office's word on it, e.g. `discarded`, takes the place of the first reason.
+                let mut row = row.clone();
+                row.code = receipt.code.clone().unwrap_or_default();
+                row.params = receipt.params.clone().unwrap_or_default();
+                plan.writes.push(StoreWrite::PutRefused { owner, row });
             }
         }
         let own: BTreeSet<SessionId> =

@@ -100,7 +100,12 @@ pub(super) fn deadlines(
     } else {
         (policy.household_filled_ms, policy.household_told_ms, policy.household_on_site_ms)
     };
-    let mut all = vec![judge("filled", start.map(|at| at.saturating_add(limits.0)), dispatched.as_ref(), now_ms)];
+    let mut all = vec![judge(
+        "filled",
+        start.map(|at| at.saturating_add(limits.0)),
+        dispatched.as_ref(),
+        now_ms,
+    )];
     if let Some(dispatched) = &dispatched {
         let due = dispatched.judgeable().then(|| dispatched.time.at_ms.saturating_add(limits.1));
         // Signing for the order shows that engineering had been told.

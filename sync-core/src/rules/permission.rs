@@ -147,8 +147,18 @@ fn unknown_roles(fact_type: &str) -> &'static [Role] {
     match fact_type {
         // A type of this version in a shape it does not read: a later one may, so it is no way
         // around the type's own roles.
-        "created" | "set" | "resolve" | "case_closed" | "dispatched" | "told" | "cancelled"
-        | "closed" | "returned" | "no_answer_confirmed" | "invoiced" | "refunded"
+        "created"
+        | "set"
+        | "resolve"
+        | "case_closed"
+        | "dispatched"
+        | "told"
+        | "cancelled"
+        | "closed"
+        | "returned"
+        | "no_answer_confirmed"
+        | "invoiced"
+        | "refunded"
         | "called_back" => DESK,
         // 五 3.1
         "price_item_approved" => &[Role::GeneralManager],
