@@ -1,6 +1,7 @@
 //! The auditor: after the faults are over, every command that returned must be somewhere, once, and
 //! all sides must agree.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use sync_core::document::Document;
@@ -45,12 +46,12 @@ pub async fn audit(world: &mut World, saved: &[Vec<Saved>]) -> Audit {
         let refused: BTreeSet<u64> = refused.iter().map(|row| row.n).collect();
         for saved in saved {
             audit.saved += 1;
-            if !server.contains_key(&saved.record) {
+            if let Entry::Vacant(entry) = server.entry(saved.record) {
                 let read = world.machine.sync().read(saved.record).await.expect("reads");
                 let facts = read.map(|(facts, ..)| facts).unwrap_or_default();
                 let keys: BTreeSet<FactKey> = facts.iter().map(|fact| fact.key).collect();
                 assert_eq!(keys.len(), facts.len(), "no fact twice");
-                server.insert(saved.record, keys);
+                entry.insert(keys);
             }
             let accepted = server[&saved.record].contains(&saved.key);
             let listed = refused.contains(&saved.n);

@@ -112,6 +112,7 @@ fn runtime() -> tokio::runtime::Runtime {
         .expect("starts")
 }
 
+#[expect(clippy::print_stdout, reason = "the seed to replay, and what a run counted")]
 #[test]
 fn every_command_that_returned_is_accounted_for_whatever_fails() {
     let bound = std::env::var("FIELDBOOK_SIMULATION_SECONDS").ok().and_then(|s| s.parse().ok());

@@ -259,11 +259,11 @@ impl Replica {
         answer: &Answer,
     ) -> Result<SyncReport> {
         if plan.session_spent {
-            plan.writes.push(StoreWrite::PutSession(plan.session.clone()));
+            plan.writes.push(StoreWrite::PutSession(plan.session));
         }
         inner.in_doubt = true;
         if plan.session_spent {
-            inner.session = Some(plan.session.clone());
+            inner.session = Some(plan.session);
         }
         answer.move_memory(inner, in_flight)?;
         let items = self.save_answer(inner, &mut plan, &states, answer).await?;

@@ -97,6 +97,10 @@ pub enum Command {
         visit: FactKey,
         /// The language of the text that was shown.
         language: Language,
+        /// SHA-256 of the text that was shown, hex: what changed meanwhile is not signed unseen. An
+        /// app that shows the statement passes it along.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text_sha256: Option<String>,
         /// The drawing.
         strokes: Strokes,
         /// Who signs.
@@ -282,11 +286,16 @@ fn resolve(review: &Review, field: &str, value: Value, reason: &str) -> Result<R
 }
 
 fn signed(command: &Command, review: &Review) -> Result<WorkOrderFact, Denial> {
-    let Command::Sign { visit, language, strokes, relation, contact, ratings } = command else {
+    let Command::Sign { visit, language, text_sha256, strokes, relation, contact, ratings } =
+        command
+    else {
         return Err(Denial::new(DenialCode::NoSuchFact));
     };
     strokes.check_ink().map_err(|_| Denial::new(DenialCode::NotADrawing))?;
     let statement = statement(review, *visit, *language)?;
+    if text_sha256.as_ref().is_some_and(|shown| *shown != statement.text_sha256) {
+        return Err(Denial::new(DenialCode::StatementDiffers));
+    }
     Ok(WorkOrderFact::Signed(Signed {
         visit: *visit,
         template: statement.template,

@@ -1,6 +1,8 @@
 //! The limits of 三 3.1 and 3.2: filled, told, on site, done. What cannot be judged is unknown,
 //! not breached.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Days, TimeZone as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -61,82 +63,113 @@ impl Clocked<'_> {
     }
 }
 
+/// What the deadlines of an order are judged from.
+struct Order<'a> {
+    public: bool,
+    urgent: bool,
+    /// When the minutes of 三 3.1.2 begin; none while that cannot be judged.
+    start: Option<WallMs>,
+    appointment: Option<WallMs>,
+    dispatched: Option<Clocked<'a>>,
+    told: Option<Clocked<'a>>,
+    received: Option<Clocked<'a>>,
+    at_door: Option<Clocked<'a>>,
+    finished: Option<Clocked<'a>>,
+    waits_for_parts: bool,
+    cancelled: bool,
+}
+
+impl<'a> Order<'a> {
+    fn of(
+        causality: &Causality<'a>,
+        fields: &BTreeMap<String, Field>,
+        sessions: &SessionRows,
+    ) -> Option<Self> {
+        use WorkOrderFact as F;
+        let text = |name: &str| fields.get(name).and_then(|field| field.value.as_str());
+        let first = |wanted: fn(&F) -> bool| first(causality, sessions, wanted);
+        let created = causality
+            .facts
+            .iter()
+            .find(|fact| matches!(fact.payload, Payload::General(GeneralFact::Created(_))));
+        let created = created.map(|fact| Clocked { fact, time: fact_time(fact, sessions) })?;
+        let reported = fields.get("reported_at_ms").and_then(|field| field.value.as_i64());
+        Some(Self {
+            public: text("category") == Some("public"),
+            urgent: text("priority") == Some("urgent"),
+            start: created.judgeable().then(|| reported.unwrap_or(created.time.at_ms)),
+            appointment: appointment_ms(fields),
+            dispatched: first(|content| matches!(content, F::Dispatched)),
+            told: first(|content| matches!(content, F::Told)),
+            received: last_received(causality, sessions),
+            at_door: first(is_at_door),
+            finished: first(|content| matches!(content, F::FinishWork(_))),
+            waits_for_parts: first(|content| matches!(content, F::WaitingForParts(_))).is_some(),
+            cancelled: first(|content| matches!(content, F::Cancelled(_))).is_some(),
+        })
+    }
+
+    fn limits(&self, policy: &SlaPolicy) -> (i64, i64, i64) {
+        if self.public {
+            (policy.public_filled_ms, policy.public_told_ms, policy.public_on_site_ms)
+        } else {
+            (policy.household_filled_ms, policy.household_told_ms, policy.household_on_site_ms)
+        }
+    }
+}
+
+fn is_at_door(content: &WorkOrderFact) -> bool {
+    use WorkOrderFact as F;
+    matches!(
+        content,
+        F::Ring(_) | F::Knock(_) | F::Introduce(_) | F::Enter(_) | F::EnteredWithKey(_)
+    )
+}
+
 /// The deadlines of a work order.
 pub(super) fn deadlines(
     causality: &Causality<'_>,
-    fields: &std::collections::BTreeMap<String, Field>,
+    fields: &BTreeMap<String, Field>,
     policy: &SlaPolicy,
     sessions: &SessionRows,
     now_ms: WallMs,
 ) -> Vec<Deadline> {
-    use WorkOrderFact as F;
-    let text = |name: &str| fields.get(name).and_then(|field| field.value.as_str());
-    let public = text("category") == Some("public");
-    let urgent = text("priority") == Some("urgent");
-    let first = |wanted: fn(&F) -> bool| first(causality, sessions, wanted);
-    let created = causality
-        .facts
-        .iter()
-        .find(|fact| matches!(fact.payload, Payload::General(GeneralFact::Created(_))));
-    let Some(created) = created.map(|fact| Clocked { fact, time: fact_time(fact, sessions) })
-    else {
-        return Vec::new();
+    let Some(order) = Order::of(causality, fields, sessions) else { return Vec::new() };
+    let (filled_ms, told_ms, on_site_ms) = order.limits(policy);
+    let after = |clocked: &Clocked<'_>, limit_ms: i64| {
+        clocked.judgeable().then(|| clocked.time.at_ms.saturating_add(limit_ms))
     };
-    let reported = fields.get("reported_at_ms").and_then(|field| field.value.as_i64());
-    let start = (created.judgeable()).then(|| reported.unwrap_or(created.time.at_ms));
-    let dispatched = first(|content| matches!(content, F::Dispatched));
-    let told = first(|content| matches!(content, F::Told));
-    // Whoever signed last before the door: an order declined and given to somebody else counts anew.
-    let received = last_received(causality, sessions);
-    let at_door = first(|content| {
-        matches!(
-            content,
-            F::Ring(_) | F::Knock(_) | F::Introduce(_) | F::Enter(_) | F::EnteredWithKey(_)
-        )
-    });
-    let finished = first(|content| matches!(content, F::FinishWork(_)));
-    let limits = if public {
-        (policy.public_filled_ms, policy.public_told_ms, policy.public_on_site_ms)
-    } else {
-        (policy.household_filled_ms, policy.household_told_ms, policy.household_on_site_ms)
-    };
-    let mut all = vec![judge(
-        "filled",
-        start.map(|at| at.saturating_add(limits.0)),
-        dispatched.as_ref(),
-        now_ms,
-    )];
-    if let Some(dispatched) = &dispatched {
-        let due = dispatched.judgeable().then(|| dispatched.time.at_ms.saturating_add(limits.1));
+    let due = order.start.map(|at| at.saturating_add(filled_ms));
+    let mut all = vec![judge("filled", due, order.dispatched.as_ref(), now_ms)];
+    if let Some(dispatched) = &order.dispatched {
         // Signing for the order shows that engineering had been told.
-        all.push(judge("told", due, told.as_ref().or(received.as_ref()), now_ms));
+        let met = order.told.as_ref().or(order.received.as_ref());
+        all.push(judge("told", after(dispatched, told_ms), met, now_ms));
     }
-    let appointment = appointment_ms(fields);
-    if urgent || public {
-        if let Some(received) = &received {
-            let due = received.judgeable().then(|| received.time.at_ms.saturating_add(limits.2));
-            all.push(judge("on_site", due, at_door.as_ref(), now_ms));
+    if order.urgent || order.public {
+        if let Some(received) = &order.received {
+            let due = after(received, on_site_ms);
+            all.push(judge("on_site", due, order.at_door.as_ref(), now_ms));
         }
-    } else if let Some(appointment) = appointment {
-        all.push(judge("on_site", Some(appointment), at_door.as_ref(), now_ms));
+    } else if order.appointment.is_some() {
+        all.push(judge("on_site", order.appointment, order.at_door.as_ref(), now_ms));
     }
-    if !urgent && !public {
-        let due = appointment.or(start).map(|from| days_later(from, policy));
-        let mut done = judge("done", due, finished.as_ref(), now_ms);
-        let excused = first(|content| matches!(content, F::WaitingForParts(_)));
-        if done.state == DeadlineState::Breached && excused.is_some() {
+    if !order.urgent && !order.public {
+        let due = order.appointment.or(order.start).map(|from| days_later(from, policy));
+        let mut done = judge("done", due, order.finished.as_ref(), now_ms);
+        if done.state == DeadlineState::Breached && order.waits_for_parts {
             done.state = DeadlineState::Excused;
         }
         all.push(done);
     }
     // A cancelled order keeps what was met or missed; nothing of it runs on or is missed later.
-    if first(|content| matches!(content, F::Cancelled(_))).is_some() {
+    if order.cancelled {
         all.retain(|deadline| deadline.met_by.is_some());
     }
     all
 }
 
-fn appointment_ms(fields: &std::collections::BTreeMap<String, Field>) -> Option<WallMs> {
+fn appointment_ms(fields: &BTreeMap<String, Field>) -> Option<WallMs> {
     match &fields.get("appointment")?.value {
         Value::String(text) => {
             DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp_millis())
@@ -160,14 +193,15 @@ fn days_later(from_ms: WallMs, policy: &SlaPolicy) -> WallMs {
     later.map_or(plain, |at| at.timestamp_millis())
 }
 
-/// The last receipt before somebody was at the door.
+/// The last receipt before somebody was at the door: an order declined and given to somebody else
+/// counts anew.
 fn last_received<'a>(causality: &Causality<'a>, sessions: &SessionRows) -> Option<Clocked<'a>> {
     use WorkOrderFact as F;
     let mut last = None;
     for fact in &causality.facts {
         match &fact.payload {
             Payload::WorkOrder(F::Received) => last = Some(*fact),
-            Payload::WorkOrder(F::Ring(_) | F::Knock(_) | F::Introduce(_) | F::Enter(_)) => break,
+            Payload::WorkOrder(content) if is_at_door(content) => break,
             _ => {}
         }
     }

@@ -103,7 +103,7 @@ pub(super) fn work_order(causality: &Causality<'_>, visits: &[Visit]) -> Status 
                 let of = visit.and_then(|key| visits.iter().find(|visit| visit.visit == key));
                 // Waiting for parts is said inside a visit and outlives its farewell.
                 if let Some(visit) = of
-                    && !(status == Status::WaitingForParts && !matches!(content, F::SetOut(_)))
+                    && (status != Status::WaitingForParts || matches!(content, F::SetOut(_)))
                 {
                     status = of_visit(visit.state);
                 }

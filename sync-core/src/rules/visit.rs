@@ -432,7 +432,7 @@ fn ending(steps: &[Step<'_>]) -> Vec<Deviation> {
     let finished = position(steps, |c| matches!(c, F::FinishWork(_)));
     let farewell = position(steps, |c| matches!(c, F::Farewell(_)));
     if let Some(index) = finished
-        && !position(steps, |c| matches!(c, F::StartWork(_))).is_some_and(|start| start < index)
+        && !before(position(steps, |c| matches!(c, F::StartWork(_))), index)
     {
         found.push(deviation("finished_without_start", &[steps[index].fact.key]));
     }

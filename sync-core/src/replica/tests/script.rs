@@ -27,10 +27,13 @@ use crate::protocol::{SyncRequest, SyncResponse, VERSION, frame};
 
 pub(super) const OFFICE: SessionId = SessionId([12; 8]);
 
+/// How a scripted server answers.
+type Answering = Box<dyn FnOnce(&mut Records, &SyncRequest) -> SyncResponse + Send>;
+
 /// What the next sync request meets.
 pub(super) enum Reply {
     /// An answer made of what was asked.
-    Answer(Box<dyn FnOnce(&mut Records, &SyncRequest) -> SyncResponse + Send>),
+    Answer(Answering),
     /// An answer of which so many bytes arrive; the server has acted.
     Cut(usize),
     /// Bytes as they are.

@@ -135,6 +135,7 @@ fn an_unknown_fact_of_a_newer_app_is_carried_and_shown_as_such() {
     let mut worker = story.technician(31);
     story.write(&mut worker, Command::Note { text: "x".to_owned() });
     let last = story.facts.last_mut().expect("there");
+    last.stored_content = None;
     last.payload = crate::model::payload::Payload::Unknown {
         fact_type: "hologram".to_owned(),
         content: json!({ "depth": 3 }),

@@ -157,9 +157,11 @@ fn busy() -> Story {
     let seen = story.facts.clone();
     story.write_on(&mut first, set("appointment", appointment(10)), &seen);
     story.write_on(&mut desk, set("appointment", appointment(14)), &seen);
-    story.write_on(&mut desk, Command::Assign { person: PersonId(32) }, &story.facts.clone());
-    let seen = story.facts.clone();
-    for worker in [&mut first, &mut second] {
+    // The first does not see that the order was taken from him.
+    let unaware = story.facts.clone();
+    story.write_on(&mut desk, Command::Assign { person: PersonId(32) }, &unaware);
+    let aware = story.facts.clone();
+    for (worker, seen) in [(&mut first, unaware), (&mut second, aware)] {
         let visit = story.write_on(worker, step("set_out", json!({ "grade": 2 })), &seen);
         let mut own = seen.clone();
         for fact_type in ["ring", "ring", "introduce", "enter", "start_work", "finish_work"] {

@@ -21,6 +21,7 @@ fn sign(visit: FactKey, language: Language) -> Command {
     Command::Sign {
         visit,
         language,
+        text_sha256: None,
         strokes: drawing(),
         relation: Relation::Owner,
         contact: None,
@@ -178,14 +179,46 @@ fn a_dot_is_no_signature_and_a_visit_must_be_there() {
         panic!("a signature")
     };
     let dot = Strokes { strokes: vec![vec![(5, 5)]], ..drawing() };
-    let dot = Command::Sign { visit, language, strokes: dot, relation, contact, ratings };
+    let dot = Command::Sign {
+        visit,
+        language,
+        text_sha256: None,
+        strokes: dot,
+        relation,
+        contact,
+        ratings,
+    };
     assert_eq!(story.deny(&worker, &dot), DenialCode::NotADrawing);
     let nowhere = FactKey::Written { session: worker.session, n: 99, i: 0 };
     assert_eq!(story.deny(&worker, &sign(nowhere, Language::En)), DenialCode::NoSuchFact);
     for bad in [0, 6] {
         let ratings = Ratings { conduct: bad, ..ratings };
-        let command =
-            Command::Sign { visit, language, strokes: drawing(), relation, contact, ratings };
+        let command = Command::Sign {
+            visit,
+            language,
+            text_sha256: None,
+            strokes: drawing(),
+            relation,
+            contact,
+            ratings,
+        };
         assert_eq!(story.deny(&worker, &command), DenialCode::OutOfRange);
     }
+}
+
+#[test]
+fn what_changed_since_it_was_shown_is_not_signed_unseen() {
+    let (mut story, mut worker, visit) = finished();
+    let shown = statement(&story.review(), visit, Language::En).expect("a visit").text_sha256;
+    let signing = |text_sha256: String| match sign(visit, Language::En) {
+        Command::Sign { visit, language, strokes, relation, contact, ratings, .. } => {
+            let text_sha256 = Some(text_sha256);
+            Command::Sign { visit, language, text_sha256, strokes, relation, contact, ratings }
+        }
+        other => other,
+    };
+    assert!(story.try_write_on(&worker, &signing(shown.clone()), &story.facts).is_ok());
+    let more = json!({ "visit": visit, "amount_fen": 100, "method": "cash" });
+    story.step(&mut worker, "charged", more);
+    assert_eq!(story.deny(&worker, &signing(shown)), DenialCode::StatementDiffers);
 }
