@@ -4,8 +4,12 @@
 
 mod error;
 mod phone;
+mod record;
+mod words;
 
 pub use error::ApiError;
-pub use phone::{Account, ListItem, Performed, Phone, Refused, SyncReport};
+pub use phone::Phone;
+pub use record::{Account, Identity, ListItem, Pause, Performed, Refused, Statement, SyncReport};
+pub use words::{code_words, words};
 
 uniffi::setup_scaffolding!();

@@ -4,88 +4,34 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use sync_core::environment::{NoHooks, SystemClock, SystemRandomness};
+use sync_core::environment::{Clock, NoHooks, SystemClock, SystemRandomness};
 use sync_core::model::id::{FactKey, RecordId};
 use sync_core::replica::http::HttpTransport;
 use sync_core::replica::{Replica, ReplicaOptions};
 use sync_core::rules::Command;
 use sync_core::store::StoreKey;
-use sync_core::texts::{Language, text};
+use sync_core::texts::Language;
+use tokio::sync::{RwLock, RwLockReadGuard};
 
-use crate::ApiError;
+use crate::error::bad_json;
+use crate::record::json;
+use crate::{
+    Account, ApiError, Identity, ListItem, Pause, Performed, Refused, Statement, SyncReport,
+};
 
-/// One person's phone: a sealed store, the rules, and sync.
+/// One person's phone: a sealed store, the rules, and sync. What it calls saved is committed to
+/// storage; calls may come from any thread.
 #[derive(uniffi::Object)]
 pub struct Phone {
-    replica: Replica,
-}
-
-/// A command that was saved.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
-pub struct Performed {
-    /// The record it was written to.
-    pub record: String,
-    /// Its number on this device.
-    pub number: u64,
-}
-
-/// A record in the list.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
-pub struct ListItem {
-    /// The record.
-    pub record: String,
-    /// JSON of `rules::Projection`: what a list shows.
-    pub projection_json: String,
-    /// False: it left the person's scope and is read-only.
-    pub present: bool,
-    /// Commands of it that are not accepted yet.
-    pub pending: u64,
-}
-
-/// A command the server refused.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
-pub struct Refused {
-    /// Its number.
-    pub number: u64,
-    /// The record.
-    pub record: String,
-    /// Why: a stable code.
-    pub code: String,
-    /// The facts, as JSON by key.
-    pub facts_json: String,
-}
-
-/// Where this person's commands are; `saved = accepted + held + refused + on_phone`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Record)]
-pub struct Account {
-    /// Commands that returned.
-    pub saved: u64,
-    /// In the accepted records.
-    pub accepted: u64,
-    /// Stored by the server, waiting for something.
-    pub held: u64,
-    /// In the office's review list.
-    pub refused: u64,
-    /// Still on the phone only.
-    pub on_phone: u64,
-}
-
-/// What a sync did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Record)]
-pub struct SyncReport {
-    /// Commands that went out.
-    pub pushed: u64,
-    /// Records with something new.
-    pub received: u64,
-    /// Commands refused.
-    pub refused: u64,
-    /// The server has more.
-    pub more: bool,
+    /// None once closed.
+    replica: RwLock<Option<Replica>>,
+    clock: Arc<dyn Clock>,
 }
 
 #[uniffi::export(async_runtime = "tokio")]
 impl Phone {
-    /// Opens the store at `path`, sealed with `key` (32 bytes from the platform's key store).
+    /// Opens the store at `path`, made where there is none and sealed with `key` (32 bytes from
+    /// the platform's key store). `server_url` has no slash at its end. Nothing is sent.
     #[uniffi::constructor]
     pub async fn open(
         path: String,
@@ -97,21 +43,31 @@ impl Phone {
             .try_into()
             .map_err(|_| ApiError::BadInput { reason: "the key has not 32 bytes".to_owned() })?;
         let randomness = Arc::new(SystemRandomness);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(randomness.as_ref()));
         let replica = Replica::open(ReplicaOptions {
             path: PathBuf::from(path),
             key: StoreKey::new(key),
             server_url,
             app_version,
-            clock: Arc::new(SystemClock::new(randomness.as_ref())),
+            clock: clock.clone(),
             randomness,
             hooks: Arc::new(NoHooks),
             transport: Arc::new(HttpTransport::new()?),
         })
         .await?;
-        Ok(Arc::new(Self { replica }))
+        Ok(Arc::new(Self { replica: RwLock::new(Some(replica)), clock }))
     }
 
-    /// Enrols the person named by a one-time code; answers the person's number.
+    /// Closes the store after what is running has ended, and frees its lock; every later call
+    /// throws `Closed`. Dropping the object loses nothing either, but frees it some time later.
+    pub async fn close(&self) {
+        if let Some(replica) = self.replica.write().await.take() {
+            replica.close().await;
+        }
+    }
+
+    /// Enrols the person named by a one-time code; answers the person's number. `installation` is
+    /// the fingerprint that came with a scanned code: another server is then refused.
     #[uniffi::method(default(installation = None))]
     pub async fn enrol(
         &self,
@@ -119,42 +75,43 @@ impl Phone {
         device_name: String,
         installation: Option<String>,
     ) -> Result<u32, ApiError> {
-        let person = self.replica.enrol(&code, &device_name, installation.as_deref()).await?;
-        Ok(person.0)
+        let open = self.replica().await?;
+        Ok(open.enrol(&code, &device_name, installation.as_deref()).await?.0)
+    }
+
+    /// Whose phone it is; none before it is enrolled.
+    pub async fn identity(&self) -> Result<Option<Identity>, ApiError> {
+        Ok(self.replica().await?.enrolment().await?.map(Into::into))
+    }
+
+    /// Roles, names and policies as the server last sent them: JSON of `protocol::ReferenceData`.
+    pub async fn reference(&self) -> Result<String, ApiError> {
+        json(&self.replica().await?.reference().await)
     }
 
     /// Performs a command, given as JSON of `rules::Command`; when it returns it is saved.
+    /// `record` is left out for a command that creates one.
     #[uniffi::method(default(record = None))]
     pub async fn perform(
         &self,
         command_json: String,
         record: Option<String>,
     ) -> Result<Performed, ApiError> {
-        let command: Command = serde_json::from_str(&command_json)
-            .map_err(|error| ApiError::BadInput { reason: error.to_string() })?;
+        let command: Command =
+            serde_json::from_str(&command_json).map_err(|error| bad_json(&error))?;
         let record = record.as_deref().map(parse::<RecordId>).transpose()?;
-        let performed = self.replica.perform(&command, record).await?;
-        Ok(Performed { record: performed.record.to_string(), number: performed.n })
+        Ok(self.replica().await?.perform(&command, record).await?.into())
     }
 
     /// The records the phone holds.
     pub async fn list(&self) -> Result<Vec<ListItem>, ApiError> {
-        let items = self.replica.list().await.into_iter();
-        items
-            .map(|item| {
-                Ok(ListItem {
-                    record: item.record.to_string(),
-                    projection_json: json(&item.projection)?,
-                    present: item.present,
-                    pending: item.pending,
-                })
-            })
-            .collect()
+        self.replica().await?.list().await.into_iter().map(TryInto::try_into).collect()
     }
 
-    /// Everything about one record, as JSON of `rules::Review`.
+    /// Everything about one record, as JSON of `rules::Review`; none if the phone does not hold it.
     pub async fn review(&self, record: String) -> Result<Option<String>, ApiError> {
-        let review = self.replica.review(parse(&record)?).await?;
+        let record = parse(&record)?;
+        let review = self.replica().await?.review(record).await?;
         review.map(|review| json(&review)).transpose()
     }
 
@@ -164,83 +121,76 @@ impl Phone {
         record: String,
         visit: String,
         language: String,
-    ) -> Result<String, ApiError> {
-        let visit: FactKey = parse(&visit)?;
+    ) -> Result<Statement, ApiError> {
+        let (record, visit) = (parse(&record)?, parse::<FactKey>(&visit)?);
         let language: Language = parse(&language)?;
-        Ok(self.replica.statement(parse(&record)?, visit, language).await?.text)
+        let statement = self.replica().await?.statement(record, visit, language).await?;
+        Ok(Statement {
+            text: statement.text,
+            template: statement.template,
+            text_sha256: statement.text_sha256,
+        })
     }
 
     /// The commands that were refused.
     pub async fn refused(&self) -> Result<Vec<Refused>, ApiError> {
-        let rows = self.replica.refused().await?.into_iter();
-        rows.map(|row| {
-            let facts: std::collections::BTreeMap<String, String> =
-                row.facts.into_iter().map(|fact| (fact.key.to_string(), fact.json)).collect();
-            Ok(Refused {
-                number: row.n,
-                record: row.record.to_string(),
-                code: row.code,
-                facts_json: json(&facts)?,
-            })
-        })
-        .collect()
+        let rows = self.replica().await?.refused().await?;
+        rows.into_iter().map(TryInto::try_into).collect()
     }
 
     /// Where everything this person saved on this device is.
     pub async fn account(&self) -> Result<Account, ApiError> {
-        let account = self.replica.account().await?;
-        Ok(Account {
-            saved: account.saved,
-            accepted: account.accepted,
-            held: account.held,
-            refused: account.refused,
-            on_phone: account.on_phone,
-        })
+        Ok(self.replica().await?.account().await?.into())
     }
 
     /// Syncs now until neither side has more, at most 100 requests.
     pub async fn sync(&self) -> Result<SyncReport, ApiError> {
-        let report = self.replica.sync(REQUESTS_MAX).await?;
-        Ok(SyncReport {
-            pushed: report.pushed,
-            received: report.received,
-            refused: report.refused,
-            more: report.more,
-        })
+        Ok(self.replica().await?.sync(REQUESTS_MAX).await?.into())
     }
 
-    /// Syncs if the retry schedule says so; answers in how many milliseconds to ask again.
+    /// Syncs if the retry schedule says so; none if it is not time yet.
     pub async fn sync_if_due(&self) -> Result<Option<SyncReport>, ApiError> {
-        let report = self.replica.sync_if_due().await?;
-        Ok(report.map(|report| SyncReport {
-            pushed: report.pushed,
-            received: report.received,
-            refused: report.refused,
-            more: report.more,
-        }))
+        Ok(self.replica().await?.sync_if_due().await?.map(Into::into))
     }
 
-    /// Switches signal off or on again.
-    pub async fn set_airplane(&self, on: bool) {
-        self.replica.set_airplane(on).await;
+    /// In how many milliseconds to call `sync_if_due`; none while sync is paused.
+    pub async fn next_sync_delay_ms(&self) -> Result<Option<i64>, ApiError> {
+        let at_ms = self.replica().await?.next_sync_ms().await;
+        Ok(at_ms.map(|at_ms| at_ms.saturating_sub(self.clock.monotonic_ms()).max(0)))
+    }
+
+    /// Why nothing is sent at present, if so.
+    pub async fn paused(&self) -> Result<Option<Pause>, ApiError> {
+        Ok(self.replica().await?.paused().await.map(Into::into))
+    }
+
+    /// The person says that the reason of a pause is gone (the account works again, the app was
+    /// updated): what was kept goes out with the next sync.
+    pub async fn try_again(&self) -> Result<(), ApiError> {
+        self.replica().await?.try_again().await;
+        Ok(())
+    }
+
+    /// Switches signal off or on again; nothing is sent while it is off.
+    pub async fn set_airplane(&self, on: bool) -> Result<(), ApiError> {
+        self.replica().await?.set_airplane(on).await;
+        Ok(())
     }
 }
 
-/// The words for a code, e.g. `denial-not-your-role`, in `zh-CN` or `en`.
-#[uniffi::export]
-pub fn words(language: String, id: String) -> Result<String, ApiError> {
-    Ok(text(parse::<Language>(&language)?, &id, &[]))
+impl Phone {
+    async fn replica(&self) -> Result<RwLockReadGuard<'_, Replica>, ApiError> {
+        let open = self.replica.read().await;
+        RwLockReadGuard::try_map(open, Option::as_ref).map_err(|_| ApiError::Closed)
+    }
 }
 
 const REQUESTS_MAX: u32 = 100;
 
-fn parse<T: FromStr>(value: &str) -> Result<T, ApiError>
+/// Reads an id or a language.
+pub(crate) fn parse<T: FromStr>(value: &str) -> Result<T, ApiError>
 where
     T::Err: std::fmt::Display,
 {
     value.parse().map_err(|error: T::Err| ApiError::BadInput { reason: error.to_string() })
-}
-
-fn json(value: &impl serde::Serialize) -> Result<String, ApiError> {
-    serde_json::to_string(value).map_err(|error| ApiError::BadInput { reason: error.to_string() })
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::engine::Schedule;
-use crate::engine::schedule::{Pause, SavedSchedule};
+use crate::engine::schedule::SavedSchedule;
 use crate::environment::{Clock, Hooks, Randomness};
 use crate::model::id::{PersonId, RecordId};
 use crate::model::person::Principal;
@@ -32,6 +32,8 @@ use crate::rules::{Projection, Review, ReviewInput, review};
 use crate::store::{Identity, OpenOptions, OwnSession, RefusedRow, Store, StoreKey, SyncState};
 use crate::{Error, Result};
 
+pub use crate::engine::schedule::Pause;
+pub use sign_in::Enrolment;
 pub use sync::SyncReport;
 pub use transport::{HttpRequest, HttpResponse, Method, Transport};
 pub use write::Performed;

@@ -5,7 +5,7 @@ use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 
 use super::transport::{HttpRequest, Method, accept};
 use super::{Inner, Replica};
-use crate::model::id::PersonId;
+use crate::model::id::{DeviceId, PersonId};
 use crate::protocol::enrolment::{
     EnrolRequest, EnrolResponse, NonceResponse, TokenRequest, TokenResponse,
 };
@@ -15,7 +15,40 @@ use crate::{Error, Result};
 
 const JSON: &str = "application/json";
 
+/// Who enrolled on this phone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Enrolment {
+    /// The person.
+    pub person: PersonId,
+    /// The person's name as enrolled.
+    pub person_name: String,
+    /// The device, as the installation numbers it.
+    pub device: DeviceId,
+    /// The installation's fingerprint.
+    pub installation: String,
+}
+
 impl Replica {
+    /// Whose phone it is, on which device, of which installation; none before it is enrolled.
+    ///
+    /// # Errors
+    /// If the installation's stored key is none.
+    pub async fn enrolment(&self) -> Result<Option<Enrolment>> {
+        let inner = self.inner().await?;
+        let Some(identity) = &inner.identity else {
+            return Ok(None);
+        };
+        let key = VerifyingKey::from_bytes(&identity.installation_key).map_err(|error| {
+            Error::Malformed { what: "installation key", detail: error.to_string() }
+        })?;
+        Ok(Some(Enrolment {
+            person: identity.person,
+            person_name: identity.person_name.clone(),
+            device: identity.device,
+            installation: fingerprint(&key),
+        }))
+    }
+
     /// Enrols the person named by a one-time code on this device. `installation` is the
     /// fingerprint that came with a scanned code: another server is then refused.
     ///

@@ -1,0 +1,205 @@
+//! What the phone object answers, as records of the foreign language. Those with content that
+//! people wrote have no `Debug`.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sync_core::{replica, store};
+
+use crate::ApiError;
+
+/// Who enrolled on this phone.
+#[derive(Clone, PartialEq, Eq, uniffi::Record)]
+pub struct Identity {
+    /// The person's number.
+    pub person: u32,
+    /// The person's name.
+    pub person_name: String,
+    /// The number of this person's device.
+    pub device: u32,
+    /// The installation's fingerprint, for comparing it with what the office says.
+    pub installation: String,
+}
+
+impl From<replica::Enrolment> for Identity {
+    fn from(enrolment: replica::Enrolment) -> Self {
+        Self {
+            person: enrolment.person.0,
+            person_name: enrolment.person_name,
+            device: enrolment.device.0,
+            installation: enrolment.installation,
+        }
+    }
+}
+
+/// A command that was saved.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct Performed {
+    /// The record it was written to; a new one for a command that creates.
+    pub record: String,
+    /// Its number on this device.
+    pub number: u64,
+    /// The key of its fact: the id of a visit after `set_out`, of a quote, a charge or a line.
+    pub key: String,
+}
+
+impl From<replica::Performed> for Performed {
+    fn from(performed: replica::Performed) -> Self {
+        Self {
+            record: performed.record.to_string(),
+            number: performed.n,
+            key: performed.key.to_string(),
+        }
+    }
+}
+
+/// A record in the list.
+#[derive(Clone, PartialEq, Eq, uniffi::Record)]
+pub struct ListItem {
+    /// The record.
+    pub record: String,
+    /// JSON of `rules::Projection`: what a list shows.
+    pub projection_json: String,
+    /// False: it left the person's scope and is read-only.
+    pub present: bool,
+    /// Commands of it that are not accepted yet.
+    pub pending: u64,
+}
+
+impl TryFrom<replica::ListItem> for ListItem {
+    type Error = ApiError;
+
+    fn try_from(item: replica::ListItem) -> Result<Self, ApiError> {
+        Ok(Self {
+            record: item.record.to_string(),
+            projection_json: json(&item.projection)?,
+            present: item.present,
+            pending: item.pending,
+        })
+    }
+}
+
+/// What the customer is shown before signing.
+#[derive(Clone, PartialEq, Eq, uniffi::Record)]
+pub struct Statement {
+    /// The text, to be shown as it is.
+    pub text: String,
+    /// Its template, version and language, e.g. `visit/1/zh-CN`.
+    pub template: String,
+    /// SHA-256 of the text, lower-case hex: what `signed` repeats.
+    pub text_sha256: String,
+}
+
+/// A command the server refused; the office has it in its review list.
+#[derive(Clone, PartialEq, Eq, uniffi::Record)]
+pub struct Refused {
+    /// Its number.
+    pub number: u64,
+    /// The record.
+    pub record: String,
+    /// Why: a stable code, for `code_words("denial", code, params)`.
+    pub code: String,
+    /// Parameters of its words.
+    pub params: HashMap<String, String>,
+    /// The facts, as JSON by key.
+    pub facts_json: String,
+    /// When the phone learned of it, by its own wall clock, in milliseconds.
+    pub refused_wall_ms: i64,
+}
+
+impl TryFrom<store::RefusedRow> for Refused {
+    type Error = ApiError;
+
+    fn try_from(row: store::RefusedRow) -> Result<Self, ApiError> {
+        let facts: BTreeMap<String, String> =
+            row.facts.into_iter().map(|fact| (fact.key.to_string(), fact.json)).collect();
+        Ok(Self {
+            number: row.n,
+            record: row.record.to_string(),
+            code: row.code,
+            params: row.params.into_iter().collect(),
+            facts_json: json(&facts)?,
+            refused_wall_ms: row.refused_wall_ms,
+        })
+    }
+}
+
+/// Where this person's commands are; `saved = accepted + held + refused + on_phone`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Record)]
+pub struct Account {
+    /// Commands that returned.
+    pub saved: u64,
+    /// In the accepted records.
+    pub accepted: u64,
+    /// Stored by the server, waiting for something.
+    pub held: u64,
+    /// In the office's review list.
+    pub refused: u64,
+    /// Still on the phone only.
+    pub on_phone: u64,
+}
+
+impl From<replica::Account> for Account {
+    fn from(account: replica::Account) -> Self {
+        Self {
+            saved: account.saved,
+            accepted: account.accepted,
+            held: account.held,
+            refused: account.refused,
+            on_phone: account.on_phone,
+        }
+    }
+}
+
+/// What a sync did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Record)]
+pub struct SyncReport {
+    /// Commands that went out.
+    pub pushed: u64,
+    /// Records with something new.
+    pub received: u64,
+    /// Commands refused.
+    pub refused: u64,
+    /// The server has more.
+    pub more: bool,
+    /// The server has seen another store with this device's numbers: have the person enrol anew.
+    pub re_enrol: bool,
+}
+
+impl From<replica::SyncReport> for SyncReport {
+    fn from(report: replica::SyncReport) -> Self {
+        Self {
+            pushed: report.pushed,
+            received: report.received,
+            refused: report.refused,
+            more: report.more,
+            re_enrol: report.re_enrol,
+        }
+    }
+}
+
+/// Why nothing is sent at present.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
+pub enum Pause {
+    /// The person has to enrol again.
+    SignInAgain,
+    /// The app has to be updated.
+    UpdateApp,
+    /// The person switched signal off.
+    Airplane,
+}
+
+impl From<replica::Pause> for Pause {
+    fn from(pause: replica::Pause) -> Self {
+        match pause {
+            replica::Pause::SignInAgain => Self::SignInAgain,
+            replica::Pause::UpdateApp => Self::UpdateApp,
+            replica::Pause::Airplane => Self::Airplane,
+        }
+    }
+}
+
+/// JSON of what the core answers.
+pub(crate) fn json(value: &impl serde::Serialize) -> Result<String, ApiError> {
+    serde_json::to_string(value)
+        .map_err(|_| ApiError::Store { reason: "an answer does not write as JSON".to_owned() })
+}
