@@ -1,5 +1,5 @@
 //! What holds for the project's own text: its style, its arrows, its settings and its documents.
-//! Reads files only; nothing of the product runs here.
+//! Reads files and catalogues only; nothing of the product runs here.
 
 mod arrows;
 mod documents;
@@ -7,3 +7,4 @@ mod lexer;
 mod settings;
 mod style;
 mod tree;
+mod words;

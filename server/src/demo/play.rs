@@ -76,12 +76,10 @@ pub(super) async fn play(stage: &Stage, out: &mut dyn Write) -> Result<()> {
     let mut wang = enrol(stage, out, WANG, 3 * 60 * MINUTE).await?;
     let mut li = enrol(stage, out, LI, 0).await?;
     let (leak, lamp) = dispatch(stage, out).await?;
-    for (worker, index) in [(&mut wang, WANG), (&mut li, LI)] {
-        let report = worker.sync().await?;
-        let count = report["received"].to_string();
-        let person = name(stage, index);
-        say(stage, out, "demo-downloaded", &[("person", person), ("count", &count)])?;
-    }
+    li.sync().await?;
+    let report = wang.sync().await?;
+    let count = report["received"].to_string();
+    say(stage, out, "demo-downloaded", &[("person", name(stage, WANG)), ("count", &count)])?;
     writeln!(out)?;
     let visit = work_without_signal(stage, out, &mut wang, leak).await?;
     meanwhile(stage, out, leak).await?;
@@ -228,6 +226,9 @@ async fn work_without_signal(
     wang.perform(4 * MINUTE, leak, step("resumed", of())).await?;
     wang.perform(10 * MINUTE, leak, step("finish_work", of())).await?;
     wang.perform(MINUTE, leak, photo(visit, "after", 'b')).await?;
+    let advice = note(stage, "角阀每年检查一次", "Check the valve once a year");
+    let advice = json!({ "visit": visit, "text": advice });
+    wang.perform(MINUTE, leak, step("advice", advice)).await?;
     let tidy = json!({ "visit": visit, "equipment_wiped": true, "floor_clean": true, "tools_counted": true });
     wang.perform(3 * MINUTE, leak, step("tidy", tidy)).await?;
     let explain = json!({ "visit": visit, "cause": true, "care": true, "correct_use": true });
@@ -311,7 +312,8 @@ async fn sign(
         writeln!(out, "  │ {line}")?;
     }
     let strokes = json!({ "width": 1000, "height": 400, "strokes": [
-        [[120, 90], [180, 110], [150, 300]], [[220, 80], [400, 100], [300, 320]], [[420, 60], [520, 260]]] });
+        [[120, 90], [180, 110], [150, 300]], [[220, 80], [400, 100], [300, 320]],
+        [[420, 60], [520, 260]]] });
     let sign = json!({ "command": "sign", "visit": visit, "language": language.tag(),
         "strokes": strokes, "relation": "owner",
         "ratings": { "quality": 5, "attitude": 5, "conduct": 4 } });

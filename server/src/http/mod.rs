@@ -4,6 +4,7 @@
 mod cases;
 mod command;
 mod contacts;
+mod desk_cases;
 mod devices;
 mod enrol;
 mod extract;
@@ -52,6 +53,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(sync::routes())
         .merge(poke::routes())
         .merge(office::routes())
+        .merge(desk_cases::routes())
         .merge(work_orders::routes())
         .merge(contacts::routes())
         .merge(devices::routes())

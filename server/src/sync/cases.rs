@@ -18,6 +18,7 @@ use super::people::People;
 use super::push;
 use super::stops::Stops;
 use super::write::{self, Planned, Poke, WriteContext};
+use crate::idempotency::{self, RequestName};
 use crate::{Error, Result};
 
 /// A case as the office sees it.
@@ -41,6 +42,8 @@ pub struct DeskCaseRow {
     pub to: u64,
     /// Why it is here.
     pub code: Option<String>,
+    /// Parameters of the code's text.
+    pub params: Option<serde_json::Value>,
     /// When it was opened.
     pub opened_ms: WallMs,
     /// When it was closed.
@@ -82,9 +85,21 @@ impl CaseDecision {
     }
 }
 
+/// The answer to the request that a word on a case came with, kept in the word's transaction.
+#[derive(Debug, Clone)]
+pub struct KeepClosing {
+    /// The request.
+    pub name: RequestName,
+    /// The answer's status.
+    pub status: u16,
+    /// The answer's body.
+    pub body: Vec<u8>,
+}
+
 /// A word on a case on its way to the writer.
 pub struct CloseJob {
     pub(super) close: CloseCase,
+    pub(super) keep: Option<KeepClosing>,
     pub(super) people: Arc<People>,
     pub(super) epoch: u32,
     pub(super) now_ms: WallMs,
@@ -101,6 +116,7 @@ struct Row {
     from_number: i64,
     to_number: i64,
     code: Option<String>,
+    params: Option<String>,
     opened_ms: i64,
     closed_ms: Option<i64>,
 }
@@ -117,29 +133,35 @@ impl Row {
             from: self.from_number.unsigned_abs(),
             to: self.to_number.unsigned_abs(),
             code: self.code,
+            params: self.params.and_then(|params| serde_json::from_str(&params).ok()),
             opened_ms: self.opened_ms,
             closed_ms: self.closed_ms,
         })
     }
 }
 
-/// Cases after `after` in the order of their numbers, open ones or all.
+/// Cases after `after` in the order of their numbers, open ones or all, of these sites or of all;
+/// a case whose site nobody knows yet is everyone's.
 ///
 /// # Errors
 /// If the database does not answer.
 pub async fn list(
     conn: &mut SqliteConnection,
+    sites: Option<&BTreeSet<SiteId>>,
     after: i64,
     limit: u64,
     closed_too: bool,
 ) -> Result<Vec<DeskCaseRow>> {
     let rows: Vec<Row> = sqlx::query_as(
-        "select id, site, kind, record, person, device, from_number, to_number, code, opened_ms,
-           closed_ms
-         from desk_case where id > ? and (? or closed_ms is null) order by id limit ?",
+        "select id, site, kind, record, person, device, from_number, to_number, code, params,
+           opened_ms, closed_ms
+         from desk_case where id > ?1 and (?2 or closed_ms is null)
+           and (site is null or ?3 is null or site in (select value from json_each(?3)))
+         order by id limit ?4",
     )
     .bind(after)
     .bind(closed_too)
+    .bind(sites.map(|sites| serde_json::json!(sites).to_string()))
     .bind(number(limit))
     .fetch_all(conn)
     .await?;
@@ -155,10 +177,10 @@ pub(super) async fn close(
     conn: &mut SqliteConnection,
     job: CloseJob,
 ) -> Result<((), Vec<Poke>)> {
-    let CloseJob { close, people, epoch, now_ms } = job;
+    let CloseJob { close, keep, people, epoch, now_ms } = job;
     let row: Option<Row> = sqlx::query_as(
-        "select id, site, kind, record, person, device, from_number, to_number, code, opened_ms,
-           closed_ms
+        "select id, site, kind, record, person, device, from_number, to_number, code, params,
+           opened_ms, closed_ms
          from desk_case where id = ? and closed_ms is null",
     )
     .bind(close.case)
@@ -203,6 +225,9 @@ pub(super) async fn close(
     .bind(&close.reason)
     .execute(&mut *conn)
     .await?;
+    if let Some(KeepClosing { name, status, body }) = keep {
+        idempotency::keep(conn, &name, (status, &body), now_ms).await?;
+    }
     Ok(((), pokes))
 }
 

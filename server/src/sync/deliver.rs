@@ -93,7 +93,10 @@ impl Delivering<'_> {
             Some(up_to) => heads_up_to(conn, share.record, up_to).await?,
         };
         let seen = |row: &LogRow| share.up_to.is_none_or(|up_to| row.sequence <= Some(up_to));
-        let rows = rows.into_iter().filter(|row| seen(row) && !self.sent.contains(&row.hash));
+        // A whole record stays whole: a phone that asked for it may compare it by itself.
+        let whole = share.above == 0;
+        let rows =
+            rows.into_iter().filter(|row| seen(row) && (whole || !self.sent.contains(&row.hash)));
         let changes: Vec<Change> = rows.map(change).collect();
         for fact in changes.iter().flat_map(|change| &change.facts) {
             deliveries.bytes += fact.json.len() as u64 + FACT_BYTES;

@@ -38,7 +38,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sync_core::environment::{Clock, Hooks, Randomness};
 use sync_core::model::audience::Audience;
 use sync_core::model::fact::StoredFact;
-use sync_core::model::id::{DeviceId, PersonId, RecordId, SessionId};
+use sync_core::model::id::{DeviceId, PersonId, RecordId, SessionId, SiteId};
 use sync_core::model::session::SessionRows;
 use sync_core::protocol::limits::{LIMITS, Limits};
 use sync_core::protocol::problem::ProblemCode;
@@ -54,7 +54,7 @@ use self::writer::Job;
 use crate::db::Database;
 use crate::{Error, Result};
 
-pub use self::cases::{Account, CaseDecision, CloseCase, DeskCaseRow};
+pub use self::cases::{Account, CaseDecision, CloseCase, DeskCaseRow, KeepClosing};
 pub use self::check::{Checked, Mismatch};
 pub use self::office::{KeepAnswer, OfficeWrite, OfficeWritten};
 pub use self::write::Poke;
@@ -243,7 +243,22 @@ impl Sync {
         closed_too: bool,
     ) -> Result<Vec<DeskCaseRow>> {
         let mut conn = self.shared.database.reader().acquire().await?;
-        cases::list(&mut conn, after, limit, closed_too).await
+        cases::list(&mut conn, None, after, limit, closed_too).await
+    }
+
+    /// [`Self::desk_cases`] of these sites, and those whose site nobody knows yet.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn desk_cases_of(
+        &self,
+        sites: &BTreeSet<SiteId>,
+        after: i64,
+        limit: u64,
+        closed_too: bool,
+    ) -> Result<Vec<DeskCaseRow>> {
+        let mut conn = self.shared.database.reader().acquire().await?;
+        cases::list(&mut conn, Some(sites), after, limit, closed_too).await
     }
 
     /// Closes a desk case with the office's word on it.
@@ -251,6 +266,18 @@ impl Sync {
     /// # Errors
     /// `not_found` where there is none open, `forbidden` to whom it does not concern.
     pub async fn close_case(&self, close: CloseCase) -> Result<()> {
+        self.close_case_keeping(close, None).await
+    }
+
+    /// [`Self::close_case`], with the answer to the request kept in the same transaction.
+    ///
+    /// # Errors
+    /// As there; also if an answer was kept under the same name meanwhile.
+    pub async fn close_case_keeping(
+        &self,
+        close: CloseCase,
+        keep: Option<KeepClosing>,
+    ) -> Result<()> {
         let shared = &self.shared;
         let now_ms = shared.clock.wall_ms();
         let mut conn = shared.database.reader().acquire().await?;
@@ -258,7 +285,7 @@ impl Sync {
         let people = shared.people.of(installation.reference_version, &mut conn).await?;
         drop(conn);
         let epoch = installation.epoch;
-        let job = Box::new(CloseJob { close, people, epoch, now_ms });
+        let job = Box::new(CloseJob { close, keep, people, epoch, now_ms });
         self.ask(|reply| Job::Close(job, reply)).await
     }
 

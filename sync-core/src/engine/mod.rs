@@ -1,7 +1,8 @@
 //! The phone's side of sync, sans-IO: bytes and time go in, plans and requests come out.
 //!
 //! A driver (`replica`) turns the crank:
-//! 1. [`Schedule::poll_due`] says whether to sync now, [`Schedule::poll_timeout`] when to ask again;
+//! 1. [`Schedule::poll_due`] says whether to sync now, [`Schedule::poll_timeout`] when to ask
+//!    again;
 //! 2. [`outbox::choose`] picks what to push from a summary of the pending commands;
 //! 3. the request goes out; its answer, or how it failed, goes to [`Schedule::handle_success`] or
 //!    [`Schedule::handle_failure`];

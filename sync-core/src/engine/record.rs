@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::document::{Change, ChangeHead, GENESIS_MAX_OP, RecordPack, genesis, heads_after};
+use crate::document::{Change, ChangeHead, GENESIS_MAX_OP, RecordPack, Stop, genesis, heads_after};
 use crate::model::audience::Audience;
 use crate::model::fact::StoredFact;
 use crate::model::id::{ChangeHash, FactKey, RecordId, SessionId, SiteId};
@@ -278,6 +278,8 @@ impl RecordState {
         max_ops.insert(genesis(self.record).hash, GENESIS_MAX_OP);
         let built = pack.map(|pack| pack.build(|hash| max_ops.get(hash).copied()));
         let (changes, complete) = match built {
+            // A pack that is not what its sender built says nothing at all.
+            Some(built) if matches!(built.stopped, Some(Stop::CheckMismatch)) => return true,
             Some(built) => (built.changes, built.stopped.is_none()),
             None => (Vec::new(), true),
         };
@@ -323,7 +325,7 @@ impl RecordState {
             verdicts.session_spent = true;
             let position = self.pending.partition_point(|pending| pending.n < n);
             // A change that held other commands too is built anew with the chain.
-            let whole = change.facts == facts;
+            let whole = change.facts == facts && own.contains(&change.actor);
             let deps = if whole { change.deps } else { Vec::new() };
             let change = Change { deps, facts, ..change };
             let pending = Pending {

@@ -70,6 +70,8 @@ pub struct Fact {
     pub corrects: Vec<FactKey>,
     /// `t` and `p`.
     pub payload: Payload,
+    /// `p` as it was stored, members of a newer app included; `None` for a fact that was not.
+    pub stored_content: Option<Value>,
 }
 
 /// The frozen JSON members of a fact (DESIGN 14).
@@ -111,6 +113,7 @@ impl Fact {
             said_at_ms: members.said_at,
             on_behalf_of: members.on_behalf_of,
             corrects: members.corrects,
+            stored_content: Some(content_of(&members.p)),
             payload: Payload::from_parts(members.t, members.p),
         })
     }
@@ -135,4 +138,9 @@ impl Fact {
         let value = serde_json::to_value(members).map_err(|_| NotCanonical::Syntax)?;
         Ok(StoredFact { key: self.key, json: canonical::write(&value)? })
     }
+}
+
+/// `p`, an empty object where it is left out.
+fn content_of(p: &Value) -> Value {
+    if p.is_null() { Value::Object(serde_json::Map::new()) } else { p.clone() }
 }

@@ -375,6 +375,16 @@ pub enum Relation {
     Other,
 }
 
+/// Which clock the times in a signed text are from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextClock {
+    /// The server's, through the boot's anchor: every fact shown had a verified time.
+    Server,
+    /// The device's own wall clock, since not every time could be verified then.
+    Device,
+}
+
 /// Payload of `signed`: what was shown, and the drawing (DESIGN 9).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signed {
@@ -382,6 +392,8 @@ pub struct Signed {
     pub visit: FactKey,
     /// Template, version and language of the text, e.g. `visit/1/zh-CN`.
     pub template: String,
+    /// The clock of the times in the text: a text is made again with the same.
+    pub clock: TextClock,
     /// The keys of the facts shown.
     pub shown: Vec<FactKey>,
     /// SHA-256 of their canonical content, hex.

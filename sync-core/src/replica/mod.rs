@@ -1,9 +1,11 @@
 //! A phone: the engine and the store behind one object. Everything an app calls is here; what it
 //! calls returns after the commit, and a command that returned is saved.
 
+mod answer;
 mod convert;
 #[cfg(feature = "http")]
 pub mod http;
+mod request;
 mod sign_in;
 mod sync;
 #[cfg(test)]
@@ -126,7 +128,7 @@ impl Replica {
             randomness: options.randomness.clone(),
         })
         .await?;
-        let identity = store.identities().await?.pop();
+        let identity = latest(store.identities().await?);
         let now_ms = options.clock.monotonic_ms();
         let mut inner = Inner {
             identity,
@@ -239,6 +241,16 @@ impl Replica {
         self.inner.lock().await.schedule.paused()
     }
 
+    /// The person says that the reason is gone (the account works again, the app was updated):
+    /// everything that was kept goes out with the next sync.
+    pub async fn try_again(&self) {
+        let mut inner = self.inner.lock().await;
+        if inner.schedule.paused().is_some_and(|pause| pause != Pause::Airplane) {
+            inner.token = None;
+            inner.schedule.handle_resumed(self.clock.monotonic_ms());
+        }
+    }
+
     /// When the driver should call [`Self::sync_if_due`] again, by the monotonic clock.
     pub async fn next_sync_ms(&self) -> Option<i64> {
         let mut inner = self.inner.lock().await;
@@ -278,9 +290,10 @@ impl Inner {
         };
         self.state = store.sync_state(identity.person).await?;
         self.reference = match &self.state.reference_json {
-            Some(json) => sync::parse_reference(json)?,
+            Some(json) => answer::parse_reference(json)?,
             None => ReferenceData::default(),
         };
+        self.list.clear();
         for row in store.list(identity.person).await? {
             // A projection of another app version is made anew when the record is next touched.
             if let Ok(item) = serde_json::from_str::<ListItem>(&row.json) {
@@ -294,7 +307,7 @@ impl Inner {
     /// again; another one costs a row.
     async fn settle_doubt(&mut self, store: &Store) -> Result<()> {
         if self.in_doubt {
-            self.identity = store.identities().await?.pop();
+            self.identity = latest(store.identities().await?);
             self.session = None;
             self.read(store).await?;
             self.in_doubt = false;
@@ -320,6 +333,11 @@ impl Inner {
         let cursors = self.state.cursors.iter().filter(|(audience, _)| audience.site() == site);
         cursors.map(|(_, seen)| *seen).max().unwrap_or_default()
     }
+}
+
+/// Who enrolled last: the installation numbers devices in the order in which they enrol.
+fn latest(identities: Vec<Identity>) -> Option<Identity> {
+    identities.into_iter().max_by_key(|identity| identity.device)
 }
 
 /// The sessions of `rows` and the person's own ones, whose anchors the phone knows itself.

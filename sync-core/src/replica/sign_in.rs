@@ -28,6 +28,8 @@ impl Replica {
         device_name: &str,
         installation: Option<&str>,
     ) -> Result<PersonId> {
+        // No answer for whoever was here before may be applied to whoever comes.
+        let _one_at_a_time = self.in_flight.lock().await;
         let mut secret = [0; 32];
         self.randomness.fill(&mut secret);
         let key = SigningKey::from_bytes(&secret);
@@ -50,7 +52,15 @@ impl Replica {
         let person = identity.person;
         let mut inner = self.inner().await?;
         inner.in_doubt = true;
-        self.store.apply("enrol", &[StoreWrite::PutIdentity(identity.clone())]).await?;
+        // Another device has receipts of its own, and its key did not open the old session.
+        let writes = [
+            StoreWrite::PutIdentity(identity.clone()),
+            StoreWrite::PutReceiptsAfter { owner: person, receipts_after: 0 },
+            StoreWrite::PutReEnrol { owner: person, re_enrol: false },
+        ];
+        self.store.apply("enrol", &writes).await?;
+        inner.session = None;
+        inner.token = None;
         inner.identity = Some(identity);
         inner.load(&self.store, self.clock.monotonic_ms()).await?;
         inner.in_doubt = false;

@@ -2,27 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ed25519_dalek::Signer as _;
-
+use super::answer::{Answer, Plan, list_json, parse_reference};
+use super::request::InFlight;
 use super::transport::{HttpRequest, Method, accept};
-use super::{Inner, ListItem, Replica, convert};
-use crate::document::RecordPack;
-use crate::document::pack::{decode, encode};
-use crate::engine::outbox::{self, Waiting};
-use crate::engine::record::Incoming;
+use super::{Inner, ListItem, Replica};
+use crate::engine::RecordState;
 use crate::engine::schedule::Failure;
-use crate::engine::{PendingState, RecordState};
-use crate::model::id::{ChangeHash, RecordId, SessionId};
+use crate::model::id::{RecordId, SessionId};
 use crate::model::session::SessionRows;
 use crate::model::time::Seen;
 use crate::protocol::frame;
-use crate::protocol::identity::session_statement;
-use crate::protocol::limits::LIMITS;
-use crate::protocol::message::{
-    ClockReading, Cursor, PhoneState, Receipt, ReferenceData, SessionRegistration,
-};
-use crate::protocol::{MEDIA_TYPE, SyncRequest, SyncResponse, VERSION};
-use crate::store::{OwnSession, PendingRow, RefusedRow, SentRow, StoreWrite};
+use crate::protocol::message::Outcome;
+use crate::protocol::{MEDIA_TYPE, SyncRequest, SyncResponse};
+use crate::store::StoreWrite;
 use crate::{Error, Result};
 
 /// What a sync did.
@@ -38,15 +30,6 @@ pub struct SyncReport {
     pub more: bool,
     /// The server has seen another store with this device's numbers: enrol anew.
     pub re_enrol: bool,
-}
-
-/// What is remembered of a request while it is under way.
-struct InFlight {
-    request: SyncRequest,
-    /// The hash under which each command went out.
-    commands: BTreeMap<u64, ChangeHash>,
-    /// Something had to wait for the next request.
-    more: bool,
 }
 
 impl Replica {
@@ -170,108 +153,6 @@ impl Replica {
         Ok(SyncReport { more: true, ..SyncReport::default() })
     }
 
-    async fn build_request(&self, inner: &Inner) -> Result<InFlight> {
-        let owner = inner.owner()?;
-        let summary = self.store.pending_summary(owner).await?;
-        let waiting: Vec<Waiting> = summary
-            .iter()
-            .map(|row| Waiting {
-                n: row.n,
-                record: row.record,
-                state: convert::state(row.state),
-                bytes: row.bytes,
-            })
-            .collect();
-        let push = outbox::choose(&waiting, &LIMITS, true);
-        let (packs, commands) = self.packs(inner, &push).await?;
-        let sessions = self.registrations(inner).await?;
-        let unsent = waiting
-            .iter()
-            .filter(|w| matches!(w.state, PendingState::Unsent | PendingState::NotStored));
-        let state = PhoneState {
-            highest_number: inner.state.highest_number,
-            unsent: unsent.count() as u64,
-            oldest_unsent_wall_ms: summary.iter().map(|row| row.saved_wall_ms).min(),
-            app_version: self.app_version.clone(),
-            storage_free_bytes: None,
-        };
-        let identity = inner.identity.as_ref().expect("owner() was there");
-        let request = SyncRequest {
-            version: VERSION,
-            device: identity.device,
-            clock: ClockReading {
-                boot: self.clock.boot_id(),
-                monotonic_ms: self.clock.monotonic_ms(),
-                wall_ms: self.clock.wall_ms(),
-            },
-            cursors: inner
-                .state
-                .cursors
-                .iter()
-                .map(|(audience, seen)| Cursor {
-                    epoch: seen.epoch,
-                    audience: *audience,
-                    sequence: seen.sequence,
-                })
-                .collect(),
-            receipts_after: inner.state.receipts_after,
-            reference_version: inner.state.reference_version,
-            sessions,
-            state,
-            packs,
-            repairs: inner.state.repairs.iter().copied().take(repairs_max()).collect(),
-        };
-        Ok(InFlight { request, commands, more: push.more })
-    }
-
-    async fn packs(
-        &self,
-        inner: &Inner,
-        push: &outbox::Push,
-    ) -> Result<(Vec<u8>, BTreeMap<u64, ChangeHash>)> {
-        let owner = inner.owner()?;
-        let mut commands = BTreeMap::new();
-        let mut packs = Vec::with_capacity(push.records.len());
-        for (record, last) in &push.records {
-            let rows = self.store.pending(owner, Some(*record)).await?;
-            let chain = rows.into_iter().map(convert::pending);
-            let chain = chain.filter(|p| p.state != PendingState::Accepted && p.n <= *last);
-            let changes: Vec<_> = chain
-                .map(|pending| {
-                    commands.insert(pending.n, pending.change.hash);
-                    pending.change
-                })
-                .collect();
-            packs.push(RecordPack::from_changes(*record, &changes));
-        }
-        let bytes = if packs.is_empty() { Vec::new() } else { encode(&packs) };
-        Ok((bytes, commands))
-    }
-
-    async fn registrations(&self, inner: &Inner) -> Result<Vec<SessionRegistration>> {
-        let owner = inner.owner()?;
-        let identity = inner.identity.as_ref().expect("owner() was there");
-        let key = inner.signing_key()?;
-        let own = self.store.own_sessions(owner).await?;
-        let fresh = own.iter().filter(|session| !session.registered);
-        let sessions_max = usize::try_from(LIMITS.sessions_max).expect("a small limit");
-        Ok(fresh
-            .take(sessions_max)
-            .map(|session| {
-                let mut registration = SessionRegistration {
-                    session: session.session,
-                    boot: session.boot,
-                    opened_wall_ms: session.opened_wall_ms,
-                    opened_monotonic_ms: session.opened_monotonic_ms,
-                    signature: [0; 64],
-                };
-                let statement = session_statement(owner, identity.device, &registration);
-                registration.signature = key.sign(&statement).to_bytes();
-                registration
-            })
-            .collect())
-    }
-
     async fn apply_answer(
         &self,
         inner: &mut Inner,
@@ -289,8 +170,16 @@ impl Replica {
         for row in &refused {
             let receipt =
                 answer.receipts.get(&row.n).copied().map(|i| &answer.response.receipts[i]);
-            if receipt.is_some_and(|receipt| receipt.outcome.is_accepted()) {
+            let Some(receipt) = receipt else { continue };
+            if receipt.outcome.is_accepted() {
                 plan.writes.push(StoreWrite::DeleteRefused { owner, n: row.n });
+            } else if receipt.outcome == Outcome::Refused && receipt.code != Some(row.code.clone())
+            {
+                // The office's word on it, e.g. `discarded`, takes the place of the first reason.
+                let mut row = row.clone();
+                row.code = receipt.code.clone().unwrap_or_default();
+                row.params = receipt.params.clone().unwrap_or_default();
+                plan.writes.push(StoreWrite::PutRefused { owner, row });
             }
         }
         let own: BTreeSet<SessionId> =
@@ -416,218 +305,6 @@ impl Replica {
     }
 }
 
-/// A decoded answer with its parts by record.
-struct Answer {
-    response: SyncResponse,
-    /// Index into `response.receipts` by number of command.
-    receipts: BTreeMap<u64, usize>,
-    /// Index into `response.records`, and the pack.
-    deliveries: BTreeMap<RecordId, (usize, Option<RecordPack>)>,
-}
-
-impl Answer {
-    fn read(response: SyncResponse) -> Result<Self> {
-        let malformed =
-            |detail: &str| Error::Malformed { what: "answer", detail: detail.to_owned() };
-        let mut receipts = BTreeMap::new();
-        for (index, receipt) in response.receipts.iter().enumerate() {
-            if receipt.to < receipt.from || receipt.to - receipt.from > LIMITS.commands_max {
-                return Err(malformed("receipt range"));
-            }
-            // In order of change: a later one on the same number holds.
-            receipts.extend((receipt.from..=receipt.to).map(|n| (n, index)));
-        }
-        let packs = if response.packs.is_empty() {
-            Vec::new()
-        } else {
-            decode(&response.packs).map_err(|error| malformed(&error.to_string()))?
-        };
-        let mut packs = packs.into_iter();
-        let mut deliveries = BTreeMap::new();
-        for (index, delivery) in response.records.iter().enumerate() {
-            let pack = if delivery.has_pack {
-                let pack = packs.next().ok_or_else(|| malformed("a pack is missing"))?;
-                if pack.record != delivery.record {
-                    return Err(malformed("a pack of another record"));
-                }
-                Some(pack)
-            } else {
-                None
-            };
-            deliveries.insert(delivery.record, (index, pack));
-        }
-        Ok(Self { response, receipts, deliveries })
-    }
-
-    /// Brings what is kept in memory up to the answer.
-    fn move_memory(&self, inner: &mut Inner, in_flight: &InFlight) -> Result<()> {
-        let response = &self.response;
-        let state = &mut inner.state;
-        let boot = in_flight.request.clock.boot;
-        state.anchors.entry(boot).or_insert_with(|| response.anchor.into());
-        for cursor in &response.cursors {
-            let seen = Seen { epoch: cursor.epoch, sequence: cursor.sequence };
-            state.cursors.retain(|(audience, _)| *audience != cursor.audience);
-            state.cursors.push((cursor.audience, seen));
-        }
-        state.receipts_after = response.receipts_after;
-        state.epoch = response.epoch;
-        state.backed_up = response.backed_up.or(state.backed_up);
-        state.re_enrol |= response.re_enrol;
-        if let Some(reference) = &response.reference {
-            state.reference_version = reference.version;
-            inner.reference = parse_reference(&reference.json)?;
-        }
-        Ok(())
-    }
-
-    /// The records that this answer changes.
-    fn touched(&self, record_of: &BTreeMap<u64, RecordId>) -> BTreeSet<RecordId> {
-        let by_receipt = self.receipts.keys().filter_map(|n| record_of.get(n)).copied();
-        let left = self.response.left.iter().map(|left| left.record);
-        by_receipt.chain(self.deliveries.keys().copied()).chain(left).collect()
-    }
-
-    fn site_of(&self, record: RecordId) -> Option<crate::model::id::SiteId> {
-        self.deliveries.get(&record).map(|(index, _)| self.response.records[*index].site)
-    }
-
-    fn incoming(
-        &self,
-        record: RecordId,
-        in_flight: &InFlight,
-        record_of: &BTreeMap<u64, RecordId>,
-        own: &BTreeSet<SessionId>,
-    ) -> Incoming<'_> {
-        let of_record = |n: &u64| record_of.get(n) == Some(&record);
-        let receipts = self.receipts.iter().filter(|(n, _)| of_record(n));
-        let left = self.response.left.iter().filter(|left| left.record == record);
-        Incoming {
-            receipts: receipts.map(|(n, i)| (*n, &self.response.receipts[*i])).collect(),
-            in_flight: in_flight
-                .commands
-                .iter()
-                .filter(|(n, _)| of_record(n))
-                .map(|(n, hash)| (*n, *hash))
-                .collect(),
-            delivery: self
-                .deliveries
-                .get(&record)
-                .map(|(index, pack)| (&self.response.records[*index], pack.as_ref())),
-            left: left.map(|left| left.audience).collect(),
-            own: own.clone(),
-        }
-    }
-}
-
-/// What an answer writes.
-struct Plan {
-    writes: Vec<StoreWrite>,
-    /// Becomes the current session if the old one is spent.
-    session: OwnSession,
-    session_spent: bool,
-    refused: u64,
-    /// Records to be asked for whole from now on.
-    wanted: BTreeSet<RecordId>,
-    /// Records whose earlier wish is answered.
-    repaired: BTreeSet<RecordId>,
-}
-
-impl Plan {
-    fn new(session: OwnSession) -> Self {
-        Self {
-            writes: Vec::new(),
-            session,
-            session_spent: false,
-            refused: 0,
-            wanted: BTreeSet::new(),
-            repaired: BTreeSet::new(),
-        }
-    }
-
-    fn take(
-        &mut self,
-        owner: crate::model::id::PersonId,
-        applied: &crate::engine::record::Applied,
-        incoming: &Incoming<'_>,
-        replica: &Replica,
-    ) {
-        let state = &applied.state;
-        let record = state.record;
-        let writes = &mut self.writes;
-        writes.push(convert::put_record(owner, state));
-        for change in &applied.inserted {
-            let change = convert::stored_change(change);
-            writes.push(StoreWrite::InsertAccepted { owner, record, change });
-        }
-        writes.extend(applied.dropped.iter().map(|hash| StoreWrite::DeleteAccepted {
-            owner,
-            record,
-            hash: *hash,
-        }));
-        let pairs = incoming.delivery.iter().flat_map(|(delivery, _)| &delivery.audiences);
-        writes.extend(pairs.map(|audience| StoreWrite::PutPair {
-            owner,
-            record,
-            audience: *audience,
-        }));
-        writes.extend(incoming.left.iter().map(|audience| StoreWrite::DeletePair {
-            owner,
-            record,
-            audience: *audience,
-        }));
-        writes.extend(applied.settled.iter().map(|n| StoreWrite::DeletePending { owner, n: *n }));
-        for pending in state.pending.iter().filter(|pending| applied.moved.contains(&pending.n)) {
-            let row: PendingRow = convert::pending_row(state, pending);
-            writes.push(StoreWrite::PutPending { owner, row });
-        }
-        for (pending, receipt) in &applied.refused {
-            let row = refused_row(record, pending, receipt, replica);
-            writes.push(StoreWrite::PutRefused { owner, row });
-        }
-        for (n, facts, accepted_at) in &applied.sent {
-            let row = SentRow { n: *n, record, facts: facts.clone(), accepted_at: *accepted_at };
-            writes.push(StoreWrite::PutSent { owner, row });
-        }
-        if applied.repair {
-            writes.push(StoreWrite::PutRepair { owner, record });
-            self.repaired.insert(record);
-            self.wanted.insert(record);
-        } else if incoming.delivery.is_some() {
-            writes.push(StoreWrite::DeleteRepair { owner, record });
-            self.repaired.insert(record);
-        }
-        self.refused += applied.refused.len() as u64;
-        self.session_spent |= applied.session_spent;
-    }
-}
-
-fn refused_row(
-    record: RecordId,
-    pending: &crate::engine::Pending,
-    receipt: &Receipt,
-    replica: &Replica,
-) -> RefusedRow {
-    RefusedRow {
-        n: pending.n,
-        record,
-        facts: pending.change.facts.clone(),
-        code: receipt.code.clone().unwrap_or_default(),
-        params: receipt.params.clone().unwrap_or_default(),
-        refused_wall_ms: replica.clock.wall_ms(),
-    }
-}
-
-pub(super) fn list_json(item: &ListItem) -> Result<String> {
-    serde_json::to_string(item)
-        .map_err(|error| Error::Malformed { what: "list item", detail: error.to_string() })
-}
-
-pub(super) fn parse_reference(json: &str) -> Result<ReferenceData> {
-    serde_json::from_str(json)
-        .map_err(|error| Error::Malformed { what: "reference data", detail: error.to_string() })
-}
-
 fn failure(error: &Error) -> Failure {
     match error {
         Error::RetryAfter { delay_ms } => Failure::RetryAfter { delay_ms: *delay_ms },
@@ -635,8 +312,4 @@ fn failure(error: &Error) -> Failure {
         Error::UpdateApp { .. } => Failure::UpdateApp,
         _ => Failure::Offline,
     }
-}
-
-fn repairs_max() -> usize {
-    usize::try_from(LIMITS.repairs_max).expect("a small limit")
 }

@@ -196,7 +196,7 @@ impl Replica {
         inner.in_doubt = true;
         inner.session = Some(*session);
         let item = self.list_item(inner, &state, &SessionRows::new()).await?;
-        let json = super::sync::list_json(&item)?;
+        let json = super::answer::list_json(&item)?;
         writes.push(StoreWrite::PutList { owner, record: state.record, json });
         writes.push(StoreWrite::PutHighestNumber { owner, n });
         self.store.apply(operation, &writes).await?;

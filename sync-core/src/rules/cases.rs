@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeZone as _, Utc};
+use chrono::TimeZone as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -76,7 +76,7 @@ pub(super) struct CaseInput<'a> {
 
 impl CaseInput<'_> {
     fn fact(&self, key: FactKey) -> Option<&Fact> {
-        self.causality.facts.iter().find(|fact| fact.key == key).copied()
+        self.causality.fact(key)
     }
 
     fn side(&self, key: FactKey, value: Option<Value>) -> Option<CaseSide> {
@@ -213,7 +213,11 @@ fn done_after_reassignment(input: &CaseInput<'_>) -> Vec<Case> {
         let moved = input.causality.facts.iter().find(|fact| {
             let Payload::General(GeneralFact::Set(set)) = &fact.payload else { return false };
             let elsewhere = set.field == "assignee" && set.value != json!(person);
-            elsewhere && !set.replaces.is_empty() && !input.causality.is_before(last, fact.key)
+            // Neither had seen the other: the move came while the work was done.
+            elsewhere
+                && !set.replaces.is_empty()
+                && !input.causality.is_before(last, fact.key)
+                && !input.causality.is_before(fact.key, last)
         });
         if let Some(moved) = moved {
             let mut case = input.case("done_after_reassignment", [moved.key, visit.visit]);
@@ -254,10 +258,11 @@ fn changed_after_signature(input: &CaseInput<'_>) -> Vec<Case> {
         let WorkOrderFact::Signed(signed) = content else { continue };
         let shown: BTreeSet<FactKey> = signed.shown.iter().copied().collect();
         let Some(steps) = input.steps.get(&signed.visit) else { continue };
+        let before = input.causality.causes(fact.key);
         let later = steps.iter().filter(|step| {
             super::statement::is_shown(step.content)
                 && !shown.contains(&step.fact.key)
-                && !input.causality.is_before(step.fact.key, fact.key)
+                && !before.contains(&step.fact.key)
         });
         let later: Vec<FactKey> = later.map(|step| step.fact.key).collect();
         if !later.is_empty() {
@@ -271,7 +276,8 @@ fn money_cases(input: &CaseInput<'_>) -> Vec<Case> {
     let mut found = Vec::new();
     for charge in &input.money.charges {
         let quote = input.money.quotes.iter().rev();
-        let quote = quote.clone().find(|q| q.visit == charge.visit && q.accepted == Some(true));
+        // Quoted at one visit, done at the next: the price agreed last is the price.
+        let quote = quote.clone().find(|quote| quote.accepted == Some(true));
         let unequal = |key: FactKey, amount_fen: i64| {
             let mut case = input.case("money_not_equal", [key, charge.key]);
             case.params.insert("charged_fen".to_owned(), json!(charge.amount_fen));
@@ -303,7 +309,7 @@ fn money_cases(input: &CaseInput<'_>) -> Vec<Case> {
 pub(super) fn day_end_ms(at_ms: WallMs, policy: &SlaPolicy) -> WallMs {
     let plain = at_ms.saturating_add(86_400_000);
     let Ok(zone) = policy.time_zone.parse::<chrono_tz::Tz>() else { return plain };
-    let Some(at) = DateTime::<Utc>::from_timestamp_millis(at_ms) else { return plain };
+    let Some(at) = super::time::moment(at_ms) else { return plain };
     let next =
         at.with_timezone(&zone).date_naive().succ_opt().and_then(|day| day.and_hms_opt(0, 0, 0));
     let next = next.and_then(|midnight| zone.from_local_datetime(&midnight).earliest());

@@ -4,8 +4,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::check::{check_contact, check_field, check_order, check_step};
 use super::denial::{Denial, DenialCode};
-use super::limits::{self, range, text, time};
+use super::limits::{self, text};
 use super::permission::permit;
 use super::review::Review;
 use super::signature::Strokes;
@@ -160,7 +161,7 @@ pub fn perform(
     let mut fact = blank(moment, review.and_then(|review| after(review, principal, moment)));
     fact.payload = payload(command, review, &mut fact)?;
     if let Payload::WorkOrder(content) = &fact.payload {
-        check(content, review.ok_or(Denial::new(DenialCode::RecordNotHere))?)?;
+        check_step(content, review.ok_or(Denial::new(DenialCode::RecordNotHere))?)?;
     }
     let facts = vec![fact];
     permit(&facts, review, principal, moment.seen, moment.now_ms)?;
@@ -178,6 +179,7 @@ fn blank(moment: &Moment, after: Option<Vec<FactKey>>) -> Fact {
         on_behalf_of: None,
         corrects: Vec::new(),
         payload: Payload::Unknown { fact_type: String::new(), content: Value::Null },
+        stored_content: None,
     }
 }
 
@@ -249,27 +251,6 @@ fn created(kind: &str, schema: u32, site: SiteId, content: &impl Serialize) -> C
     Created { kind: kind.to_owned(), site, schema, from: None, content }
 }
 
-fn check_order(order: &WorkOrderCreated) -> Result<(), Denial> {
-    text("description", &order.description, limits::DESCRIPTION_CHARACTERS_MAX)?;
-    for (name, value) in [("unit", &order.unit), ("place", &order.place)] {
-        if let Some(value) = value {
-            text(name, value, limits::NAME_CHARACTERS_MAX)?;
-        }
-    }
-    Ok(())
-}
-
-fn check_contact(contact: &ContactCreated) -> Result<(), Denial> {
-    text("name", &contact.name, limits::NAME_CHARACTERS_MAX)?;
-    text("salt", &contact.salt, limits::NAME_CHARACTERS_MAX)?;
-    range("phones", i64::try_from(contact.phones.len()).unwrap_or(i64::MAX), 0, 10)?;
-    contact
-        .phones
-        .iter()
-        .try_for_each(|phone| text("phones", phone, limits::NAME_CHARACTERS_MAX))?;
-    contact.unit.iter().try_for_each(|unit| text("unit", unit, limits::NAME_CHARACTERS_MAX))
-}
-
 fn set(review: &Review, field: &str, value: Value, salt: Option<String>) -> Result<Set, Denial> {
     check_field(&review.kind, field, &value)?;
     let current = review.fields.get(field);
@@ -300,45 +281,6 @@ fn resolve(review: &Review, field: &str, value: Value, reason: &str) -> Result<R
     })
 }
 
-fn check_field(kind: &str, field: &str, value: &Value) -> Result<(), Denial> {
-    let out_of_range = || Denial::new(DenialCode::OutOfRange).with("field", field);
-    let string = || value.as_str().ok_or_else(out_of_range);
-    match (kind, field) {
-        (work_order::KIND, "assignee") => value
-            .as_u64()
-            .filter(|n| u32::try_from(*n).is_ok())
-            .map(|_| ())
-            .ok_or_else(out_of_range),
-        (work_order::KIND, "appointment") => time(field, string()?),
-        (work_order::KIND, "priority") => {
-            matches!(string()?, "urgent" | "appointed").then_some(()).ok_or_else(out_of_range)
-        }
-        (work_order::KIND, "category") => {
-            matches!(string()?, "household" | "public").then_some(()).ok_or_else(out_of_range)
-        }
-        (work_order::KIND, "description") => {
-            text(field, string()?, limits::DESCRIPTION_CHARACTERS_MAX)
-        }
-        (work_order::KIND, "contact") => {
-            string()?.parse::<RecordId>().map(|_| ()).map_err(|_| out_of_range())
-        }
-        (work_order::KIND, "chargeable_fen") => {
-            range(field, value.as_i64().ok_or_else(out_of_range)?, 0, limits::AMOUNT_FEN_MAX)
-        }
-        (work_order::KIND, "unit" | "place") | (contact::KIND, "unit" | "name" | "relation") => {
-            text(field, string()?, limits::NAME_CHARACTERS_MAX)
-        }
-        (contact::KIND, "phones") => {
-            let phones =
-                value.as_array().filter(|list| list.len() <= 10).ok_or_else(out_of_range)?;
-            phones.iter().try_for_each(|phone| {
-                text(field, phone.as_str().ok_or_else(out_of_range)?, limits::NAME_CHARACTERS_MAX)
-            })
-        }
-        _ => Err(Denial::new(DenialCode::UnknownField).with("field", field)),
-    }
-}
-
 fn signed(command: &Command, review: &Review) -> Result<WorkOrderFact, Denial> {
     let Command::Sign { visit, language, strokes, relation, contact, ratings } = command else {
         return Err(Denial::new(DenialCode::NoSuchFact));
@@ -348,6 +290,7 @@ fn signed(command: &Command, review: &Review) -> Result<WorkOrderFact, Denial> {
     Ok(WorkOrderFact::Signed(Signed {
         visit: *visit,
         template: statement.template,
+        clock: statement.clock,
         shown: statement.shown,
         content_sha256: statement.content_sha256,
         text_sha256: statement.text_sha256,
@@ -358,80 +301,6 @@ fn signed(command: &Command, review: &Review) -> Result<WorkOrderFact, Denial> {
         // Made by whoever holds the (person, device) key.
         signature: None,
     }))
-}
-
-/// Texts, ranges, and whether what a step names is there.
-fn check(content: &WorkOrderFact, review: &Review) -> Result<(), Denial> {
-    use WorkOrderFact as F;
-    let exists = |key: FactKey, fact_type: &str| {
-        let found = review.timeline.iter().any(|e| e.key == key && e.fact_type == fact_type);
-        found
-            .then_some(())
-            .ok_or_else(|| Denial::new(DenialCode::NoSuchFact).with("fact", fact_type))
-    };
-    let reason = |reason: &str| text("reason", reason, limits::REASON_CHARACTERS_MAX);
-    let amount = |fen: i64| range("amount_fen", fen, 0, limits::AMOUNT_FEN_MAX);
-    if let Some(visit) = content.visit() {
-        exists(visit, "set_out")?;
-    }
-    match content {
-        F::Declined(of) | F::Cancelled(of) | F::WaitingForParts(of) => reason(&of.reason),
-        F::Paused(of) | F::SignRefused(of) | F::SignAbsent(of) => reason(&of.reason),
-        F::OutOfScope(of) => {
-            text("reported_to", &of.reported_to, limits::NAME_CHARACTERS_MAX)?;
-            reason(&of.reason)
-        }
-        F::SetOut(of) => range("grade", i64::from(of.grade), 1, 5),
-        F::NoAnswer(of) => text("answered_by", &of.answered_by, limits::NAME_CHARACTERS_MAX),
-        F::Material(of) => {
-            text("name", &of.name, limits::NAME_CHARACTERS_MAX)?;
-            text("unit", &of.unit, limits::NAME_CHARACTERS_MAX)?;
-            range("quantity_milli", of.quantity_milli, 1, 1_000_000_000)?;
-            range("unit_price_fen", of.unit_price_fen, 0, limits::AMOUNT_FEN_MAX)
-        }
-        F::MaterialRemoved(of) => exists(of.material, "material"),
-        F::Photo(of) => {
-            let hex = of.sha256.len() == 64 && of.sha256.bytes().all(|b| b.is_ascii_hexdigit());
-            hex.then_some(()).ok_or(Denial::new(DenialCode::OutOfRange).with("field", "sha256"))?;
-            text("media_type", &of.media_type, limits::NAME_CHARACTERS_MAX)?;
-            range("size_bytes", i64::try_from(of.size_bytes).unwrap_or(i64::MAX), 1, 1 << 32)
-        }
-        F::Advice(of) | F::CalledBack(of) => text("text", &of.text, limits::NOTE_CHARACTERS_MAX),
-        F::UnableToFinish(of) => {
-            of.next_appointment.iter().try_for_each(|at| time("next_appointment", at))?;
-            reason(&of.reason)
-        }
-        F::LeftMidway(of) => reason(&of.reason),
-        F::Quoted(of) => {
-            amount(of.amount_fen)?;
-            range("items", i64::try_from(of.items.len()).unwrap_or(i64::MAX), 0, 100)?;
-            of.items.iter().try_for_each(|item| {
-                amount(item.amount_fen)?;
-                text("name", &item.name, limits::NAME_CHARACTERS_MAX)
-            })
-        }
-        F::QuoteAccepted(of) => exists(of.quote, "quoted"),
-        F::QuoteDeclined(of) => {
-            exists(of.quote, "quoted")?;
-            reason(&of.reason)
-        }
-        F::Charged(of) | F::Refunded(of) => amount(of.amount_fen),
-        F::HandedIn(of) => {
-            exists(of.charge, "charged")?;
-            amount(of.amount_fen)
-        }
-        F::Invoiced(of) => {
-            exists(of.charge, "charged")?;
-            text("number", &of.number, limits::NAME_CHARACTERS_MAX)?;
-            amount(of.amount_fen)
-        }
-        F::InvoiceDelivered(of) => exists(of.invoice, "invoiced"),
-        F::Signed(of) => {
-            let ratings = [of.ratings.quality, of.ratings.attitude, of.ratings.conduct];
-            ratings.iter().try_for_each(|rating| range("ratings", i64::from(*rating), 1, 5))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// The facts a fact stands on: what is parked with them when they are refused.

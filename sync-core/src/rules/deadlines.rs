@@ -1,13 +1,13 @@
 //! The limits of 三 3.1 and 3.2: filled, told, on site, done. What cannot be judged is unknown,
 //! not breached.
 
-use chrono::{DateTime, Days, TimeZone as _, Utc};
+use chrono::{DateTime, Days, TimeZone as _};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::fields::Field;
 use super::order::Causality;
-use super::time::{FactTime, fact_time};
+use super::time::{FactTime, fact_time, stated_afterwards};
 use crate::model::fact::Fact;
 use crate::model::id::FactKey;
 use crate::model::payload::{GeneralFact, Payload};
@@ -57,7 +57,7 @@ struct Clocked<'a> {
 
 impl Clocked<'_> {
     fn judgeable(&self) -> bool {
-        self.time.verified && self.fact.said_at_ms.is_none()
+        self.time.verified && !stated_afterwards(self.fact)
     }
 }
 
@@ -86,7 +86,8 @@ pub(super) fn deadlines(
     let start = (created.judgeable()).then(|| reported.unwrap_or(created.time.at_ms));
     let dispatched = first(|content| matches!(content, F::Dispatched));
     let told = first(|content| matches!(content, F::Told));
-    let received = first(|content| matches!(content, F::Received));
+    // Whoever signed last before the door: an order declined and given to somebody else counts anew.
+    let received = last_received(causality, sessions);
     let at_door = first(|content| {
         matches!(
             content,
@@ -99,16 +100,21 @@ pub(super) fn deadlines(
     } else {
         (policy.household_filled_ms, policy.household_told_ms, policy.household_on_site_ms)
     };
-    let mut all = vec![judge("filled", start.map(|at| at + limits.0), dispatched.as_ref(), now_ms)];
+    let mut all = vec![judge(
+        "filled",
+        start.map(|at| at.saturating_add(limits.0)),
+        dispatched.as_ref(),
+        now_ms,
+    )];
     if let Some(dispatched) = &dispatched {
-        let due = dispatched.judgeable().then(|| dispatched.time.at_ms + limits.1);
+        let due = dispatched.judgeable().then(|| dispatched.time.at_ms.saturating_add(limits.1));
         // Signing for the order shows that engineering had been told.
         all.push(judge("told", due, told.as_ref().or(received.as_ref()), now_ms));
     }
     let appointment = appointment_ms(fields);
     if urgent || public {
         if let Some(received) = &received {
-            let due = received.judgeable().then(|| received.time.at_ms + limits.2);
+            let due = received.judgeable().then(|| received.time.at_ms.saturating_add(limits.2));
             all.push(judge("on_site", due, at_door.as_ref(), now_ms));
         }
     } else if let Some(appointment) = appointment {
@@ -122,6 +128,10 @@ pub(super) fn deadlines(
             done.state = DeadlineState::Excused;
         }
         all.push(done);
+    }
+    // A cancelled order keeps what was met or missed; nothing of it runs on or is missed later.
+    if first(|content| matches!(content, F::Cancelled(_))).is_some() {
+        all.retain(|deadline| deadline.met_by.is_some());
     }
     all
 }
@@ -143,11 +153,25 @@ fn days_later(from_ms: WallMs, policy: &SlaPolicy) -> WallMs {
         Ok(zone) => zone,
         Err(_) => return plain,
     };
-    let local = DateTime::<Utc>::from_timestamp_millis(from_ms).map(|at| at.with_timezone(&zone));
+    let local = super::time::moment(from_ms).map(|at| at.with_timezone(&zone));
     let later = local
         .and_then(|at| at.naive_local().checked_add_days(Days::new(days.unsigned_abs())))
         .and_then(|naive| zone.from_local_datetime(&naive).latest());
     later.map_or(plain, |at| at.timestamp_millis())
+}
+
+/// The last receipt before somebody was at the door.
+fn last_received<'a>(causality: &Causality<'a>, sessions: &SessionRows) -> Option<Clocked<'a>> {
+    use WorkOrderFact as F;
+    let mut last = None;
+    for fact in &causality.facts {
+        match &fact.payload {
+            Payload::WorkOrder(F::Received) => last = Some(*fact),
+            Payload::WorkOrder(F::Ring(_) | F::Knock(_) | F::Introduce(_) | F::Enter(_)) => break,
+            _ => {}
+        }
+    }
+    last.map(|fact| Clocked { fact, time: fact_time(fact, sessions) })
 }
 
 fn first<'a>(

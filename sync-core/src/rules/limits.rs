@@ -33,6 +33,14 @@ pub(super) fn text(name: &str, text: &str, characters_max: usize) -> Result<(), 
     if text.graphemes(true).count() > characters_max { Err(too_long()) } else { Ok(()) }
 }
 
+/// A reason that someone gives outside a record, e.g. for a word on a desk case.
+///
+/// # Errors
+/// If it is empty or too long.
+pub fn check_reason(reason: &str) -> Result<(), Denial> {
+    text("reason", reason, REASON_CHARACTERS_MAX)
+}
+
 /// A number within `min..=max`.
 pub(super) fn range(name: &str, value: i64, min: i64, max: i64) -> Result<(), Denial> {
     if (min..=max).contains(&value) {

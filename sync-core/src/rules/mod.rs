@@ -3,6 +3,7 @@
 
 mod audience;
 pub mod cases;
+mod check;
 mod command;
 pub mod deadlines;
 mod denial;
@@ -25,6 +26,7 @@ pub use command::{Command, Moment, perform, rests_on};
 pub use deadlines::{Deadline, DeadlineState};
 pub use denial::{Denial, DenialCode};
 pub use fields::{Field, FieldValue};
+pub use limits::check_reason;
 pub use money::{Charge, Money, Quote};
 pub use permission::permit;
 pub use projection::{Projection, projection};

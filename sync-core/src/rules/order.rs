@@ -12,6 +12,7 @@ pub struct Causality<'a> {
     /// All facts, causes before effects, ties by key.
     pub facts: Vec<&'a Fact>,
     predecessors: BTreeMap<FactKey, Vec<FactKey>>,
+    by_key: BTreeMap<FactKey, &'a Fact>,
 }
 
 /// Who wrote in a session: the same (person, device) has one sequence of commands, whatever
@@ -68,24 +69,31 @@ impl<'a> Causality<'a> {
                 }
             }
         }
-        Self { facts: ordered, predecessors }
+        Self { facts: ordered, predecessors, by_key }
     }
 
-    /// Whether `earlier` is among the causes of `later`.
-    pub fn is_before(&self, earlier: FactKey, later: FactKey) -> bool {
+    /// The fact of a key.
+    pub fn fact(&self, key: FactKey) -> Option<&'a Fact> {
+        self.by_key.get(&key).copied()
+    }
+
+    /// Everything the writer of `key` had seen of the record.
+    pub fn causes(&self, key: FactKey) -> BTreeSet<FactKey> {
         let mut seen = BTreeSet::new();
-        let mut open = vec![later];
+        let mut open = vec![key];
         while let Some(key) = open.pop() {
             for before in self.predecessors.get(&key).into_iter().flatten() {
-                if *before == earlier {
-                    return true;
-                }
                 if seen.insert(*before) {
                     open.push(*before);
                 }
             }
         }
-        false
+        seen
+    }
+
+    /// Whether `earlier` is among the causes of `later`.
+    pub fn is_before(&self, earlier: FactKey, later: FactKey) -> bool {
+        self.causes(later).contains(&earlier)
     }
 
     /// The latest facts: those that are no cause of another.

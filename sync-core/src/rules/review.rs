@@ -210,6 +210,7 @@ fn entry(fact: &Fact, sessions: &SessionRows) -> TimelineEntry {
     let row = fact.key.session().and_then(|session| sessions.get(&session));
     let time = fact_time(fact, sessions);
     let (fact_type, content) = fact.payload.to_parts().unwrap_or_default();
+    let content = fact.stored_content.clone().unwrap_or(content);
     TimelineEntry {
         key: fact.key,
         fact_type,

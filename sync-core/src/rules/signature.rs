@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::review::Review;
 use super::statement::restate;
+use crate::model::canonical;
 use crate::model::fact::{Fact, StoredFact};
 use crate::model::id::RecordId;
 use crate::model::payload::Payload;
@@ -210,18 +211,19 @@ pub fn wants_signature(fact: &Fact) -> bool {
     matches!(&fact.payload, Payload::WorkOrder(WorkOrderFact::Signed(s)) if s.signature.is_none())
 }
 
-/// The bytes a device key signs: record id, fact key and the whole fact without the signature.
+/// The bytes a device key signs: record id, fact key and the whole fact as it is stored, members
+/// of a newer app included, without the signature.
 ///
 /// # Errors
-/// If the fact cannot be written as canonical JSON.
-pub fn signature_statement(record: RecordId, fact: &Fact) -> crate::Result<Vec<u8>> {
-    let mut bare = fact.clone();
-    if let Payload::WorkOrder(WorkOrderFact::Signed(signed)) = &mut bare.payload {
-        signed.signature = None;
+/// If the fact is not canonical JSON.
+pub fn signature_statement(record: RecordId, fact: &StoredFact) -> crate::Result<Vec<u8>> {
+    let mut value = canonical::parse(&fact.json)?;
+    if let Some(content) = value.get_mut("p").and_then(serde_json::Value::as_object_mut) {
+        content.remove("signature");
     }
-    let stored = bare.store()?;
+    let bare = canonical::write(&value)?;
     Ok(statement("fieldbook/signature/1", 3, |e| {
-        e.bytes(&record.0)?.str(&stored.key.to_string())?.str(&stored.json)?.ok()
+        e.bytes(&record.0)?.str(&fact.key.to_string())?.str(&bare)?.ok()
     }))
 }
 
@@ -230,7 +232,7 @@ pub fn signature_statement(record: RecordId, fact: &Fact) -> crate::Result<Vec<u
 /// # Errors
 /// If the fact cannot be written as canonical JSON.
 pub fn sign_fact(record: RecordId, fact: &mut Fact, key: &SigningKey) -> crate::Result<()> {
-    let statement = signature_statement(record, fact)?;
+    let statement = signature_statement(record, &fact.store()?)?;
     if let Payload::WorkOrder(WorkOrderFact::Signed(signed)) = &mut fact.payload {
         signed.signature = Some(BASE64URL_NOPAD.encode(&key.sign(&statement).to_bytes()));
     }
@@ -282,7 +284,7 @@ pub fn verify_signed(
     let Some(signature) = signature else {
         return Verification::Missing { what: "signature".to_owned() };
     };
-    let statement = signature_statement(review.record, &fact);
+    let statement = signature_statement(review.record, stored);
     if !statement.is_ok_and(|statement| verify(key, &statement, &signature).is_ok()) {
         return Verification::altered("signature");
     }
@@ -290,10 +292,10 @@ pub fn verify_signed(
 }
 
 fn verify_content(review: &Review, signed: &Signed) -> Verification {
-    if Strokes::decode(&signed.strokes).is_err() {
+    if !Strokes::decode(&signed.strokes).is_ok_and(|strokes| strokes.check_ink().is_ok()) {
         return Verification::altered("strokes");
     }
-    match restate(review, &signed.shown, &signed.template) {
+    match restate(review, signed) {
         None => Verification::Missing { what: "shown".to_owned() },
         Some(now) if now.content_sha256 != signed.content_sha256 => {
             Verification::altered("content")

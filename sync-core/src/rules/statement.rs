@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -13,7 +12,7 @@ use super::denial::{Denial, DenialCode};
 use super::review::{Review, TimelineEntry};
 use crate::model::canonical;
 use crate::model::id::FactKey;
-use crate::model::work_order::WorkOrderFact;
+use crate::model::work_order::{Signed, TextClock, WorkOrderFact};
 pub use crate::texts::Language;
 
 /// What was, or is to be, shown.
@@ -21,6 +20,8 @@ pub use crate::texts::Language;
 pub struct Statement {
     /// Template, version and language, e.g. `visit/1/zh-CN`.
     pub template: String,
+    /// The clock of the times in the text.
+    pub clock: TextClock,
     /// The text.
     pub text: String,
     /// SHA-256 of the text, lower-case hex.
@@ -76,18 +77,20 @@ pub fn statement(review: &Review, visit: FactKey, language: Language) -> Result<
         .iter()
         .filter(|entry| Some(entry.key) == described || of_visit(entry))
         .collect();
-    render(&shown, &template(language), &review.time_zone)
+    let verified = shown.iter().all(|entry| entry.verified);
+    let clock = if verified { TextClock::Server } else { TextClock::Device };
+    render(&shown, &template(language), clock, &review.time_zone)
         .ok_or(Denial::new(DenialCode::StatementDiffers))
 }
 
 /// The statement that a `signed` fact names, from the facts as they are now: its keys, its
-/// template. `None` if one of them is missing or the template is not known.
-pub fn restate(review: &Review, shown: &[FactKey], template: &str) -> Option<Statement> {
+/// template, its clock. `None` if a fact is missing or the template is not known.
+pub fn restate(review: &Review, signed: &Signed) -> Option<Statement> {
     let entries: BTreeMap<FactKey, &TimelineEntry> =
         review.timeline.iter().map(|entry| (entry.key, entry)).collect();
     let shown: Option<Vec<&TimelineEntry>> =
-        shown.iter().map(|key| entries.get(key).copied()).collect();
-    render(&shown?, template, &review.time_zone)
+        signed.shown.iter().map(|key| entries.get(key).copied()).collect();
+    render(&shown?, &signed.template, signed.clock, &review.time_zone)
 }
 
 fn visit_of(review: &Review, quote: FactKey) -> Option<FactKey> {
@@ -98,7 +101,12 @@ fn template(language: Language) -> String {
     format!("visit/1/{}", language.tag())
 }
 
-fn render(shown: &[&TimelineEntry], template: &str, zone: &str) -> Option<Statement> {
+fn render(
+    shown: &[&TimelineEntry],
+    template: &str,
+    clock: TextClock,
+    zone: &str,
+) -> Option<Statement> {
     let words = match template {
         "visit/1/zh-CN" => &VISIT_1_ZH_CN,
         "visit/1/en" => &VISIT_1_EN,
@@ -109,9 +117,10 @@ fn render(shown: &[&TimelineEntry], template: &str, zone: &str) -> Option<Statem
         (entry.key.to_string(), fact)
     });
     let content = canonical::write(&Value::Object(members.collect())).ok()?;
-    let text = visit_1(shown, words, zone);
+    let text = visit_1(shown, words, clock, zone);
     Some(Statement {
         template: template.to_owned(),
+        clock,
         text_sha256: sha256_hex(text.as_bytes()),
         text,
         shown: shown.iter().map(|entry| entry.key).collect(),
@@ -174,12 +183,14 @@ const VISIT_1_EN: Words = Words {
 };
 
 /// Version 1 of the text. Its wording and layout never change: a new wording is `visit/2`.
-fn visit_1(shown: &[&TimelineEntry], words: &Words, zone: &str) -> String {
+fn visit_1(shown: &[&TimelineEntry], words: &Words, clock: TextClock, zone: &str) -> String {
+    let time = |entry: &TimelineEntry| match clock {
+        TextClock::Server => local_time(entry.at_ms, zone),
+        TextClock::Device => local_time(entry.wall_ms, zone),
+    };
     let mut text = format!("{}\n", words.title);
     let mut line = |label: &str, value: &str| {
-        // A line break in a value must not look like another line of the statement.
-        let value = value.replace(['\n', '\r'], " ");
-        let _infallible = writeln!(text, "{label}{}{value}", words.separator);
+        let _infallible = writeln!(text, "{label}{}{}", words.separator, one_line(value));
     };
     let of = |wanted: &'static str| shown.iter().filter(move |entry| entry.fact_type == wanted);
     let first = |wanted| of(wanted).next();
@@ -195,10 +206,10 @@ fn visit_1(shown: &[&TimelineEntry], words: &Words, zone: &str) -> String {
     });
     line(words.work, &work.unwrap_or_default());
     if let Some(entry) = first("start_work") {
-        line(words.started, &local_time(entry.wall_ms, zone));
+        line(words.started, &time(entry));
     }
     if let Some(entry) = first("finish_work") {
-        line(words.finished, &local_time(entry.wall_ms, zone));
+        line(words.finished, &time(entry));
     }
     if let Some(entry) = first("unable_to_finish") {
         line(words.unfinished, &member(entry, "reason"));
@@ -232,6 +243,19 @@ fn visit_1(shown: &[&TimelineEntry], words: &Words, zone: &str) -> String {
     text
 }
 
+/// A value that stays in its line: a break must not look like another line of the statement, and
+/// marks that turn writing around must not reach what follows.
+fn one_line(value: &str) -> String {
+    let breaks = ['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
+    let line = value.replace(breaks, " ");
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if !line.contains(turns) {
+        return line;
+    }
+    let closing: String = line.chars().filter(|c| turns(*c)).map(|_| '\u{2069}').collect();
+    format!("\u{2068}{line}{closing}\u{2069}")
+}
+
 fn yuan(fen: i64) -> String {
     let sign = if fen < 0 { "-" } else { "" };
     let fen = fen.unsigned_abs();
@@ -249,7 +273,7 @@ fn thousandths(milli: i64) -> String {
 
 fn local_time(at_ms: i64, zone: &str) -> String {
     let zone: chrono_tz::Tz = zone.parse().unwrap_or(chrono_tz::UTC);
-    DateTime::<Utc>::from_timestamp_millis(at_ms)
+    super::time::moment(at_ms)
         .map(|at| at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string())
         .unwrap_or_default()
 }

@@ -1,6 +1,7 @@
 //! When a fact was written: by the server's clock through its boot's anchor. A phone's wall clock
 //! is shown where nothing better is there, marked, and orders nothing.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::model::fact::Fact;
@@ -41,10 +42,17 @@ fn boot(fact: &Fact, sessions: &SessionRows) -> Option<BootId> {
     (row.origin == Origin::Phone).then_some(row.boot)
 }
 
+/// Whether a fact was stated afterwards, or entered for somebody else (补录): marked everywhere, and
+/// never measured.
+pub(super) fn stated_afterwards(fact: &Fact) -> bool {
+    fact.said_at_ms.is_some() || fact.on_behalf_of.is_some()
+}
+
 /// Milliseconds from `from` to `to`: by the monotonic clock within one boot, by verified times
-/// otherwise, unknown else. A fact stated afterwards (补录) never counts in a wait.
+/// otherwise, unknown else. A fact stated afterwards or for somebody else (补录) never counts in a
+/// wait.
 pub fn elapsed_ms(from: &Fact, to: &Fact, sessions: &SessionRows) -> Option<i64> {
-    if from.said_at_ms.is_some() || to.said_at_ms.is_some() {
+    if stated_afterwards(from) || stated_afterwards(to) {
         return None;
     }
     let boots = (boot(from, sessions), boot(to, sessions));
@@ -52,8 +60,19 @@ pub fn elapsed_ms(from: &Fact, to: &Fact, sessions: &SessionRows) -> Option<i64>
         && first == second
         && let (Some(start), Some(end)) = (from.monotonic_ms, to.monotonic_ms)
     {
-        return Some(end - start);
+        return Some(end.saturating_sub(start));
     }
     let (start, end) = (fact_time(from, sessions), fact_time(to, sessions));
-    (start.verified && end.verified).then(|| end.at_ms - start.at_ms)
+    (start.verified && end.verified).then(|| end.at_ms.saturating_sub(start.at_ms))
+}
+
+/// A moment that a calendar can show: within the years 1 to 9999. A phone may write any number as
+/// its clock, and calendars panic at the ends of theirs.
+pub(super) fn moment(at_ms: WallMs) -> Option<DateTime<Utc>> {
+    const YEAR_1_MS: WallMs = -62_135_596_800_000;
+    const YEAR_9999_MS: WallMs = 253_370_764_800_000;
+    if !(YEAR_1_MS..=YEAR_9999_MS).contains(&at_ms) {
+        return None;
+    }
+    DateTime::from_timestamp_millis(at_ms)
 }

@@ -173,13 +173,20 @@ pub(super) fn fold(
         _ => None,
     });
     let set_out = set_out.unwrap_or(SetOut { grade: policy.service_grade, paid_service: false });
-    let times: Vec<_> = steps.iter().map(|step| fact_time(step.fact, sessions)).collect();
+    let owner = visit.session().and_then(|session| sessions.get(&session)).map(|row| row.person);
+    let stood_in = steps.iter().find(|step| step.fact.key == visit);
+    let person = stood_in.and_then(|step| step.fact.on_behalf_of).or(owner);
+    // What the desk adds later (a confirmation, a call-back, a refund) does not stretch the visit.
+    let writers = steps.iter().filter(|step| {
+        let row = step.fact.key.session().and_then(|session| sessions.get(&session));
+        row.map(|row| row.person) == owner
+    });
+    let times: Vec<_> = writers.map(|step| fact_time(step.fact, sessions)).collect();
     let (waits, mut deviations) = door(steps, policy, sessions);
     deviations.extend(inside(steps, set_out));
     deviations.extend(ending(steps));
     deviations.extend(out_of_order(steps));
     deviations.sort();
-    let owner = visit.session().and_then(|session| sessions.get(&session));
     let helpers = steps.iter().filter_map(|step| match step.content {
         WorkOrderFact::HelperJoined(joined) => Some(joined.person),
         _ => None,
@@ -201,7 +208,7 @@ pub(super) fn fold(
     all_waits.extend(work_waits(steps, sessions));
     Visit {
         visit,
-        person: owner.map(|row| row.person),
+        person,
         helpers: helpers.collect(),
         grade: set_out.grade,
         paid_service: set_out.paid_service,
@@ -336,80 +343,85 @@ fn position(steps: &[Step<'_>], wanted: impl Fn(&WorkOrderFact) -> bool) -> Opti
 
 /// From the preparation to the end of work.
 fn inside(steps: &[Step<'_>], set_out: SetOut) -> Vec<Deviation> {
-    use WorkOrderFact as F;
-    let mut found = Vec::new();
-    let key = |index: usize| steps[index].fact.key;
-    let announced = position(steps, |c| matches!(c, F::Ring(_) | F::Knock(_)));
-    let introduced = position(steps, |c| matches!(c, F::Introduce(_)));
-    let entered = position(steps, |c| matches!(c, F::Enter(_)));
-    let with_key = position(steps, |c| matches!(c, F::EnteredWithKey(_)));
-    let covers = position(steps, |c| matches!(c, F::ShoeCovers(_)));
-    let started = position(steps, |c| matches!(c, F::StartWork(_)));
-    let at_door = introduced.or(entered).or(with_key);
-    let before = |earlier: Option<usize>, later: usize| earlier.is_some_and(|e| e < later);
+    let mut found = preparation(steps);
+    found.extend(entering(steps));
+    found.extend(before_work(steps, set_out));
+    found
+}
 
+/// Whether something came before the step at `later`.
+fn before(earlier: Option<usize>, later: usize) -> bool {
+    earlier.is_some_and(|earlier| earlier < later)
+}
+
+fn preparation(steps: &[Step<'_>]) -> Vec<Deviation> {
+    use WorkOrderFact as F;
     let prepared = steps.iter().find_map(|step| match step.content {
         F::Prepare(prepare) => Some((step.fact.key, *prepare)),
         _ => None,
     });
-    match prepared {
-        None => found.extend(at_door.map(|index| deviation("not_prepared", &[key(index)]))),
-        Some((key, prepare)) => {
-            if !prepare.trained {
-                found.push(deviation("not_trained", &[key]));
-            }
-            let complete = prepare.appearance
-                && prepare.tools
-                && prepare.materials
-                && prepare.instructions_acknowledged;
-            if !complete {
-                found.push(deviation("prepared_incompletely", &[key]));
-            }
-        }
+    let Some((key, prepare)) = prepared else {
+        let at_door =
+            position(steps, |c| matches!(c, F::Introduce(_) | F::Enter(_) | F::EnteredWithKey(_)));
+        let missing = at_door.map(|index| deviation("not_prepared", &[steps[index].fact.key]));
+        return missing.into_iter().collect();
+    };
+    let mut found = Vec::new();
+    if !prepare.trained {
+        found.push(deviation("not_trained", &[key]));
     }
+    let complete = prepare.appearance
+        && prepare.tools
+        && prepare.materials
+        && prepare.instructions_acknowledged;
+    if !complete {
+        found.push(deviation("prepared_incompletely", &[key]));
+    }
+    found
+}
+
+fn entering(steps: &[Step<'_>]) -> Vec<Deviation> {
+    use WorkOrderFact as F;
+    let mut found = Vec::new();
+    let key = |index: usize| [steps[index].fact.key];
+    let announced = position(steps, |c| matches!(c, F::Ring(_) | F::Knock(_)));
+    let entered = position(steps, |c| matches!(c, F::Enter(_)));
+    let with_key = position(steps, |c| matches!(c, F::EnteredWithKey(_)));
     if let Some(door) = entered.or(with_key)
         && !before(announced, door)
     {
-        found.push(deviation("entered_unannounced", &[key(door)]));
+        found.push(deviation("entered_unannounced", &key(door)));
     }
     if let Some(door) = entered
-        && !before(introduced, door)
+        && !before(position(steps, |c| matches!(c, F::Introduce(_))), door)
     {
-        found.push(deviation("not_introduced", &[key(door)]));
+        found.push(deviation("not_introduced", &key(door)));
     }
-    let inside = entered.or(with_key).or(started);
-    if let Some(index) = started.or(inside)
-        && set_out.grade <= 2
-        && started.is_some()
-        && !before(covers, index)
+    if let Some(door) = with_key
+        && !before(position(steps, |c| matches!(c, F::KeyReceived(_))), door)
     {
-        found.push(deviation("no_shoe_covers", &[key(index)]));
+        found.push(deviation("key_not_received", &key(door)));
     }
-    if let Some(door) = with_key {
-        let received = position(steps, |c| matches!(c, F::KeyReceived(_)));
-        if !before(received, door) {
-            found.push(deviation("key_not_received", &[key(door)]));
+    found
+}
+
+/// What has to be done before work begins.
+fn before_work(steps: &[Step<'_>], set_out: SetOut) -> Vec<Deviation> {
+    use WorkOrderFact as F;
+    let Some(start) = position(steps, |c| matches!(c, F::StartWork(_))) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    let mut wants = |code: &str, applies: bool, wanted: fn(&F) -> bool| {
+        if applies && !before(position(steps, wanted), start) {
+            found.push(deviation(code, &[steps[start].fact.key]));
         }
-    }
-    if let Some(start) = started
-        && set_out.paid_service
-    {
-        let confirmed = position(steps, |c| matches!(c, F::ScopeConfirmed(_)));
-        if !before(confirmed, start) {
-            found.push(deviation("scope_not_confirmed", &[key(start)]));
-        }
-        let reminded = position(steps, |c| matches!(c, F::ValuablesReminded(_)));
-        if !before(reminded, start) {
-            found.push(deviation("valuables_not_reminded", &[key(start)]));
-        }
-    }
-    let charged = position(steps, |c| matches!(c, F::Charged(_)));
-    if let (Some(start), Some(_)) = (started, charged) {
-        let accepted = position(steps, |c| matches!(c, F::QuoteAccepted(_)));
-        if !before(accepted, start) {
-            found.push(deviation("worked_without_quote", &[key(start)]));
-        }
-    }
+    };
+    wants("no_shoe_covers", set_out.grade <= 2, |c| matches!(c, F::ShoeCovers(_)));
+    wants("scope_not_confirmed", set_out.paid_service, |c| matches!(c, F::ScopeConfirmed(_)));
+    wants("valuables_not_reminded", set_out.paid_service, |c| matches!(c, F::ValuablesReminded(_)));
+    let charged = position(steps, |c| matches!(c, F::Charged(_))).is_some();
+    wants("worked_without_quote", charged, |c| matches!(c, F::QuoteAccepted(_)));
     found
 }
 

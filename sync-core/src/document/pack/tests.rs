@@ -1,3 +1,5 @@
+//! Fact packs: round trips, bounds, hostile bytes.
+
 use data_encoding::HEXLOWER;
 use proptest::prelude::*;
 

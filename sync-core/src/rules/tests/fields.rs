@@ -182,7 +182,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_order_of_arrival_gives_the_same_review(order in Just((0..23_usize).collect::<Vec<_>>()).prop_shuffle()) {
+    fn any_order_of_arrival_gives_the_same_review(
+        order in Just((0..23_usize).collect::<Vec<_>>()).prop_shuffle()
+    ) {
         let story = busy();
         let expected = serde_json::to_string(&story.review()).expect("writes");
         let mut shuffled: Vec<Fact> = Vec::new();

@@ -3,12 +3,29 @@
 use super::*;
 use crate::model::payload::Payload;
 
+const V: &str = "aebagbafaydqq.202.0";
+
+fn of() -> Value {
+    json!({ "visit": V })
+}
+
+fn reason() -> Value {
+    json!({ "reason": "r" })
+}
+
+fn visit_reason() -> Value {
+    json!({ "visit": V, "reason": "r" })
+}
+
+fn charged() -> Value {
+    json!({ "amount_fen": 1, "method": "qr_code", "visit": V })
+}
+
 fn facts() -> Vec<(&'static str, Value)> {
-    let v = "aebagbafaydqq.202.0";
-    let of = json!({ "visit": v });
-    let reason = json!({ "reason": "r" });
-    let visit_reason = json!({ "visit": v, "reason": "r" });
-    let charged = json!({ "amount_fen": 1, "method": "qr_code", "visit": v });
+    [facts_of_orders(), facts_at_the_door(), facts_of_work()].concat()
+}
+
+fn facts_of_orders() -> Vec<(&'static str, Value)> {
     vec![
         (
             "created",
@@ -17,80 +34,90 @@ fn facts() -> Vec<(&'static str, Value)> {
         ("set", json!({ "field": "priority", "replaces": [], "value": "urgent" })),
         (
             "resolve",
-            json!({ "field": "priority", "reason": "r", "replaces": [v], "value": "urgent" }),
+            json!({ "field": "priority", "reason": "r", "replaces": [V], "value": "urgent" }),
         ),
         ("note", json!({ "text": "t" })),
-        ("case_closed", json!({ "case": "step_deviation", "reason": "r", "rests_on": [v] })),
+        ("case_closed", json!({ "case": "step_deviation", "reason": "r", "rests_on": [V] })),
         ("dispatched", json!({})),
         ("told", json!({})),
         ("received", json!({})),
-        ("declined", reason.clone()),
-        ("cancelled", reason.clone()),
+        ("declined", reason()),
+        ("cancelled", reason()),
         ("returned", json!({})),
         ("closed", json!({})),
-        ("waiting_for_parts", reason),
+        ("waiting_for_parts", reason()),
         ("out_of_scope", json!({ "reason": "r", "reported_to": "赵" })),
+    ]
+}
+
+fn facts_at_the_door() -> Vec<(&'static str, Value)> {
+    vec![
         ("set_out", json!({ "grade": 2, "paid_service": false })),
         (
             "prepare",
-            json!({ "appearance": true, "instructions_acknowledged": true, "materials": true, "tools": true, "trained": true, "visit": v }),
+            json!({ "appearance": true, "instructions_acknowledged": true, "materials": true, "tools": true, "trained": true, "visit": V }),
         ),
-        ("ring", of.clone()),
-        ("knock", of.clone()),
-        ("no_answer", json!({ "answered_by": "陈", "via": "radio", "visit": v })),
-        ("no_answer_confirmed", of.clone()),
-        ("introduce", of.clone()),
-        ("enter", of.clone()),
-        ("shoe_covers", of.clone()),
-        ("entered_with_key", of.clone()),
-        ("key_received", of.clone()),
-        ("key_returned", of.clone()),
-        ("scope_confirmed", of.clone()),
-        ("valuables_reminded", of.clone()),
-        ("start_work", of.clone()),
-        ("paused", visit_reason.clone()),
-        ("resumed", of.clone()),
-        ("finish_work", of.clone()),
+        ("ring", of()),
+        ("knock", of()),
+        ("no_answer", json!({ "answered_by": "陈", "via": "radio", "visit": V })),
+        ("no_answer_confirmed", of()),
+        ("introduce", of()),
+        ("enter", of()),
+        ("shoe_covers", of()),
+        ("entered_with_key", of()),
+        ("key_received", of()),
+        ("key_returned", of()),
+        ("scope_confirmed", of()),
+        ("valuables_reminded", of()),
+        ("start_work", of()),
+        ("paused", visit_reason()),
+        ("resumed", of()),
+        ("finish_work", of()),
         (
             "material",
-            json!({ "name": "阀", "quantity_milli": 1500, "unit": "个", "unit_price_fen": 100, "visit": v }),
+            json!({ "name": "阀", "quantity_milli": 1500, "unit": "个", "unit_price_fen": 100, "visit": V }),
         ),
-        ("material_removed", json!({ "material": v, "visit": v })),
+        ("material_removed", json!({ "material": V, "visit": V })),
         (
             "photo",
-            json!({ "media_type": "image/jpeg", "moment": "before", "sha256": "00", "size_bytes": 1, "visit": v }),
+            json!({ "media_type": "image/jpeg", "moment": "before", "sha256": "00", "size_bytes": 1, "visit": V }),
         ),
-        ("advice", json!({ "text": "t", "visit": v })),
-        ("unable_to_finish", json!({ "explained": true, "reason": "r", "visit": v })),
+    ]
+}
+
+fn facts_of_work() -> Vec<(&'static str, Value)> {
+    vec![
+        ("advice", json!({ "text": "t", "visit": V })),
+        ("unable_to_finish", json!({ "explained": true, "reason": "r", "visit": V })),
         (
             "left_midway",
-            json!({ "customer_asked": true, "reason": "r", "tidied": true, "visit": v }),
+            json!({ "customer_asked": true, "reason": "r", "tidied": true, "visit": V }),
         ),
         (
             "tidy",
-            json!({ "equipment_wiped": true, "floor_clean": true, "tools_counted": true, "visit": v }),
+            json!({ "equipment_wiped": true, "floor_clean": true, "tools_counted": true, "visit": V }),
         ),
-        ("explain", json!({ "care": true, "cause": true, "correct_use": true, "visit": v })),
+        ("explain", json!({ "care": true, "cause": true, "correct_use": true, "visit": V })),
         (
             "quoted",
-            json!({ "amount_fen": 1, "items": [{ "amount_fen": 1, "name": "阀" }], "visit": v }),
+            json!({ "amount_fen": 1, "items": [{ "amount_fen": 1, "name": "阀" }], "visit": V }),
         ),
-        ("quote_accepted", json!({ "quote": v })),
-        ("quote_declined", json!({ "quote": v, "reason": "r" })),
-        ("charged", charged.clone()),
-        ("handed_in", json!({ "amount_fen": 1, "charge": v })),
-        ("invoiced", json!({ "amount_fen": 1, "charge": v, "number": "A1" })),
-        ("invoice_delivered", json!({ "invoice": v })),
-        ("refunded", charged),
+        ("quote_accepted", json!({ "quote": V })),
+        ("quote_declined", json!({ "quote": V, "reason": "r" })),
+        ("charged", charged()),
+        ("handed_in", json!({ "amount_fen": 1, "charge": V })),
+        ("invoiced", json!({ "amount_fen": 1, "charge": V, "number": "A1" })),
+        ("invoice_delivered", json!({ "invoice": V })),
+        ("refunded", charged()),
         (
             "signed",
-            json!({ "content_sha256": "0", "ratings": { "attitude": 5, "conduct": 5, "quality": 5 }, "relation": "owner", "shown": [v], "signature": "s", "strokes": "s", "template": "visit/1/en", "text_sha256": "0", "visit": v }),
+            json!({ "clock": "server", "content_sha256": "0", "ratings": { "attitude": 5, "conduct": 5, "quality": 5 }, "relation": "owner", "shown": [V], "signature": "s", "strokes": "s", "template": "visit/1/en", "text_sha256": "0", "visit": V }),
         ),
-        ("sign_refused", visit_reason.clone()),
-        ("sign_absent", visit_reason),
-        ("farewell", of),
-        ("helper_joined", json!({ "person": 32, "visit": v })),
-        ("called_back", json!({ "text": "t", "visit": v })),
+        ("sign_refused", visit_reason()),
+        ("sign_absent", visit_reason()),
+        ("farewell", of()),
+        ("helper_joined", json!({ "person": 32, "visit": V })),
+        ("called_back", json!({ "text": "t", "visit": V })),
     ]
 }
 

@@ -8,7 +8,6 @@ mod kinds;
 mod permissions;
 mod statements;
 mod visits;
-mod words;
 
 use serde_json::{Value, json};
 

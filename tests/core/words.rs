@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::super::cases::CASES;
-use super::super::deadlines::DEADLINES;
-use super::super::visit::DEVIATIONS;
-use super::super::{DenialCode, Status};
-use crate::model::person::Role;
-use crate::protocol::message::Outcome;
-use crate::protocol::problem::ProblemCode;
-use crate::texts::{Language, has_text, id_of, text};
+use sync_core::model::person::Role;
+use sync_core::protocol::message::Outcome;
+use sync_core::protocol::problem::ProblemCode;
+use sync_core::rules::cases::CASES;
+use sync_core::rules::deadlines::DEADLINES;
+use sync_core::rules::visit::DEVIATIONS;
+use sync_core::rules::{DenialCode, Status};
+use sync_core::texts::{Language, has_text, id_of, text};
 
 fn needed() -> BTreeSet<String> {
     let mut ids = BTreeSet::new();
@@ -56,8 +56,8 @@ fn ids(catalogue: &str) -> BTreeSet<&str> {
 
 #[test]
 fn both_catalogues_hold_the_same_ids() {
-    let chinese = ids(include_str!("../../../texts/zh-CN/fieldbook.ftl"));
-    let english = ids(include_str!("../../../texts/en/fieldbook.ftl"));
+    let chinese = ids(include_str!("../../sync-core/texts/zh-CN/fieldbook.ftl"));
+    let english = ids(include_str!("../../sync-core/texts/en/fieldbook.ftl"));
     assert_eq!(chinese, english);
     assert!(chinese.len() > 200);
 }
@@ -65,7 +65,7 @@ fn both_catalogues_hold_the_same_ids() {
 #[test]
 fn codes_that_are_gone_take_their_words_along() {
     let needed = needed();
-    for id in ids(include_str!("../../../texts/zh-CN/fieldbook.ftl")) {
+    for id in ids(include_str!("../../sync-core/texts/zh-CN/fieldbook.ftl")) {
         let group = id.split('-').next().unwrap_or_default();
         if ["case", "deviation", "denial", "status", "role", "problem", "outcome"].contains(&group)
         {

@@ -1,0 +1,134 @@
+//! What a request says: where the phone stands, and what it has to hand over.
+
+use std::collections::BTreeMap;
+
+use ed25519_dalek::Signer as _;
+
+use super::{Inner, Replica, convert};
+use crate::Result;
+use crate::document::RecordPack;
+use crate::document::pack::encode;
+use crate::engine::PendingState;
+use crate::engine::outbox::{self, Waiting};
+use crate::model::id::ChangeHash;
+use crate::protocol::identity::session_statement;
+use crate::protocol::limits::LIMITS;
+use crate::protocol::message::{ClockReading, Cursor, PhoneState, SessionRegistration};
+use crate::protocol::{SyncRequest, VERSION};
+
+/// What is remembered of a request while it is under way.
+pub(super) struct InFlight {
+    pub(super) request: SyncRequest,
+    /// The hash under which each command went out.
+    pub(super) commands: BTreeMap<u64, ChangeHash>,
+    /// Something had to wait for the next request.
+    pub(super) more: bool,
+}
+
+impl Replica {
+    pub(super) async fn build_request(&self, inner: &Inner) -> Result<InFlight> {
+        let owner = inner.owner()?;
+        let summary = self.store.pending_summary(owner).await?;
+        let waiting: Vec<Waiting> = summary
+            .iter()
+            .map(|row| Waiting {
+                n: row.n,
+                record: row.record,
+                state: convert::state(row.state),
+                bytes: row.bytes,
+            })
+            .collect();
+        let push = outbox::choose(&waiting, &LIMITS, true);
+        let (packs, commands) = self.packs(inner, &push).await?;
+        let sessions = self.registrations(inner).await?;
+        let unsent = waiting
+            .iter()
+            .filter(|w| matches!(w.state, PendingState::Unsent | PendingState::NotStored));
+        let state = PhoneState {
+            highest_number: inner.state.highest_number,
+            unsent: unsent.count() as u64,
+            oldest_unsent_wall_ms: summary.iter().map(|row| row.saved_wall_ms).min(),
+            app_version: self.app_version.clone(),
+            storage_free_bytes: None,
+        };
+        let identity = inner.identity.as_ref().expect("owner() was there");
+        let request = SyncRequest {
+            version: VERSION,
+            device: identity.device,
+            clock: ClockReading {
+                boot: self.clock.boot_id(),
+                monotonic_ms: self.clock.monotonic_ms(),
+                wall_ms: self.clock.wall_ms(),
+            },
+            cursors: inner
+                .state
+                .cursors
+                .iter()
+                .map(|(audience, seen)| Cursor {
+                    epoch: seen.epoch,
+                    audience: *audience,
+                    sequence: seen.sequence,
+                })
+                .collect(),
+            receipts_after: inner.state.receipts_after,
+            reference_version: inner.state.reference_version,
+            sessions,
+            state,
+            packs,
+            repairs: inner.state.repairs.iter().copied().take(repairs_max()).collect(),
+        };
+        Ok(InFlight { request, commands, more: push.more })
+    }
+
+    async fn packs(
+        &self,
+        inner: &Inner,
+        push: &outbox::Push,
+    ) -> Result<(Vec<u8>, BTreeMap<u64, ChangeHash>)> {
+        let owner = inner.owner()?;
+        let mut commands = BTreeMap::new();
+        let mut packs = Vec::with_capacity(push.records.len());
+        for (record, last) in &push.records {
+            let rows = self.store.pending(owner, Some(*record)).await?;
+            let chain = rows.into_iter().map(convert::pending);
+            let chain = chain.filter(|p| p.state != PendingState::Accepted && p.n <= *last);
+            let changes: Vec<_> = chain
+                .map(|pending| {
+                    commands.insert(pending.n, pending.change.hash);
+                    pending.change
+                })
+                .collect();
+            packs.push(RecordPack::from_changes(*record, &changes));
+        }
+        let bytes = if packs.is_empty() { Vec::new() } else { encode(&packs) };
+        Ok((bytes, commands))
+    }
+
+    async fn registrations(&self, inner: &Inner) -> Result<Vec<SessionRegistration>> {
+        let owner = inner.owner()?;
+        let identity = inner.identity.as_ref().expect("owner() was there");
+        let key = inner.signing_key()?;
+        let own = self.store.own_sessions(owner).await?;
+        let fresh = own.iter().filter(|session| !session.registered);
+        let sessions_max = usize::try_from(LIMITS.sessions_max).expect("a small limit");
+        Ok(fresh
+            .take(sessions_max)
+            .map(|session| {
+                let mut registration = SessionRegistration {
+                    session: session.session,
+                    boot: session.boot,
+                    opened_wall_ms: session.opened_wall_ms,
+                    opened_monotonic_ms: session.opened_monotonic_ms,
+                    signature: [0; 64],
+                };
+                let statement = session_statement(owner, identity.device, &registration);
+                registration.signature = key.sign(&statement).to_bytes();
+                registration
+            })
+            .collect())
+    }
+}
+
+fn repairs_max() -> usize {
+    usize::try_from(LIMITS.repairs_max).expect("a small limit")
+}

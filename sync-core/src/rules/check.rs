@@ -1,0 +1,167 @@
+//! What a command may hold: texts within their lengths, numbers within their ranges, and only
+//! steps, quotes, charges and lines that the record has. Told before anything is saved.
+
+use serde_json::Value;
+
+use super::denial::{Denial, DenialCode};
+use super::limits::{self, range, text, time};
+use super::review::Review;
+use crate::model::contact::{self, ContactCreated};
+use crate::model::id::{FactKey, RecordId};
+use crate::model::work_order::{self, Material, Photo, Quoted, WorkOrderCreated, WorkOrderFact};
+
+pub(super) fn check_order(order: &WorkOrderCreated) -> Result<(), Denial> {
+    text("description", &order.description, limits::DESCRIPTION_CHARACTERS_MAX)?;
+    for (name, value) in [("unit", &order.unit), ("place", &order.place)] {
+        if let Some(value) = value {
+            text(name, value, limits::NAME_CHARACTERS_MAX)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn check_contact(contact: &ContactCreated) -> Result<(), Denial> {
+    text("name", &contact.name, limits::NAME_CHARACTERS_MAX)?;
+    text("salt", &contact.salt, limits::NAME_CHARACTERS_MAX)?;
+    range("phones", i64::try_from(contact.phones.len()).unwrap_or(i64::MAX), 0, 10)?;
+    contact
+        .phones
+        .iter()
+        .try_for_each(|phone| text("phones", phone, limits::NAME_CHARACTERS_MAX))?;
+    contact.unit.iter().try_for_each(|unit| text("unit", unit, limits::NAME_CHARACTERS_MAX))
+}
+
+pub(super) fn check_field(kind: &str, field: &str, value: &Value) -> Result<(), Denial> {
+    let out_of_range = || Denial::new(DenialCode::OutOfRange).with("field", field);
+    let string = || value.as_str().ok_or_else(out_of_range);
+    match (kind, field) {
+        (work_order::KIND, "assignee") => value
+            .as_u64()
+            .filter(|n| u32::try_from(*n).is_ok())
+            .map(|_| ())
+            .ok_or_else(out_of_range),
+        (work_order::KIND, "appointment") => time(field, string()?),
+        (work_order::KIND, "priority") => {
+            matches!(string()?, "urgent" | "appointed").then_some(()).ok_or_else(out_of_range)
+        }
+        (work_order::KIND, "category") => {
+            matches!(string()?, "household" | "public").then_some(()).ok_or_else(out_of_range)
+        }
+        (work_order::KIND, "description") => {
+            text(field, string()?, limits::DESCRIPTION_CHARACTERS_MAX)
+        }
+        (work_order::KIND, "contact") => {
+            string()?.parse::<RecordId>().map(|_| ()).map_err(|_| out_of_range())
+        }
+        (work_order::KIND, "chargeable_fen") => {
+            range(field, value.as_i64().ok_or_else(out_of_range)?, 0, limits::AMOUNT_FEN_MAX)
+        }
+        (work_order::KIND, "unit" | "place") | (contact::KIND, "unit" | "name" | "relation") => {
+            text(field, string()?, limits::NAME_CHARACTERS_MAX)
+        }
+        (contact::KIND, "phones") => {
+            let phones =
+                value.as_array().filter(|list| list.len() <= 10).ok_or_else(out_of_range)?;
+            phones.iter().try_for_each(|phone| {
+                text(field, phone.as_str().ok_or_else(out_of_range)?, limits::NAME_CHARACTERS_MAX)
+            })
+        }
+        _ => Err(Denial::new(DenialCode::UnknownField).with("field", field)),
+    }
+}
+
+/// Texts, ranges, and whether what a step names is there.
+pub(super) fn check_step(content: &WorkOrderFact, review: &Review) -> Result<(), Denial> {
+    if let Some(visit) = content.visit() {
+        exists(review, visit, "set_out")?;
+    }
+    check_names(content, review)?;
+    check_content(content)
+}
+
+fn exists(review: &Review, key: FactKey, fact_type: &str) -> Result<(), Denial> {
+    let found = review.timeline.iter().any(|e| e.key == key && e.fact_type == fact_type);
+    found.then_some(()).ok_or_else(|| Denial::new(DenialCode::NoSuchFact).with("fact", fact_type))
+}
+
+/// What a step names beside its visit.
+fn check_names(content: &WorkOrderFact, review: &Review) -> Result<(), Denial> {
+    use WorkOrderFact as F;
+    match content {
+        F::MaterialRemoved(of) => exists(review, of.material, "material"),
+        F::QuoteAccepted(of) => exists(review, of.quote, "quoted"),
+        F::QuoteDeclined(of) => exists(review, of.quote, "quoted"),
+        F::HandedIn(of) => exists(review, of.charge, "charged"),
+        F::Invoiced(of) => exists(review, of.charge, "charged"),
+        F::InvoiceDelivered(of) => exists(review, of.invoice, "invoiced"),
+        _ => Ok(()),
+    }
+}
+
+fn check_content(content: &WorkOrderFact) -> Result<(), Denial> {
+    use WorkOrderFact as F;
+    match content {
+        F::Declined(of) | F::Cancelled(of) | F::WaitingForParts(of) => reason(&of.reason),
+        F::Paused(of) | F::SignRefused(of) | F::SignAbsent(of) => reason(&of.reason),
+        F::OutOfScope(of) => {
+            text("reported_to", &of.reported_to, limits::NAME_CHARACTERS_MAX)?;
+            reason(&of.reason)
+        }
+        F::SetOut(of) => range("grade", i64::from(of.grade), 1, 5),
+        F::NoAnswer(of) => text("answered_by", &of.answered_by, limits::NAME_CHARACTERS_MAX),
+        F::Material(of) => check_material(of),
+        F::Photo(of) => check_photo(of),
+        F::Advice(of) | F::CalledBack(of) => text("text", &of.text, limits::NOTE_CHARACTERS_MAX),
+        F::UnableToFinish(of) => {
+            of.next_appointment.iter().try_for_each(|at| time("next_appointment", at))?;
+            reason(&of.reason)
+        }
+        F::LeftMidway(of) => reason(&of.reason),
+        F::Quoted(of) => check_quote(of),
+        F::QuoteDeclined(of) => reason(&of.reason),
+        F::Charged(of) | F::Refunded(of) => amount(of.amount_fen),
+        F::HandedIn(of) => amount(of.amount_fen),
+        F::Invoiced(of) => {
+            text("number", &of.number, limits::NAME_CHARACTERS_MAX)?;
+            amount(of.amount_fen)
+        }
+        F::Signed(of) => {
+            let ratings = [of.ratings.quality, of.ratings.attitude, of.ratings.conduct];
+            ratings.iter().try_for_each(|rating| range("ratings", i64::from(*rating), 1, 5))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn reason(reason: &str) -> Result<(), Denial> {
+    text("reason", reason, limits::REASON_CHARACTERS_MAX)
+}
+
+fn amount(fen: i64) -> Result<(), Denial> {
+    range("amount_fen", fen, 0, limits::AMOUNT_FEN_MAX)
+}
+
+fn check_material(material: &Material) -> Result<(), Denial> {
+    text("name", &material.name, limits::NAME_CHARACTERS_MAX)?;
+    text("unit", &material.unit, limits::NAME_CHARACTERS_MAX)?;
+    range("quantity_milli", material.quantity_milli, 1, 1_000_000_000)?;
+    range("unit_price_fen", material.unit_price_fen, 0, limits::AMOUNT_FEN_MAX)
+}
+
+fn check_photo(photo: &Photo) -> Result<(), Denial> {
+    let lower = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if photo.sha256.len() != 64 || !photo.sha256.bytes().all(lower) {
+        return Err(Denial::new(DenialCode::OutOfRange).with("field", "sha256"));
+    }
+    text("media_type", &photo.media_type, limits::NAME_CHARACTERS_MAX)?;
+    range("size_bytes", i64::try_from(photo.size_bytes).unwrap_or(i64::MAX), 1, 1 << 32)
+}
+
+fn check_quote(quote: &Quoted) -> Result<(), Denial> {
+    amount(quote.amount_fen)?;
+    range("items", i64::try_from(quote.items.len()).unwrap_or(i64::MAX), 0, 100)?;
+    quote.items.iter().try_for_each(|item| {
+        amount(item.amount_fen)?;
+        text("name", &item.name, limits::NAME_CHARACTERS_MAX)
+    })
+}

@@ -1,0 +1,14 @@
+//! The whole stack at once: a real server on a loopback port, real phones over real HTTP, the
+//! office by its JSON API; only clocks, randomness and the place where an answer is cut are told.
+
+mod access;
+mod arrival;
+mod clocks;
+mod cut;
+mod desk;
+mod line;
+mod phone;
+mod reassigned;
+mod refused;
+mod stage;
+mod text;

@@ -1,0 +1,221 @@
+//! A phone: a real replica over real HTTP, with a clock that can be wrong.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng as _, SeedableRng as _};
+use serde_json::{Value, json};
+use sync_core::document::Document;
+use sync_core::environment::{Clock, NoHooks, Randomness};
+use sync_core::model::id::{ChangeHash, RecordId};
+use sync_core::model::time::BootId;
+use sync_core::replica::http::HttpTransport;
+use sync_core::replica::{
+    HttpRequest, HttpResponse, Performed, Replica, ReplicaOptions, SyncReport, Transport,
+};
+use sync_core::store::StoreKey;
+use sync_core::{Error, Result};
+
+/// Randomness that a seed repeats.
+pub struct Seeded(std::sync::Mutex<ChaCha8Rng>);
+
+impl Seeded {
+    pub fn new(seed: u64) -> Arc<Self> {
+        Arc::new(Self(std::sync::Mutex::new(ChaCha8Rng::seed_from_u64(seed))))
+    }
+}
+
+impl Randomness for Seeded {
+    fn fill(&self, bytes: &mut [u8]) {
+        self.0.lock().expect("no test panicked with it").fill_bytes(bytes);
+    }
+}
+
+/// A device's clocks over the stage's true time.
+pub struct DeviceClock {
+    true_ms: Arc<AtomicI64>,
+    wrong_by_ms: AtomicI64,
+    boot: AtomicU8,
+    booted_ms: AtomicI64,
+}
+
+impl DeviceClock {
+    /// Right, and booted a second ago.
+    pub fn new(true_ms: Arc<AtomicI64>) -> Self {
+        let booted_ms = true_ms.load(Ordering::SeqCst) - 1_000;
+        let (wrong_by_ms, boot) = (AtomicI64::new(0), AtomicU8::new(1));
+        Self { true_ms, wrong_by_ms, boot, booted_ms: AtomicI64::new(booted_ms) }
+    }
+
+    /// Someone sets the wall clock.
+    pub fn set_wrong_by_ms(&self, ms: i64) {
+        self.wrong_by_ms.store(ms, Ordering::SeqCst);
+    }
+
+    /// The device starts anew: another boot id, a monotonic clock from the beginning.
+    pub fn reboot(&self) {
+        self.boot.fetch_add(1, Ordering::SeqCst);
+        self.booted_ms.store(self.true_ms.load(Ordering::SeqCst) - 100, Ordering::SeqCst);
+    }
+}
+
+impl Clock for DeviceClock {
+    fn wall_ms(&self) -> i64 {
+        self.true_ms.load(Ordering::SeqCst) + self.wrong_by_ms.load(Ordering::SeqCst)
+    }
+
+    fn monotonic_ms(&self) -> i64 {
+        self.true_ms.load(Ordering::SeqCst) - self.booted_ms.load(Ordering::SeqCst)
+    }
+
+    fn boot_id(&self) -> BootId {
+        BootId([self.boot.load(Ordering::SeqCst); 16])
+    }
+}
+
+/// Real HTTP that counts.
+pub struct Wire {
+    http: HttpTransport,
+    requests: AtomicU64,
+    tokens: AtomicU64,
+}
+
+impl Wire {
+    fn new() -> Self {
+        let http = HttpTransport::new().expect("a transport");
+        let (requests, tokens) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { http, requests, tokens }
+    }
+
+    /// Requests of any kind so far.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::SeqCst)
+    }
+
+    /// Access tokens asked for so far.
+    pub fn tokens(&self) -> u64 {
+        self.tokens.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl Transport for Wire {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse> {
+        self.requests.fetch_add(1, Ordering::SeqCst);
+        self.tokens.fetch_add(u64::from(request.url.ends_with("/v1/token")), Ordering::SeqCst);
+        self.http.send(request).await
+    }
+}
+
+/// One person's phone.
+pub struct Phone {
+    pub replica: Replica,
+    pub clock: Arc<DeviceClock>,
+    pub wire: Arc<Wire>,
+    pub device: u32,
+    path: PathBuf,
+    url: String,
+    seed: u64,
+}
+
+impl Phone {
+    /// A phone nobody is enrolled on.
+    pub async fn new(path: PathBuf, url: &str, true_ms: &Arc<AtomicI64>, seed: u64) -> Self {
+        let clock = Arc::new(DeviceClock::new(Arc::clone(true_ms)));
+        let wire = Arc::new(Wire::new());
+        let replica = open(&path, url, &clock, &wire, seed).await;
+        Self { replica, clock, wire, device: 0, path, url: url.to_owned(), seed }
+    }
+
+    /// The app's process ends and is started again.
+    pub async fn reopen(self) -> Self {
+        let Self { replica, clock, wire, device, path, url, seed } = self;
+        replica.close().await;
+        let seed = seed + 1_000;
+        let replica = open(&path, &url, &clock, &wire, seed).await;
+        Self { replica, clock, wire, device, path, url, seed }
+    }
+
+    pub async fn sync(&self) -> SyncReport {
+        let report = self.replica.sync(100).await.expect("syncs");
+        assert!(!report.more);
+        report
+    }
+
+    /// Performs a command that the phone's rules allow.
+    pub async fn perform(&self, record: RecordId, command: Value) -> Performed {
+        self.try_perform(record, command).await.expect("allowed")
+    }
+
+    pub async fn try_perform(&self, record: RecordId, command: Value) -> Result<Performed> {
+        let command = serde_json::from_value(command).expect("a command");
+        self.replica.perform(&command, Some(record)).await
+    }
+
+    pub async fn note(&self, record: RecordId, text: &str) -> Performed {
+        self.perform(record, json!({ "command": "note", "text": text })).await
+    }
+
+    /// A step of the order or a visit.
+    pub async fn step(&self, record: RecordId, fact_type: &str, content: Value) -> Performed {
+        let fact = match content {
+            Value::Null => json!({ "t": fact_type }),
+            content => json!({ "t": fact_type, "p": content }),
+        };
+        self.perform(record, json!({ "command": "record", "fact": fact })).await
+    }
+
+    /// What a technician's phone with its rules patched out writes.
+    pub async fn cancel_unjudged(&self, record: RecordId) -> Performed {
+        let payload = json!({ "t": "cancelled", "p": { "reason": "客户说不用了" } });
+        self.replica.write_unjudged(record, &payload).await.expect("saved")
+    }
+
+    pub async fn review(&self, record: RecordId) -> Value {
+        let review = self.replica.review(record).await.expect("reads").expect("is here");
+        serde_json::to_value(review).expect("writes")
+    }
+
+    /// The accepted heads, by Automerge itself.
+    pub async fn heads(&self, record: RecordId) -> Vec<ChangeHash> {
+        let changes = self.replica.accepted_changes(record).await.expect("reads");
+        Document::from_changes(record, &changes).expect("rebuilds").heads()
+    }
+
+    /// Saved, accepted, held, refused, still on the phone.
+    pub async fn account(&self) -> [u64; 5] {
+        let account = self.replica.account().await.expect("reads");
+        [account.saved, account.accepted, account.held, account.refused, account.on_phone]
+    }
+}
+
+async fn open(
+    path: &std::path::Path,
+    url: &str,
+    clock: &Arc<DeviceClock>,
+    wire: &Arc<Wire>,
+    seed: u64,
+) -> Replica {
+    let options = ReplicaOptions {
+        path: path.to_owned(),
+        key: StoreKey::new([3; 32]),
+        server_url: url.to_owned(),
+        app_version: "end to end".to_owned(),
+        clock: clock.clone(),
+        randomness: Seeded::new(seed),
+        hooks: Arc::new(NoHooks),
+        transport: wire.clone(),
+    };
+    Replica::open(options).await.expect("opens")
+}
+
+/// The code of a rule's no, and its parameters.
+pub fn denial(result: Result<Performed>) -> (String, Value) {
+    match result {
+        Err(Error::Denied(denial)) => (denial.code.to_string(), json!(denial.params)),
+        other => panic!("not a denial: {other:?}"),
+    }
+}

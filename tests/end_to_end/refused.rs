@@ -1,0 +1,99 @@
+//! A technician's phone with its rules patched out: the server's rules hold without the phone's,
+//! what was refused is kept, and the office's word on it reaches the phone.
+
+use serde_json::{Value, json};
+use sync_core::model::id::RecordId;
+
+use super::phone::Phone;
+use super::stage::{Office, Stage, facts, notes};
+
+/// A record that Wang and Chen hold, and `cancelled` by Wang between two good commands.
+async fn cancelled_between(stage: &Stage, office: &mut Office) -> (RecordId, Phone, Phone, u64) {
+    let (wang, chen) = (stage.phone(stage.wang).await, stage.phone(stage.chen).await);
+    let record = office.dispatch(stage.wang, "厨房漏水").await;
+    wang.sync().await;
+    chen.sync().await;
+    wang.note(record, "一").await;
+    let cancelled = wang.cancel_unjudged(record).await;
+    wang.note(record, "三").await;
+    assert_eq!(wang.review(record).await["status"], "cancelled", "before the server has spoken");
+    let report = wang.sync().await;
+    assert_eq!((report.pushed, report.refused), (3, 1), "all in one sync");
+    (record, wang, chen, cancelled.n)
+}
+
+async fn refused(phone: &Phone) -> Vec<(u64, String, Value)> {
+    let rows = phone.replica.refused().await.expect("reads");
+    rows.into_iter().map(|row| (row.n, row.code, json!(row.params))).collect()
+}
+
+#[tokio::test]
+async fn good_commands_around_a_forbidden_one_are_accepted_and_nobody_else_sees_it() {
+    let stage = Stage::new().await;
+    let mut office = stage.office("sun").await;
+    let (record, wang, chen, n) = cancelled_between(&stage, &mut office).await;
+    let reason = ("not_your_role".to_owned(), json!({ "fact": "cancelled" }));
+    assert_eq!(refused(&wang).await, [(n, reason.0, reason.1)]);
+    assert_eq!(wang.account().await, [3, 2, 0, 1, 0]);
+
+    let clean = wang.sync().await;
+    assert_eq!((clean.pushed, clean.received, clean.refused), (0, 0, 0));
+    chen.sync().await;
+    let review = stage.all_equal(&office, &[&wang, &chen], record).await;
+    assert_eq!(notes(&review), ["一", "三"]);
+    assert_eq!(facts(&review, "cancelled"), [] as [&Value; 0]);
+    assert_eq!(review["status"], "dispatched");
+    let quarantined = "select count(*) from change where record = ? and state = 'refused'";
+    let (rows,): (i64,) = sqlx::query_as(quarantined)
+        .bind(record.0.to_vec())
+        .fetch_one(stage.app.db.reader())
+        .await
+        .expect("reads");
+    assert_eq!(rows, 1, "kept for the office");
+}
+
+#[tokio::test]
+async fn what_the_office_accepts_after_all_is_done_on_every_phone() {
+    let stage = Stage::new().await;
+    let mut office = stage.office("sun").await;
+    let (record, wang, chen, n) = cancelled_between(&stage, &mut office).await;
+    close(&mut office, "accept_after_all").await;
+    wang.sync().await;
+    chen.sync().await;
+    assert_eq!(refused(&wang).await, []);
+    assert_eq!(wang.account().await, [3, 3, 0, 0, 0]);
+    let review = stage.all_equal(&office, &[&wang, &chen], record).await;
+    assert_eq!(review["status"], "cancelled");
+    let cancelled = facts(&review, "cancelled");
+    assert_eq!(cancelled.len(), 1);
+    assert_eq!(cancelled[0]["by"], json!(stage.wang));
+    let key = cancelled[0]["key"].as_str().expect("a key");
+    assert!(key.contains(&n.to_string()), "{key}: under the number it was saved with");
+    assert_eq!(wang.sync().await.pushed, 0);
+}
+
+#[tokio::test]
+async fn what_the_office_discards_stays_refused_with_its_word_and_nobody_sees_it() {
+    let stage = Stage::new().await;
+    let mut office = stage.office("sun").await;
+    let (record, wang, chen, n) = cancelled_between(&stage, &mut office).await;
+    close(&mut office, "discard").await;
+    wang.sync().await;
+    chen.sync().await;
+    let [(number, code, _)] = &refused(&wang).await[..] else { panic!("one command") };
+    assert_eq!((*number, code.as_str()), (n, "discarded"));
+    assert_eq!(wang.account().await, [3, 2, 0, 1, 0]);
+    let review = stage.all_equal(&office, &[&wang, &chen], record).await;
+    assert_eq!(facts(&review, "cancelled"), [] as [&Value; 0]);
+    let reopened = wang.reopen().await;
+    assert_eq!(refused(&reopened).await[0].1, "discarded");
+}
+
+/// The office's word on the only case.
+async fn close(office: &mut Office, decision: &str) {
+    let (_, page) = office.get("/v1/office/desk-cases").await;
+    let items = page["items"].as_array().expect("a list");
+    assert_eq!(items.len(), 1, "{page}");
+    let path = format!("/v1/office/desk-cases/{}/close", items[0]["case"]);
+    office.must(&path, json!({ "decision": decision, "reason": "客户来电确认" })).await;
+}
