@@ -119,9 +119,13 @@ async fn airplane_mode_switched_on_during_a_request_holds_after_its_answer() {
             None => scene.server.answers_as_it_should(1),
             Some(reply) => scene.server.next([reply]),
         }
+        let held = scene.server.hold.lock().await;
         let (_, ()) = tokio::join!(phone.sync_once(), async {
-            scene.server.arrived.notified().await;
+            while scene.server.sent().is_empty() {
+                tokio::task::yield_now().await;
+            }
             phone.set_airplane(true).await;
+            drop(held);
         });
         assert_eq!(phone.paused().await, Some(Pause::Airplane));
         save(&phone, order(0), "一").await;

@@ -64,7 +64,8 @@ pub(super) struct Script {
     pub(super) nonce_problem: Mutex<Option<ProblemCode>>,
     under_way: Mutex<(u32, u32)>,
     pub(super) hangs: tokio::sync::Notify,
-    pub(super) arrived: tokio::sync::Notify,
+    /// Whoever holds it keeps requests that arrived without an answer.
+    pub(super) hold: tokio::sync::Mutex<()>,
 }
 
 impl Script {
@@ -143,8 +144,8 @@ impl Script {
             under_way.0 += 1;
             under_way.1 = under_way.1.max(under_way.0);
         }
-        self.arrived.notify_waiters();
         tokio::task::yield_now().await;
+        let _free = self.hold.lock().await;
         let reply = self.replies.lock().expect("not poisoned").pop_front();
         let reply = reply.expect("the script has a reply");
         if matches!(reply, Reply::Hangs) {

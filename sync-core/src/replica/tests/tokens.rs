@@ -96,3 +96,21 @@ async fn a_server_that_speaks_no_version_of_ours_waits_for_an_update_of_the_app(
     assert_eq!(phone.sync_once().await.expect("syncs").pushed, 1);
     phone.close().await;
 }
+
+#[tokio::test]
+async fn the_person_may_ask_again_but_not_past_airplane_mode() {
+    let scene = Scene::new();
+    let phone = scene.ready(1).await;
+    save(&phone, order(0), "一").await;
+    scene.server.next([no(ProblemCode::NotSignedIn), no(ProblemCode::AccountDisabled)]);
+    assert!(phone.sync_once().await.is_err());
+    phone.try_again().await;
+    assert_eq!(phone.paused().await, None);
+    phone.set_airplane(true).await;
+    phone.try_again().await;
+    assert_eq!(phone.paused().await, Some(Pause::Airplane));
+    phone.set_airplane(false).await;
+    scene.server.answers_as_it_should(1);
+    assert_eq!(phone.sync_if_due().await.expect("syncs").expect("is due").pushed, 1);
+    phone.close().await;
+}
