@@ -1,5 +1,5 @@
 //! The READMEs show the demo's real transcript: this runs the demo and compares, with the port
-//! masked. `FIELDBOOK_REGENERATE=1` writes the transcripts anew.
+//! masked. `REGENERATE=1` writes the transcripts anew.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -44,7 +44,7 @@ fn check(file: &str, language: &str) {
     let (before, rest) = readme.split_once(BEGIN).expect("a transcript begins");
     let (shown, after) = rest.split_once(END).expect("a transcript ends");
     let fresh = format!("\n```text\n{}```\n", transcript(language));
-    if std::env::var_os("FIELDBOOK_REGENERATE").is_some() {
+    if std::env::var_os("REGENERATE").is_some() {
         let text = format!("{before}{BEGIN}{fresh}{END}{after}");
         std::fs::write(&path, text).expect("the README is written");
         return;

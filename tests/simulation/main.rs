@@ -2,7 +2,7 @@
 //! who runs when, what they do, and every fault; then everything heals, must converge, and an
 //! auditor accounts for every command that returned.
 //!
-//! `FIELDBOOK_SIMULATION_SECONDS` bounds how long seeds are drawn; `FIELDBOOK_SEED=N` replays one.
+//! `SIMULATION_SECONDS` bounds how long seeds are drawn; `SIMULATION_SEED=N` replays one.
 
 mod auditor;
 mod environment;
@@ -115,16 +115,16 @@ fn runtime() -> tokio::runtime::Runtime {
 #[expect(clippy::print_stdout, reason = "the seed to replay, and what a run counted")]
 #[test]
 fn every_command_that_returned_is_accounted_for_whatever_fails() {
-    let bound = std::env::var("FIELDBOOK_SIMULATION_SECONDS").ok().and_then(|s| s.parse().ok());
+    let bound = std::env::var("SIMULATION_SECONDS").ok().and_then(|s| s.parse().ok());
     let bound = Duration::from_secs(bound.unwrap_or(20));
-    let only: Option<u64> = std::env::var("FIELDBOOK_SEED").ok().and_then(|s| s.parse().ok());
+    let only: Option<u64> = std::env::var("SIMULATION_SEED").ok().and_then(|s| s.parse().ok());
     let begun = Instant::now();
     let runtime = runtime();
     let (mut runs, mut total, mut phones, mut servers) = (0_u64, Audit::default(), 0, 0);
     for seed in only.map_or(1..=100_000, |seed| seed..=seed) {
         // Printed only when the run fails.
         println!(
-            "replay: FIELDBOOK_SEED={seed} cargo test -p fieldbook-tests --test simulation every_command"
+            "replay: SIMULATION_SEED={seed} cargo test -p fieldbook-tests --test simulation every_command"
         );
         let run = runtime.block_on(run(seed));
         runs += 1;

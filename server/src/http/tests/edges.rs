@@ -154,11 +154,11 @@ fn the_description_is_the_one_in_the_repository() {
     assert!(description.to_json().expect("writes").starts_with("{\"openapi\":\"3.1.0\""));
     let text = description.to_pretty_json().expect("writes") + "\n";
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
-    if std::env::var_os("FIELDBOOK_REGENERATE").is_some() {
+    if std::env::var_os("REGENERATE").is_some() {
         std::fs::write(path, &text).expect("writes");
     }
     let kept = std::fs::read_to_string(path).expect("reads");
-    assert!(kept == text, "openapi.json differs: run this test with FIELDBOOK_REGENERATE=1");
+    assert!(kept == text, "openapi.json differs: run this test with REGENERATE=1");
 }
 
 #[tokio::test]
