@@ -1,7 +1,7 @@
 //! What a command costs the disk: each one that returned has been brought to it once, before it
 //! returned. Counted by strace, which sees every system call of a child process.
 //!
-//! Without strace it says so and counts nothing, except where `FIELDBOOK_STRACE` is `required`, as
+//! Without strace it says so and counts nothing, except where `COUNTS_STRACE` is `required`, as
 //! in `tests/all`.
 
 use std::path::Path;
@@ -97,7 +97,7 @@ fn has_strace() -> bool {
 #[test]
 fn every_command_is_brought_to_the_disk_once_before_it_returns() {
     if !has_strace() {
-        let required = std::env::var("FIELDBOOK_STRACE").is_ok_and(|value| value == "required");
+        let required = std::env::var("COUNTS_STRACE").is_ok_and(|value| value == "required");
         assert!(!required, "strace is missing, or may not trace here");
         child::tell("skipped: without strace the syncs of the disk are not counted");
         return;
