@@ -121,7 +121,8 @@ pub(super) async fn play(stage: &Stage, out: &mut dyn Write) -> Result<()> {
         closes &= show::account(stage, out, &mut worker.phone, index).await?;
     }
     show::order(stage, out, leak).await?;
-    show::heads(stage, out).await?;
+    li.phone.ask(&Request::Now { now_ms: stage.now_ms() }).await?;
+    show::heads(stage, out, &mut li.phone, leak).await?;
     wang.phone.stop().await?;
     li.phone.stop().await?;
     if closes { Ok(()) } else { Err(Error::Broken("a command is not accounted for")) }

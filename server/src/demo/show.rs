@@ -13,7 +13,7 @@ use sync_core::texts::{Language, code_text, text};
 
 use super::phone::Phone;
 use super::phone_process::Request;
-use super::play::{CHEN, name};
+use super::play::{CHEN, LI, name};
 use super::script::SITE_NAME;
 use super::stage::Stage;
 use crate::{Error, Result};
@@ -148,14 +148,26 @@ fn verification_text(language: Language, verification: &Verification) -> String 
     }
 }
 
-/// Rebuilds every record with Automerge and compares.
-pub(super) async fn heads(stage: &Stage, out: &mut dyn Write) -> Result<()> {
+/// Rebuilds every record with Automerge and compares; then compares the order on Li's phone.
+pub(super) async fn heads(
+    stage: &Stage,
+    out: &mut dyn Write,
+    phone: &mut Phone,
+    record: RecordId,
+) -> Result<()> {
     let checked = stage.app.sync.check().await?;
     if !checked.mismatches.is_empty() {
         return Err(Error::Broken("a rebuilt record has other heads"));
     }
+    let here = phone.ask(&Request::Review { record }).await?;
+    let read = stage.app.sync.read(record).await?;
+    let (_, _, there) = read.ok_or(Error::Broken("the demo's order is there"))?;
+    if serde_json::to_value(&there).ok() != Some(here) {
+        return Err(Error::Broken("a phone reviews the order as the server does"));
+    }
     let records = checked.records.to_string();
-    writeln!(out, "\n{}", text(stage.language, "demo-heads", &[("records", &records)]))?;
+    let values = [("records", records.as_str()), ("person", name(stage, LI))];
+    writeln!(out, "\n{}", text(stage.language, "demo-heads", &values))?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use super::money::{Money, money};
 use super::order::Causality;
 use super::status::{Status, work_order};
 use super::time::fact_time;
-use super::visit::{Visit, fold, steps};
+use super::visit::{Site, Visit, fold, steps};
 use crate::model::fact::Fact;
 use crate::model::id::{DeviceId, FactKey, PersonId, RecordId, SiteId};
 use crate::model::payload::{GeneralFact, Payload};
@@ -138,13 +138,18 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
     let created_ms = first.map(|(fact, _)| fact_time(fact, input.sessions).at_ms);
     let policy = policy(input.policies, created_ms.unwrap_or(input.now_ms));
     let steps = steps(&causality);
+    let money = money(&causality, input.sessions);
     let visits: Vec<Visit> = causality
         .facts
         .iter()
         .filter_map(|fact| Some((fact.key, steps.get(&fact.key)?)))
-        .map(|(key, steps)| fold(key, steps, &policy, input.sessions))
+        .map(|(key, steps)| {
+            // Quoted at one visit, done at the next.
+            let mut quotes = money.quotes.iter();
+            let quoted = quotes.any(|quote| quote.visit != key && quote.accepted == Some(true));
+            fold(key, steps, &Site { policy: &policy, sessions: input.sessions }, quoted)
+        })
         .collect();
-    let money = money(&causality, input.sessions);
     let kind = first.map(|(_, created)| created.kind.clone()).unwrap_or_default();
     let is_order = kind == crate::model::work_order::KIND;
     let deadlines = if is_order {

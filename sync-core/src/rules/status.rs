@@ -87,6 +87,8 @@ pub(super) fn work_order(causality: &Causality<'_>, visits: &[Visit]) -> Status 
     for fact in &causality.facts {
         let Payload::WorkOrder(content) = &fact.payload else { continue };
         match content {
+            // Given out again after somebody declined.
+            F::Dispatched if status == Status::Declined => status = Status::Dispatched,
             F::Dispatched => status = status.max(Status::Dispatched),
             F::Received => status = Status::Received,
             F::Declined(_) => status = Status::Declined,

@@ -161,13 +161,16 @@ pub(super) fn steps<'a>(causality: &Causality<'a>) -> BTreeMap<FactKey, Vec<Step
     visits
 }
 
-/// Folds the steps of one visit.
-pub(super) fn fold(
-    visit: FactKey,
-    steps: &[Step<'_>],
-    policy: &SlaPolicy,
-    sessions: &SessionRows,
-) -> Visit {
+/// What stands beside the steps of a visit.
+#[derive(Clone, Copy)]
+pub(super) struct Site<'a> {
+    pub(super) policy: &'a SlaPolicy,
+    pub(super) sessions: &'a SessionRows,
+}
+
+/// Folds the steps of one visit; `quoted` if the customer accepted a price at another visit.
+pub(super) fn fold(visit: FactKey, steps: &[Step<'_>], site: &Site<'_>, quoted: bool) -> Visit {
+    let Site { policy, sessions } = *site;
     let set_out = steps.iter().find_map(|step| match step.content {
         WorkOrderFact::SetOut(set_out) => Some(*set_out),
         _ => None,
@@ -183,7 +186,7 @@ pub(super) fn fold(
     });
     let times: Vec<_> = writers.map(|step| fact_time(step.fact, sessions)).collect();
     let (waits, mut deviations) = door(steps, policy, sessions);
-    deviations.extend(inside(steps, set_out));
+    deviations.extend(inside(steps, set_out, quoted));
     deviations.extend(ending(steps));
     deviations.extend(out_of_order(steps));
     deviations.sort();
@@ -342,10 +345,10 @@ fn position(steps: &[Step<'_>], wanted: impl Fn(&WorkOrderFact) -> bool) -> Opti
 }
 
 /// From the preparation to the end of work.
-fn inside(steps: &[Step<'_>], set_out: SetOut) -> Vec<Deviation> {
+fn inside(steps: &[Step<'_>], set_out: SetOut, quoted: bool) -> Vec<Deviation> {
     let mut found = preparation(steps);
     found.extend(entering(steps));
-    found.extend(before_work(steps, set_out));
+    found.extend(before_work(steps, set_out, quoted));
     found
 }
 
@@ -406,7 +409,7 @@ fn entering(steps: &[Step<'_>]) -> Vec<Deviation> {
 }
 
 /// What has to be done before work begins.
-fn before_work(steps: &[Step<'_>], set_out: SetOut) -> Vec<Deviation> {
+fn before_work(steps: &[Step<'_>], set_out: SetOut, quoted: bool) -> Vec<Deviation> {
     use WorkOrderFact as F;
     let Some(start) = position(steps, |c| matches!(c, F::StartWork(_))) else {
         return Vec::new();
@@ -421,7 +424,7 @@ fn before_work(steps: &[Step<'_>], set_out: SetOut) -> Vec<Deviation> {
     wants("scope_not_confirmed", set_out.paid_service, |c| matches!(c, F::ScopeConfirmed(_)));
     wants("valuables_not_reminded", set_out.paid_service, |c| matches!(c, F::ValuablesReminded(_)));
     let charged = position(steps, |c| matches!(c, F::Charged(_))).is_some();
-    wants("worked_without_quote", charged, |c| matches!(c, F::QuoteAccepted(_)));
+    wants("worked_without_quote", charged && !quoted, |c| matches!(c, F::QuoteAccepted(_)));
     found
 }
 

@@ -138,3 +138,53 @@ fn a_record_is_judged_by_the_policy_in_force_when_it_was_created() {
     assert_eq!((review.policy_version, state(&review, "filled")), (1, Some(Running)));
     assert_eq!(review.status_until_ms, Some(NINE + 5 * MINUTE + 1));
 }
+
+#[test]
+fn an_order_declined_and_given_to_another_counts_from_the_second_receipt() {
+    let (mut story, mut desk) = Story::dispatched();
+    let (mut first, mut second) = (story.technician(31), story.technician(32));
+    story.step(&mut first, "received", json!({}));
+    story.step(&mut first, "declined", json!({ "reason": "在别处抢修" }));
+    assert_eq!(story.review().status, super::super::Status::Declined);
+    story.step(&mut desk, "dispatched", json!({}));
+    assert_eq!(story.review().status, super::super::Status::Dispatched);
+    story.after(20 * MINUTE);
+    story.step(&mut second, "received", json!({}));
+    let visit = story.step(&mut second, "set_out", json!({ "grade": 2 }));
+    story.after(14 * MINUTE);
+    story.step(&mut second, "ring", json!({ "visit": visit }));
+    assert_eq!(state(&story.review(), "on_site"), Some(Met));
+}
+
+#[test]
+fn a_cancelled_order_misses_nothing_more() {
+    let (mut story, mut desk) = Story::dispatched();
+    story.step(&mut desk, "cancelled", json!({ "reason": "客户改期" }));
+    story.after(24 * 60 * MINUTE);
+    let review = story.review();
+    assert_eq!(state(&review, "filled"), Some(Met));
+    assert_eq!(state(&review, "told"), None);
+}
+
+#[test]
+fn a_clock_at_the_end_of_time_is_no_panic() {
+    let limit = crate::model::canonical::INTEGER_MAX;
+    for at_ms in [limit, -limit, 8_210_266_876_799_999, 253_402_300_800_000] {
+        let (mut story, _) = Story::dispatched();
+        let mut worker = story.technician(31);
+        let visit = story.step(&mut worker, "set_out", json!({ "grade": 2 }));
+        let charge = json!({ "visit": visit, "amount_fen": 1, "method": "cash" });
+        story.step(&mut worker, "charged", charge);
+        for fact in &mut story.facts {
+            fact.wall_ms = at_ms;
+            fact.monotonic_ms = fact.monotonic_ms.map(|_| at_ms);
+        }
+        story.now_ms = at_ms;
+        for anchored in [true, false] {
+            if !anchored {
+                story.sessions.values_mut().for_each(|row| row.anchor = None);
+            }
+            assert_eq!(story.review().timeline.len(), story.facts.len());
+        }
+    }
+}

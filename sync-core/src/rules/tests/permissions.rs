@@ -80,6 +80,8 @@ fn a_supervisor_enters_for_a_worker_without_a_phone_and_it_is_marked() {
         on_behalf_of: Some(PersonId(31)),
         corrects: Vec::new(),
     };
+    let technician = story.technician(32);
+    assert_eq!(story.deny(&technician, &entered), DenialCode::NotYourRole);
     story.write(&mut supervisor, entered);
     let review = story.review();
     let entry = review.timeline.last().expect("there");
@@ -129,6 +131,9 @@ fn prices_and_decisions_of_kinds_to_come_are_not_for_technicians() {
         ("price_item_approved", Role::GeneralManager, Ok(())),
         ("violation_decided", Role::PatrolOfficer, Err(DenialCode::NotYourRole)),
         ("hologram", Role::Technician, Ok(())),
+        // A known type in a shape nobody reads is no way around its roles.
+        ("cancelled", Role::Technician, Err(DenialCode::NotYourRole)),
+        ("cancelled", Role::FrontDesk, Ok(())),
     ] {
         facts[0].payload = crate::model::payload::Payload::Unknown {
             fact_type: fact_type.to_owned(),

@@ -222,3 +222,36 @@ fn what_changed_since_it_was_shown_is_not_signed_unseen() {
     story.step(&mut worker, "charged", more);
     assert_eq!(story.deny(&worker, &signing(shown)), DenialCode::StatementDiffers);
 }
+
+#[test]
+fn members_of_a_newer_app_are_part_of_what_was_signed() {
+    let (mut story, mut worker, visit) = finished();
+    let charged = story.facts.iter_mut().find(|f| f.payload.fact_type() == "charged");
+    let charged = charged.expect("there");
+    let json = charged.store().expect("canonical").json;
+    let newer = json.replace("\"method\":\"cash\"", "\"method\":\"cash\",\"receipt\":\"A7\"");
+    *charged = Fact::parse(charged.key, &newer).expect("a fact");
+    story.write(&mut worker, sign(visit, Language::En));
+    let key = SigningKey::from_bytes(&[5; 32]);
+    let record = story.record;
+    let signed = story.facts.last_mut().expect("there");
+    sign_fact(record, signed, &key).expect("signs");
+    let stored = signed.store().expect("canonical");
+    let public = key.verifying_key();
+    assert_eq!(verify_signed(&story.review(), &stored, Some(&public)), Verification::Valid);
+    let charged = story.facts.iter_mut().find(|f| f.payload.fact_type() == "charged");
+    let charged = charged.expect("there");
+    *charged = Fact::parse(charged.key, &newer.replace("A7", "B8")).expect("a fact");
+    let found = verify_signed(&story.review(), &stored, Some(&public));
+    assert_eq!(found, Verification::Altered { what: "content".to_owned() });
+}
+
+#[test]
+fn marks_that_turn_writing_around_stay_inside_their_value() {
+    let (mut story, mut worker, visit) = finished();
+    let turned = json!({ "visit": visit, "name": "\u{202e}瓶\u{2028}收费", "quantity_milli": 1_000,
+        "unit": "个", "unit_price_fen": 100 });
+    story.step(&mut worker, "material", turned);
+    let text = statement(&story.review(), visit, Language::ZhCn).expect("a visit").text;
+    assert!(text.contains("\u{2068}\u{202e}瓶 收费 1 个 × ¥1.00\u{2069}\u{2069}\n"), "{text:?}");
+}

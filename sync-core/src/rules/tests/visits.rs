@@ -315,3 +315,56 @@ fn a_new_boot_in_mid_visit_is_measured_by_anchors_or_unknown() {
         assert_eq!(review.timeline.last().map(|entry| entry.verified), Some(anchored));
     }
 }
+
+#[test]
+fn a_step_entered_for_somebody_else_never_satisfies_a_timed_wait() {
+    let (mut story, _) = Story::dispatched();
+    let mut supervisor = story.writer(40, Role::Supervisor);
+    let enter = |fact_type: &str, content: Value| match step(fact_type, content) {
+        Command::Record { fact, .. } => Command::Record {
+            fact,
+            said_at_ms: None,
+            on_behalf_of: Some(PersonId(31)),
+            corrects: Vec::new(),
+        },
+        other => other,
+    };
+    let visit = story.write(&mut supervisor, enter("set_out", json!({ "grade": 3 })));
+    story.write(&mut supervisor, enter("ring", of(visit)));
+    story.after(1_000);
+    story.write(&mut supervisor, enter("ring", of(visit)));
+    let review = story.review();
+    assert_eq!(review.visits[0].waits[0].ms, None);
+    assert_eq!(review.visits[0].person, Some(PersonId(31)), "the visit is the worker's");
+}
+
+#[test]
+fn what_the_desk_adds_later_does_not_stretch_a_visit() {
+    let (mut story, mut desk) = Story::dispatched();
+    let mut worker = story.technician(31);
+    let visit = whole_visit(&mut story, &mut worker);
+    let before = story.review().visits[0].to_ms;
+    story.after(24 * 60 * MINUTE);
+    story.step(&mut desk, "called_back", json!({ "visit": visit, "text": "满意" }));
+    assert_eq!(story.review().visits[0].to_ms, before);
+}
+
+#[test]
+fn a_price_accepted_at_the_first_visit_holds_at_the_second() {
+    let (mut story, _) = Story::dispatched();
+    let mut worker = story.technician(31);
+    let first = prepared(&mut story, &mut worker, 3);
+    let quote = json!({ "visit": first, "amount_fen": 500, "items": [] });
+    let quote = story.step(&mut worker, "quoted", quote);
+    story.step(&mut worker, "quote_accepted", json!({ "quote": quote }));
+    story.step(&mut worker, "waiting_for_parts", json!({ "reason": "缺件" }));
+    let second = prepared(&mut story, &mut worker, 3);
+    for fact_type in ["ring", "introduce", "enter", "start_work", "finish_work"] {
+        story.step(&mut worker, fact_type, of(second));
+    }
+    let charge = json!({ "visit": second, "amount_fen": 600, "method": "cash" });
+    story.step(&mut worker, "charged", charge);
+    let review = story.review();
+    assert!(!codes(&review).contains(&"worked_without_quote"));
+    assert!(open_cases(&review).contains(&"money_not_equal"));
+}
