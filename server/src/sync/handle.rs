@@ -268,6 +268,7 @@ fn pushed(push: &Push, prepared: &Prepared) -> Pushed {
     for planned in &prepared.planned {
         let plan = &planned.plan;
         pushed.already_had.extend(&plan.already_had);
+        pushed.told_once.extend(plan.duplicates.iter().map(|number| rewritten(*number)));
         pushed.hashes.extend(&plan.came);
         pushed.cloned |= plan.cloned;
         if plan.has_accepted_work {
@@ -280,6 +281,20 @@ fn pushed(push: &Push, prepared: &Prepared) -> Pushed {
         }
     }
     pushed
+}
+
+/// What a command that entered under another hash is for the phone that sent it under this one.
+fn rewritten(number: u64) -> Receipt {
+    Receipt {
+        from: number,
+        to: number,
+        outcome: Outcome::Rewritten,
+        code: None,
+        params: None,
+        cases: None,
+        already_had: true,
+        accepted_at: None,
+    }
 }
 
 /// A receipt that is told in this answer only.

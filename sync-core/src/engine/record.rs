@@ -235,7 +235,9 @@ impl RecordState {
                 continue;
             };
             if receipt.outcome.is_accepted() {
-                let seen = receipt.accepted_at.unwrap_or_default();
+                // Unknown when: kept for ever rather than dropped too early.
+                let unknown = Seen { epoch: u32::MAX, sequence: 0 };
+                let seen = receipt.accepted_at.unwrap_or(unknown);
                 verdicts.sent.push((pending.n, pending.change.facts.clone(), seen));
             }
             match receipt.outcome {

@@ -208,6 +208,9 @@ pub struct RecordPlan {
     pub verdicts: Vec<Verdict>,
     /// Commands that were stored before this: their receipts stand.
     pub already_had: BTreeSet<u64>,
+    /// Of those the ones that were entered under another hash than they came with now: for whoever
+    /// sent them they are rewritten.
+    pub duplicates: BTreeSet<u64>,
     /// Changes that came now, as the guard built them: the phone has them.
     pub came: BTreeSet<ChangeHash>,
     /// Whether the accepted record holds work of the device that pushed.
@@ -309,7 +312,9 @@ pub fn decide(deciding: &Deciding<'_>) -> RecordPlan {
 
 /// Whatever waits in the record is tried again, until nothing moves.
 fn retry(work: &mut judge::Work<'_>, held: &[HeldPack]) {
-    let mut waiting: Vec<&HeldPack> = held.iter().collect();
+    let gone = work.plan.held_gone.clone();
+    let replaced = |held: &&HeldPack| held.id.is_some_and(|id| gone.contains(&id));
+    let mut waiting: Vec<&HeldPack> = held.iter().filter(|held| !replaced(held)).collect();
     loop {
         let mut moved = work.retry_rows();
         waiting.retain(|held| {

@@ -17,15 +17,24 @@ use crate::sync::log::{Author, RowState, Why};
 pub(super) fn pushed(work: &mut Work<'_>, person: PersonId, device: DeviceId, pack: &RecordPack) {
     work.fresh = true;
     let rest = walk(work, person, device, pack, Some(pack.check));
-    let rest: Vec<_> = rest.into_iter().filter(|change| !already_told(work, change)).collect();
-    if rest.is_empty() {
+    let news: Vec<bool> = rest.iter().map(|change| !already_told(work, change)).collect();
+    if !news.contains(&true) {
         work.fresh = false;
         return;
     }
     let why = Why::new("missing_dependency");
-    for change in &rest {
+    for (change, _) in rest.iter().zip(&news).filter(|(_, new)| **new) {
         tell(work, person, device, change, Outcome::Held, &why);
     }
+    // What goes on from commands that wait already is kept with them: alone it would not say what
+    // it stands on. The pack that held the earlier ones is replaced.
+    let numbers: BTreeSet<u64> = rest.iter().filter_map(number).collect();
+    let replaced = work.deciding.held.iter().filter(|held| {
+        (held.person, held.device) == (person, device)
+            && held.pack.changes.iter().all(|c| number(c).is_some_and(|n| numbers.contains(&n)))
+    });
+    let replaced: Vec<i64> = replaced.filter_map(|held| held.id).collect();
+    work.plan.held_gone.extend(replaced);
     // The pack's check is of its last change, which is the rest's last one or was built.
     let checked = rest.last().map(|last| &last.facts) == pack.changes.last().map(|c| &c.facts);
     let pack = RecordPack { record: pack.record, changes: rest, check: pack.check };
@@ -97,6 +106,10 @@ fn passed(work: &mut Work<'_>, person: PersonId, device: DeviceId, change: Guard
     work.plan.came.insert(change.change.hash);
     if change.in_log || change.all_had() {
         if !change.in_log {
+            // The accepted record has its facts under another hash, and that change is served.
+            if work.deciding.known.get(&number) == Some(&Outcome::Entered) {
+                work.plan.duplicates.insert(number);
+            }
             work.store(super::row(&change.change, Some(author), RowState::Duplicate, None));
         }
         work.plan.already_had.insert(number);

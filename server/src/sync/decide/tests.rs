@@ -367,6 +367,23 @@ fn a_missing_dependency_holds_and_lets_go_when_it_comes() {
 }
 
 #[test]
+fn what_goes_on_from_commands_that_wait_is_held_with_them() {
+    let (record, _, mut wang, _, mut desk) = dispatched();
+    for text in ["one", "two", "three", "four"] {
+        wang.write(record, "note", json!({ "text": text }));
+    }
+    let changes = wang.records[&record].pending.clone();
+    desk.push_pack(&wang, RecordPack::from_changes(record, &changes[1..3]));
+    let plan = desk.push_pack(&wang, RecordPack::from_changes(record, &changes[1..]));
+    assert_eq!(outcomes(&plan), [(4, Outcome::Held)]);
+    assert_eq!((desk.held.len(), plan.held_count), (1, 1));
+    let plan = desk.push_pack(&wang, RecordPack::from_changes(record, &changes[..1]));
+    let entered: Vec<_> = (1..=4).map(|number| (number, Outcome::Entered)).collect();
+    assert_eq!(outcomes(&plan), entered);
+    assert_eq!((desk.held.len(), desk.facts()), (0, 6));
+}
+
+#[test]
 fn what_comes_before_the_opening_waits_for_it() {
     let mut chen = Phone::new(CHEN, 1);
     let (record, _) = chen.open_order(None);
