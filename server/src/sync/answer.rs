@@ -148,20 +148,19 @@ impl Answering<'_> {
             let unlimited = Delivering { bytes_max: u64::MAX, ..delivering };
             unlimited.deliver(conn, &shares, &mut deliveries).await?;
         }
-        // What this request wrote to, and what it asks for: with every answer, wherever the cut is.
+        // What this request wrote to: with every answer, wherever the cut is.
         let on_page: BTreeSet<RecordId> = ids.into_iter().take(taken).collect();
-        let extra: BTreeSet<RecordId> = self
-            .pushed
-            .drained
-            .union(&repairs)
-            .filter(|id| !on_page.contains(id))
-            .copied()
-            .collect();
-        let extra: Vec<RecordId> = extra.into_iter().collect();
-        let shares =
-            feed::shares(conn, self.reading, &extra, &self.pushed.drained, &repairs).await?;
+        let drained = &self.pushed.drained;
+        let extra: Vec<RecordId> = drained.difference(&on_page).copied().collect();
+        let shares = feed::shares(conn, self.reading, &extra, drained, &repairs).await?;
         let unlimited = Delivering { bytes_max: u64::MAX, ..delivering };
         unlimited.deliver(conn, &shares, &mut deliveries).await?;
+        // What it asks for whole: as much as an answer holds; the phone asks again for the rest.
+        let asked = repairs.iter().filter(|id| !on_page.contains(id) && !drained.contains(id));
+        let asked: Vec<RecordId> = asked.copied().collect();
+        let shares = feed::shares(conn, self.reading, &asked, drained, &repairs).await?;
+        let taken = delivering.deliver(conn, &shares, &mut deliveries).await?;
+        response.more |= taken < shares.len();
 
         deliveries.sessions.extend(&self.pushed.sessions);
         let sessions = self.shared.sessions.of(&deliveries.sessions, conn).await?;

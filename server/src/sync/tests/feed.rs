@@ -198,6 +198,27 @@ async fn a_repair_brings_a_record_whole_to_those_who_may_have_it() {
 }
 
 #[tokio::test]
+async fn repairs_fill_an_answer_and_the_rest_is_asked_for_again() {
+    let world = World::with(Arc::new(NoHooks), |options| options.limits.answer_bytes_max = 1).await;
+    let mut chen = Phone::new(CHEN, 1);
+    let mut wang = Phone::new(WANG, 9);
+    for _ in 0..3 {
+        world.order(&mut chen, 31).await;
+    }
+    world.settle(&mut wang).await;
+    wang.repairs = wang.records.keys().copied().collect();
+    wang.records.clear();
+    for left in [2, 1, 0] {
+        let answer = world.sync(&wang).await;
+        assert_eq!((answer.records.len(), answer.more), (1, left > 0));
+        wang.repairs.remove(&answer.records[0].record);
+        wang.take(&answer);
+        assert_eq!(wang.repairs.len(), left);
+    }
+    assert_eq!(wang.records.len(), 3);
+}
+
+#[tokio::test]
 async fn pokes_name_the_audiences_that_have_something_new() {
     let world = World::new().await;
     let mut pokes = world.sync.subscribe();
