@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::fields::Field;
 use super::money::Money;
 use super::order::Causality;
+use super::status::standing;
 use super::time::fact_time;
 use super::visit::{Step, Visit, VisitState};
 use crate::model::fact::Fact;
@@ -48,6 +49,9 @@ pub struct CaseSide {
     /// What: a value, or the fact's type.
     pub value: Value,
 }
+
+/// Nobody reads more of one kind on one record; what hostile facts could make is not bounded.
+const CASES_OF_A_KIND_MAX: usize = 100;
 
 /// Every kind of record case.
 pub const CASES: [&str; 9] = [
@@ -187,45 +191,71 @@ fn field_conflicts(input: &CaseInput<'_>) -> Vec<Case> {
     found
 }
 
-fn finished_though_cancelled(input: &CaseInput<'_>) -> Option<Case> {
+/// Work finished by somebody who did not know that the order was taken back. An order that was
+/// handed out again, or cancelled by a desk that knew of the work, is no contradiction.
+fn finished_though_cancelled(input: &CaseInput<'_>) -> Vec<Case> {
     let cancelled =
-        input.work_order_facts().find(|(_, c)| matches!(c, WorkOrderFact::Cancelled(_)));
+        standing(input.causality, |content| matches!(content, WorkOrderFact::Cancelled(_)));
     let finished =
-        input.work_order_facts().find(|(_, c)| matches!(c, WorkOrderFact::FinishWork(_)));
-    let (Some((cancelled, _)), Some((finished, _))) = (cancelled, finished) else { return None };
-    Some(input.case("finished_though_cancelled", [cancelled.key, finished.key]))
+        input.work_order_facts().filter(|(_, c)| matches!(c, WorkOrderFact::FinishWork(_)));
+    let against = |finish: FactKey| {
+        cancelled.iter().find(|cancel| !input.causality.is_before(finish, **cancel))
+    };
+    finished
+        .filter_map(|(fact, _)| Some((against(fact.key)?, fact.key)))
+        .map(|(cancel, finish)| input.case("finished_though_cancelled", [*cancel, finish]))
+        .take(CASES_OF_A_KIND_MAX)
+        .collect()
 }
 
-/// Work by someone the order had been taken from, written without having seen that.
+/// Somebody was at work while the order, as far as anybody had written by then or wrote beside
+/// it, was somebody else's.
 fn done_after_reassignment(input: &CaseInput<'_>) -> Vec<Case> {
+    let assignments = assignments(input);
     let mut found = Vec::new();
-    for visit in input.visits {
-        let worked = matches!(
-            visit.state,
-            VisitState::Working
-                | VisitState::Paused
-                | VisitState::Finished
-                | VisitState::Unfinished
-        );
-        let Some(person) = visit.person.filter(|_| worked) else { continue };
+    for visit in input.visits.iter().take(CASES_OF_A_KIND_MAX) {
+        let came = !matches!(visit.state, VisitState::OnTheWay);
+        let Some(person) = visit.person.filter(|_| came) else { continue };
+        if input.visits.iter().any(|other| other.helpers.contains(&person)) {
+            continue;
+        }
         let last = input.steps.get(&visit.visit).and_then(|steps| steps.last());
         let Some(last) = last.map(|step| step.fact.key) else { continue };
-        let moved = input.causality.facts.iter().find(|fact| {
-            let Payload::General(GeneralFact::Set(set)) = &fact.payload else { return false };
-            let elsewhere = set.field == "assignee" && set.value != json!(person);
-            // Neither had seen the other: the move came while the work was done.
-            elsewhere
-                && !set.replaces.is_empty()
-                && !input.causality.is_before(last, fact.key)
-                && !input.causality.is_before(fact.key, last)
+        let over: BTreeSet<FactKey> = assignments
+            .iter()
+            .filter(|(key, ..)| input.causality.is_before(*key, visit.visit))
+            .flat_map(|(_, _, replaces)| replaces.iter().copied())
+            .collect();
+        let elsewhere = assignments.iter().filter(|(key, value, _)| {
+            !value.is_null()
+                && **value != json!(person)
+                && !over.contains(key)
+                && !input.causality.is_before(last, *key)
         });
-        if let Some(moved) = moved {
-            let mut case = input.case("done_after_reassignment", [moved.key, visit.visit]);
+        let elsewhere: Vec<FactKey> = elsewhere.map(|(key, ..)| *key).collect();
+        if !elsewhere.is_empty() {
+            let keys = elsewhere.into_iter().chain([visit.visit]);
+            let mut case = input.case("done_after_reassignment", keys);
             case.params.insert("person".to_owned(), json!(person));
             found.push(case);
         }
     }
     found
+}
+
+/// Every value the assignee ever had: where, to whom, and what it replaced.
+fn assignments<'a>(input: &'a CaseInput<'_>) -> Vec<(FactKey, &'a Value, &'a [FactKey])> {
+    let facts = input.causality.facts.iter();
+    let writes = facts.filter_map(|fact| match &fact.payload {
+        Payload::General(GeneralFact::Set(set)) if set.field == "assignee" => {
+            Some((fact.key, &set.value, &set.replaces[..]))
+        }
+        Payload::General(GeneralFact::Resolve(resolve)) if resolve.field == "assignee" => {
+            Some((fact.key, &resolve.value, &resolve.replaces[..]))
+        }
+        _ => None,
+    });
+    writes.collect()
 }
 
 fn two_peoples_visits(input: &CaseInput<'_>) -> Vec<Case> {
@@ -241,7 +271,13 @@ fn two_peoples_visits(input: &CaseInput<'_>) -> Vec<Case> {
             if helped(first.person, second) || helped(second.person, first) {
                 continue;
             }
+            let verified = first.verified && second.verified;
             let overlap = first.from_ms <= second.to_ms && second.from_ms <= first.to_ms;
+            // Clocks nobody verified tell nothing; then only two finished visits make a case.
+            let overlap = verified && overlap;
+            if found.len() >= CASES_OF_A_KIND_MAX {
+                return found;
+            }
             let both = first.state == VisitState::Finished && second.state == VisitState::Finished;
             if overlap || both {
                 found.push(input.case("two_peoples_visits", [first.visit, second.visit]));
@@ -264,7 +300,12 @@ fn changed_after_signature(input: &CaseInput<'_>) -> Vec<Case> {
                 && !shown.contains(&step.fact.key)
                 && !before.contains(&step.fact.key)
         });
-        let later: Vec<FactKey> = later.map(|step| step.fact.key).collect();
+        // So does whatever puts a signed fact right.
+        let corrected = input.causality.facts.iter().filter(|later| {
+            later.corrects.iter().any(|key| shown.contains(key)) && !before.contains(&later.key)
+        });
+        let later: BTreeSet<FactKey> =
+            later.map(|step| step.fact.key).chain(corrected.map(|fact| fact.key)).collect();
         if !later.is_empty() {
             found.push(input.case("changed_after_signature", later.into_iter().chain([fact.key])));
         }

@@ -162,6 +162,11 @@ pub fn perform(
     if command.creates().is_some() != review.is_none() {
         return Err(Denial::new(DenialCode::RecordNotHere));
     }
+    let full = review.is_some_and(|review| review.timeline.len() >= RECORD_FACTS_PHONE_MAX);
+    // The office, which has no such clock, may still settle what a phone can no longer write.
+    if full && moment.monotonic_ms.is_some() {
+        return Err(Denial::new(DenialCode::RecordFull).with("limit", RECORD_FACTS_PHONE_MAX));
+    }
     let mut fact = blank(moment, review.and_then(|review| after(review, principal, moment)));
     fact.payload = payload(command, review, &mut fact)?;
     if let Payload::WorkOrder(content) = &fact.payload {
@@ -171,6 +176,9 @@ pub fn perform(
     permit(&facts, review, principal, moment.seen, moment.now_ms)?;
     Ok(facts)
 }
+
+/// Facts in one record from which on a phone writes no more (DESIGN 13).
+const RECORD_FACTS_PHONE_MAX: usize = 4_500;
 
 fn blank(moment: &Moment, after: Option<Vec<FactKey>>) -> Fact {
     Fact {

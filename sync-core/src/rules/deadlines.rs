@@ -9,12 +9,13 @@ use serde_json::Value;
 
 use super::fields::Field;
 use super::order::Causality;
+use super::status::standing;
 use super::time::{FactTime, fact_time, stated_afterwards};
 use crate::model::fact::Fact;
 use crate::model::id::FactKey;
 use crate::model::payload::{GeneralFact, Payload};
 use crate::model::policy::SlaPolicy;
-use crate::model::session::SessionRows;
+use crate::model::session::{Origin, SessionRows};
 use crate::model::time::WallMs;
 use crate::model::work_order::WorkOrderFact;
 
@@ -50,7 +51,7 @@ pub enum DeadlineState {
 }
 
 /// Every deadline's name.
-pub const DEADLINES: [&str; 4] = ["done", "filled", "on_site", "told"];
+pub const DEADLINES: [&str; 5] = ["call_back", "done", "filled", "on_site", "told"];
 
 struct Clocked<'a> {
     fact: &'a Fact,
@@ -73,7 +74,9 @@ struct Order<'a> {
     dispatched: Option<Clocked<'a>>,
     told: Option<Clocked<'a>>,
     received: Option<Clocked<'a>>,
-    at_door: Option<Clocked<'a>>,
+    /// When somebody was there, in time for the appointment if there is one.
+    arrived: Option<Clocked<'a>>,
+    called_back: Option<Clocked<'a>>,
     finished: Option<Clocked<'a>>,
     waits_for_parts: bool,
     cancelled: bool,
@@ -84,6 +87,7 @@ impl<'a> Order<'a> {
         causality: &Causality<'a>,
         fields: &BTreeMap<String, Field>,
         sessions: &SessionRows,
+        policy: &SlaPolicy,
     ) -> Option<Self> {
         use WorkOrderFact as F;
         let text = |name: &str| fields.get(name).and_then(|field| field.value.as_str());
@@ -102,10 +106,11 @@ impl<'a> Order<'a> {
             dispatched: first(|content| matches!(content, F::Dispatched)),
             told: first(|content| matches!(content, F::Told)),
             received: last_received(causality, sessions),
-            at_door: first(is_at_door),
+            arrived: arrival(causality, fields, sessions, policy),
+            called_back: first(|content| matches!(content, F::CalledBack(_))),
             finished: first(|content| matches!(content, F::FinishWork(_))),
             waits_for_parts: first(|content| matches!(content, F::WaitingForParts(_))).is_some(),
-            cancelled: first(|content| matches!(content, F::Cancelled(_))).is_some(),
+            cancelled: !standing(causality, |c| matches!(c, F::Cancelled(_))).is_empty(),
         })
     }
 
@@ -122,8 +127,50 @@ fn is_at_door(content: &WorkOrderFact) -> bool {
     use WorkOrderFact as F;
     matches!(
         content,
-        F::Ring(_) | F::Knock(_) | F::Introduce(_) | F::Enter(_) | F::EnteredWithKey(_)
+        // At a public facility nobody rings: the work begins.
+        F::Ring(_)
+            | F::Knock(_)
+            | F::Introduce(_)
+            | F::Enter(_)
+            | F::EnteredWithKey(_)
+            | F::StartWork(_)
     )
+}
+
+/// The first arrival. It belongs to the appointment that holds if it is not of an earlier day and
+/// not what the appointment was made after.
+fn arrival<'a>(
+    causality: &Causality<'a>,
+    fields: &BTreeMap<String, Field>,
+    sessions: &SessionRows,
+    policy: &SlaPolicy,
+) -> Option<Clocked<'a>> {
+    let zone: chrono_tz::Tz = policy.time_zone.parse().unwrap_or(chrono_tz::UTC);
+    let day =
+        |at_ms: WallMs| super::time::moment(at_ms).map(|at| at.with_timezone(&zone).date_naive());
+    let urgent = fields.get("priority").is_some_and(|field| field.value == "urgent");
+    let appointment = appointment_ms(fields).filter(|_| !urgent);
+    let written = fields.get("appointment").and_then(|field| field.key);
+    let belongs = |came: &Clocked<'_>| {
+        let Some(at_ms) = appointment else { return true };
+        let over = written.is_some_and(|key| causality.is_before(came.fact.key, key));
+        !over && day(came.time.at_ms) >= day(at_ms)
+    };
+    let arrivals = causality.facts.iter().filter(|fact| match &fact.payload {
+        Payload::WorkOrder(content) => is_at_door(content),
+        _ => false,
+    });
+    arrivals.map(|fact| Clocked { fact, time: fact_time(fact, sessions) }).find(belongs)
+}
+
+/// Whether a phone has written anything since `due_ms`: until then nobody can say that a limit
+/// which a phone ends was missed.
+fn is_reported_since(causality: &Causality<'_>, sessions: &SessionRows, due_ms: WallMs) -> bool {
+    causality.facts.iter().any(|fact| {
+        let row = fact.key.session().and_then(|session| sessions.get(&session));
+        let time = fact_time(fact, sessions);
+        row.is_some_and(|row| row.origin == Origin::Phone) && time.verified && time.at_ms > due_ms
+    })
 }
 
 /// The deadlines of a work order.
@@ -134,7 +181,7 @@ pub(super) fn deadlines(
     sessions: &SessionRows,
     now_ms: WallMs,
 ) -> Vec<Deadline> {
-    let Some(order) = Order::of(causality, fields, sessions) else { return Vec::new() };
+    let Some(order) = Order::of(causality, fields, sessions, policy) else { return Vec::new() };
     let (filled_ms, told_ms, on_site_ms) = order.limits(policy);
     let after = |clocked: &Clocked<'_>, limit_ms: i64| {
         clocked.judgeable().then(|| clocked.time.at_ms.saturating_add(limit_ms))
@@ -149,10 +196,10 @@ pub(super) fn deadlines(
     if order.urgent || order.public {
         if let Some(received) = &order.received {
             let due = after(received, on_site_ms);
-            all.push(judge("on_site", due, order.at_door.as_ref(), now_ms));
+            all.push(judge("on_site", due, order.arrived.as_ref(), now_ms));
         }
     } else if order.appointment.is_some() {
-        all.push(judge("on_site", order.appointment, order.at_door.as_ref(), now_ms));
+        all.push(judge("on_site", order.appointment, order.arrived.as_ref(), now_ms));
     }
     if !order.urgent && !order.public {
         let due = order.appointment.or(order.start).map(|from| days_later(from, policy));
@@ -161,6 +208,18 @@ pub(super) fn deadlines(
             done.state = DeadlineState::Excused;
         }
         all.push(done);
+    }
+    // The office is here at once; a phone may not have reported yet.
+    for deadline in all.iter_mut().filter(|d| ["on_site", "done"].contains(&d.name.as_str())) {
+        let open = deadline.state == DeadlineState::Breached && deadline.met_by.is_none();
+        let reported = |due_ms| is_reported_since(causality, sessions, due_ms);
+        if open && !deadline.due_ms.is_some_and(reported) {
+            deadline.state = DeadlineState::Unknown;
+        }
+    }
+    if let Some(finished) = order.finished.as_ref().filter(|_| !order.public) {
+        let due = after(finished, policy.call_back_ms);
+        all.push(judge("call_back", due, order.called_back.as_ref(), now_ms));
     }
     // A cancelled order keeps what was met or missed; nothing of it runs on or is missed later.
     if order.cancelled {

@@ -13,7 +13,15 @@ pub struct Causality<'a> {
     pub facts: Vec<&'a Fact>,
     predecessors: BTreeMap<FactKey, Vec<FactKey>>,
     by_key: BTreeMap<FactKey, &'a Fact>,
+    places: BTreeMap<FactKey, usize>,
+    /// For each place the places before it, a row of bits; so that no number of questions about a
+    /// long record costs more than its facts squared.
+    before: Vec<u64>,
+    words: usize,
 }
+
+/// More facts than a server stores: beyond it the linear order stands for the causal one.
+const CAUSAL_FACTS_MAX: usize = 16_384;
 
 /// Who wrote in a session: the same (person, device) has one sequence of commands, whatever
 /// session they were written in. A session whose row is not here stands for itself.
@@ -69,7 +77,22 @@ impl<'a> Causality<'a> {
                 }
             }
         }
-        Self { facts: ordered, predecessors, by_key }
+        let places: BTreeMap<FactKey, usize> =
+            ordered.iter().enumerate().map(|(place, fact)| (fact.key, place)).collect();
+        let causal = ordered.len() <= CAUSAL_FACTS_MAX;
+        let words = if causal { ordered.len().div_ceil(64) } else { 0 };
+        let mut before = vec![0_u64; words * ordered.len()];
+        for (place, fact) in ordered.iter().enumerate() {
+            let mut earlier: Vec<usize> =
+                predecessors[&fact.key].iter().map(|key| places[key]).collect();
+            // What a cycle put later is no cause.
+            earlier.retain(|&earlier| earlier < place && causal);
+            earlier.sort_unstable();
+            for earlier in earlier.into_iter().rev() {
+                follow(&mut before, words, earlier, place);
+            }
+        }
+        Self { facts: ordered, predecessors, by_key, places, before, words }
     }
 
     /// The fact of a key.
@@ -93,7 +116,14 @@ impl<'a> Causality<'a> {
 
     /// Whether `earlier` is among the causes of `later`.
     pub fn is_before(&self, earlier: FactKey, later: FactKey) -> bool {
-        self.causes(later).contains(&earlier)
+        let (Some(&earlier), Some(&later)) = (self.places.get(&earlier), self.places.get(&later))
+        else {
+            return false;
+        };
+        match self.words {
+            0 => earlier < later,
+            words => self.before[later * words + earlier / 64] >> (earlier % 64) & 1 == 1,
+        }
     }
 
     /// The latest facts: those that are no cause of another.
@@ -102,6 +132,19 @@ impl<'a> Causality<'a> {
         let keys = self.predecessors.keys().copied();
         keys.filter(|key| !causes.contains(key)).collect()
     }
+}
+
+/// Everything before `earlier`, and itself, is before `place`.
+fn follow(before: &mut [u64], words: usize, earlier: usize, place: usize) {
+    let (head, own) = before.split_at_mut(place * words);
+    let own = &mut own[..words];
+    if own[earlier / 64] >> (earlier % 64) & 1 == 1 {
+        return;
+    }
+    for (word, seen) in own.iter_mut().zip(&head[earlier * words..(earlier + 1) * words]) {
+        *word |= seen;
+    }
+    own[earlier / 64] |= 1 << (earlier % 64);
 }
 
 fn predecessors(

@@ -62,10 +62,28 @@ pub fn permit(
         (None, Some(created)) => (created.kind.as_str(), created.site),
         (None, None) => return Err(Denial::new(DenialCode::RecordNotHere)),
     };
+    let public = known.map_or_else(
+        || created.and_then(|created| created.content.get("category")?.as_str()) == Some("public"),
+        |review| review.text("category") == Some("public"),
+    );
     for fact in facts {
-        let roles = roles(fact, kind)?;
+        let mut roles = roles(fact, kind)?;
+        if let Payload::General(GeneralFact::Set(set)) = &fact.payload {
+            // A plain set may replace one value only; what ends a conflict says why.
+            if set.replaces.len() > 1 {
+                return Err(Denial::new(DenialCode::ReplacesSeveral).with("field", &set.field));
+            }
+            // The technician of a household order is named by the desk (三 3.1.3).
+            let named_first = !public && set.replaces.is_empty();
+            if kind == work_order::KIND && set.field == "assignee" && named_first {
+                roles = DESK;
+            }
+        }
         let holds = |grant: &RoleGrant| {
-            grant.site == site && roles.contains(&grant.role) && held(grant, fact, when, now_ms)
+            grant.person == principal.person
+                && grant.site == site
+                && roles.contains(&grant.role)
+                && held(grant, fact, when, now_ms)
         };
         if !principal.grants.iter().any(holds) {
             return Err(Denial::new(DenialCode::NotYourRole).with("fact", fact.payload.fact_type()));

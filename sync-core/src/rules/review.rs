@@ -12,7 +12,7 @@ use super::money::{Money, money};
 use super::order::Causality;
 use super::status::{Status, work_order};
 use super::time::fact_time;
-use super::visit::{Site, Visit, fold, steps};
+use super::visit::{Site, Visit, endings, fold, steps};
 use crate::model::fact::Fact;
 use crate::model::id::{DeviceId, FactKey, PersonId, RecordId, SiteId};
 use crate::model::payload::{GeneralFact, Payload};
@@ -139,6 +139,9 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
     let policy = policy(input.policies, created_ms.unwrap_or(input.now_ms));
     let steps = steps(&causality);
     let money = money(&causality, input.sessions);
+    let endings = endings(&causality, &steps, input.sessions);
+    let category = fields.get("category").and_then(|field| field.value.as_str());
+    let public = category == Some("public");
     let visits: Vec<Visit> = causality
         .facts
         .iter()
@@ -147,7 +150,9 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
             // Quoted at one visit, done at the next.
             let mut quotes = money.quotes.iter();
             let quoted = quotes.any(|quote| quote.visit != key && quote.accepted == Some(true));
-            fold(key, steps, &Site { policy: &policy, sessions: input.sessions }, quoted)
+            let end = endings.get(&key).copied();
+            let site = Site { policy: &policy, sessions: input.sessions, public, end };
+            fold(key, steps, &site, quoted)
         })
         .collect();
     let kind = first.map(|(_, created)| created.kind.clone()).unwrap_or_default();

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::order::Causality;
 use super::visit::{Visit, VisitState};
+use crate::model::fact::Fact;
+use crate::model::id::FactKey;
 use crate::model::payload::Payload;
 use crate::model::work_order::WorkOrderFact;
 
@@ -79,57 +81,69 @@ impl Status {
     }
 }
 
-/// The status of a work order.
+/// Where a work order stands. The latest steps by cause decide; of steps that knew nothing of one
+/// another the most advanced counts, so that no two devices can disagree.
 pub(super) fn work_order(causality: &Causality<'_>, visits: &[Visit]) -> Status {
     use WorkOrderFact as F;
-    let mut status = Status::Opened;
-    let (mut cancelled, mut returned, mut closed) = (false, false, false);
-    for fact in &causality.facts {
-        let Payload::WorkOrder(content) = &fact.payload else { continue };
-        match content {
-            // Given out again after somebody declined.
-            F::Dispatched if status == Status::Declined => status = Status::Dispatched,
-            F::Dispatched => status = status.max(Status::Dispatched),
-            F::Received => status = Status::Received,
-            F::Declined(_) => status = Status::Declined,
-            F::WaitingForParts(_) => status = Status::WaitingForParts,
-            F::OutOfScope(_) => status = Status::OutOfScope,
-            F::Cancelled(_) => cancelled = true,
-            F::Returned => returned = true,
-            F::Closed => closed = true,
-            _ => {
-                let visit = match content {
-                    F::SetOut(_) => Some(fact.key),
-                    _ => content.visit(),
-                };
-                let of = visit.and_then(|key| visits.iter().find(|visit| visit.visit == key));
-                // Waiting for parts is said inside a visit and outlives its farewell.
-                if let Some(visit) = of
-                    && (status != Status::WaitingForParts || matches!(content, F::SetOut(_)))
-                {
-                    status = of_visit(visit.state);
-                }
-            }
+    if !standing(causality, |content| matches!(content, F::Closed)).is_empty() {
+        return Status::Closed;
+    }
+    if !standing(causality, |content| matches!(content, F::Returned)).is_empty() {
+        return Status::Returned;
+    }
+    if !standing(causality, |content| matches!(content, F::Cancelled(_))).is_empty() {
+        // Work that was done was done.
+        let finished = visits.iter().any(|visit| visit.state == VisitState::Finished);
+        return if finished { Status::Finished } else { Status::Cancelled };
+    }
+    let mut latest: Vec<FactKey> = Vec::new();
+    let mut best = Status::Opened;
+    for fact in causality.facts.iter().rev() {
+        let Some(status) = progress(fact) else { continue };
+        if latest.iter().any(|later| causality.is_before(fact.key, *later)) {
+            continue;
         }
+        latest.push(fact.key);
+        best = best.max(status);
     }
-    let finished = visits.iter().any(|visit| visit.state == VisitState::Finished);
-    match (closed, returned, finished, cancelled) {
-        (true, ..) => Status::Closed,
-        (_, true, ..) => Status::Returned,
-        (_, _, true, _) => Status::Finished,
-        (.., true) => Status::Cancelled,
-        _ => status,
-    }
+    best
 }
 
-fn of_visit(state: VisitState) -> Status {
-    match state {
-        VisitState::OnTheWay => Status::OnTheWay,
-        VisitState::AtTheDoor => Status::AtTheDoor,
-        VisitState::Working => Status::Working,
-        VisitState::Paused => Status::Paused,
-        VisitState::NoAnswer => Status::NoAnswer,
-        VisitState::Unfinished => Status::Unfinished,
-        VisitState::Finished => Status::Finished,
-    }
+/// The facts of a sort that no later `dispatched`, by somebody who knew them, has undone.
+pub(super) fn standing(
+    causality: &Causality<'_>,
+    wanted: fn(&WorkOrderFact) -> bool,
+) -> Vec<FactKey> {
+    let of = |wanted: fn(&WorkOrderFact) -> bool| {
+        causality.facts.iter().filter_map(move |fact| match &fact.payload {
+            Payload::WorkOrder(content) if wanted(content) => Some(fact.key),
+            _ => None,
+        })
+    };
+    let handed_out: Vec<FactKey> = of(|content| *content == WorkOrderFact::Dispatched).collect();
+    let undone = |key: FactKey| handed_out.iter().any(|later| causality.is_before(key, *later));
+    of(wanted).filter(|key| !undone(*key)).collect()
+}
+
+/// What a fact makes of an order; `None` if it moves nothing.
+fn progress(fact: &Fact) -> Option<Status> {
+    use WorkOrderFact as F;
+    let Payload::WorkOrder(content) = &fact.payload else { return None };
+    Some(match content {
+        F::Dispatched => Status::Dispatched,
+        F::Received => Status::Received,
+        F::Declined(_) => Status::Declined,
+        F::SetOut(_) => Status::OnTheWay,
+        F::Ring(_) | F::Knock(_) | F::Introduce(_) | F::Enter(_) | F::EnteredWithKey(_) => {
+            Status::AtTheDoor
+        }
+        F::StartWork(_) | F::Resumed(_) => Status::Working,
+        F::Paused(_) => Status::Paused,
+        F::NoAnswer(_) => Status::NoAnswer,
+        F::UnableToFinish(_) | F::LeftMidway(_) => Status::Unfinished,
+        F::WaitingForParts(_) => Status::WaitingForParts,
+        F::OutOfScope(_) => Status::OutOfScope,
+        F::FinishWork(_) => Status::Finished,
+        _ => return None,
+    })
 }

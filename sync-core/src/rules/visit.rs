@@ -101,7 +101,7 @@ pub struct Deviation {
 }
 
 /// Every deviation code.
-pub const DEVIATIONS: [&str; 26] = [
+pub const DEVIATIONS: [&str; 28] = [
     "cause_not_explained",
     "entered_unannounced",
     "explained_incompletely",
@@ -111,6 +111,8 @@ pub const DEVIATIONS: [&str; 26] = [
     "knock_too_soon",
     "knocked_too_few",
     "left_early",
+    "left_unannounced",
+    "left_without_farewell",
     "left_untidied",
     "left_without_being_asked",
     "no_shoe_covers",
@@ -161,16 +163,60 @@ pub(super) fn steps<'a>(causality: &Causality<'a>) -> BTreeMap<FactKey, Vec<Step
     visits
 }
 
+/// What ended each visit, where something did: its farewell, the next visit of the same person,
+/// or the order going back by somebody who knew of it.
+pub(super) fn endings(
+    causality: &Causality<'_>,
+    visits: &BTreeMap<FactKey, Vec<Step<'_>>>,
+    sessions: &SessionRows,
+) -> BTreeMap<FactKey, FactKey> {
+    let mut wrapped = Vec::new();
+    for fact in &causality.facts {
+        if let Payload::WorkOrder(content) = &fact.payload {
+            match content {
+                WorkOrderFact::SetOut(_) => wrapped.push((fact.key, doer(fact, sessions))),
+                WorkOrderFact::Returned | WorkOrderFact::Closed => wrapped.push((fact.key, None)),
+                _ => {}
+            }
+        }
+    }
+    let mut endings = BTreeMap::new();
+    for (visit, steps) in visits {
+        let farewell = steps.iter().find(|step| matches!(step.content, WorkOrderFact::Farewell(_)));
+        let by = steps.iter().find(|step| step.fact.key == *visit);
+        let by = by.and_then(|step| doer(step.fact, sessions));
+        let last = steps.last().map_or(*visit, |step| step.fact.key);
+        let later = wrapped.iter().find(|(key, person)| match person {
+            // Setting out again ends the visit at any step.
+            Some(_) => *person == by && causality.is_before(*visit, *key),
+            None => causality.is_before(last, *key),
+        });
+        let end = farewell.map(|step| step.fact.key).or(later.map(|(key, _)| *key));
+        endings.extend(end.map(|end| (*visit, end)));
+    }
+    endings
+}
+
+/// Whose deed a fact is: the person it was written for, else the writer.
+fn doer(fact: &Fact, sessions: &SessionRows) -> Option<PersonId> {
+    let owner = || Some(sessions.get(&fact.key.session()?)?.person);
+    fact.on_behalf_of.or_else(owner)
+}
+
 /// What stands beside the steps of a visit.
 #[derive(Clone, Copy)]
 pub(super) struct Site<'a> {
     pub(super) policy: &'a SlaPolicy,
     pub(super) sessions: &'a SessionRows,
+    /// A public facility: no door, no customer.
+    pub(super) public: bool,
+    /// What ended the visit.
+    pub(super) end: Option<FactKey>,
 }
 
 /// Folds the steps of one visit; `quoted` if the customer accepted a price at another visit.
 pub(super) fn fold(visit: FactKey, steps: &[Step<'_>], site: &Site<'_>, quoted: bool) -> Visit {
-    let Site { policy, sessions } = *site;
+    let Site { policy, sessions, public, end } = *site;
     let set_out = steps.iter().find_map(|step| match step.content {
         WorkOrderFact::SetOut(set_out) => Some(*set_out),
         _ => None,
@@ -186,8 +232,8 @@ pub(super) fn fold(visit: FactKey, steps: &[Step<'_>], site: &Site<'_>, quoted: 
     });
     let times: Vec<_> = writers.map(|step| fact_time(step.fact, sessions)).collect();
     let (waits, mut deviations) = door(steps, policy, sessions);
-    deviations.extend(inside(steps, set_out, quoted));
-    deviations.extend(ending(steps));
+    deviations.extend(inside(steps, set_out, quoted, public));
+    deviations.extend(ending(steps, end, public));
     deviations.extend(out_of_order(steps));
     deviations.sort();
     let helpers = steps.iter().filter_map(|step| match step.content {
@@ -345,10 +391,10 @@ fn position(steps: &[Step<'_>], wanted: impl Fn(&WorkOrderFact) -> bool) -> Opti
 }
 
 /// From the preparation to the end of work.
-fn inside(steps: &[Step<'_>], set_out: SetOut, quoted: bool) -> Vec<Deviation> {
+fn inside(steps: &[Step<'_>], set_out: SetOut, quoted: bool, public: bool) -> Vec<Deviation> {
     let mut found = preparation(steps);
     found.extend(entering(steps));
-    found.extend(before_work(steps, set_out, quoted));
+    found.extend(before_work(steps, set_out, quoted, public));
     found
 }
 
@@ -409,7 +455,7 @@ fn entering(steps: &[Step<'_>]) -> Vec<Deviation> {
 }
 
 /// What has to be done before work begins.
-fn before_work(steps: &[Step<'_>], set_out: SetOut, quoted: bool) -> Vec<Deviation> {
+fn before_work(steps: &[Step<'_>], set_out: SetOut, quoted: bool, public: bool) -> Vec<Deviation> {
     use WorkOrderFact as F;
     let Some(start) = position(steps, |c| matches!(c, F::StartWork(_))) else {
         return Vec::new();
@@ -420,7 +466,7 @@ fn before_work(steps: &[Step<'_>], set_out: SetOut, quoted: bool) -> Vec<Deviati
             found.push(deviation(code, &[steps[start].fact.key]));
         }
     };
-    wants("no_shoe_covers", set_out.grade <= 2, |c| matches!(c, F::ShoeCovers(_)));
+    wants("no_shoe_covers", set_out.grade <= 2 && !public, |c| matches!(c, F::ShoeCovers(_)));
     wants("scope_not_confirmed", set_out.paid_service, |c| matches!(c, F::ScopeConfirmed(_)));
     wants("valuables_not_reminded", set_out.paid_service, |c| matches!(c, F::ValuablesReminded(_)));
     let charged = position(steps, |c| matches!(c, F::Charged(_))).is_some();
@@ -429,11 +475,10 @@ fn before_work(steps: &[Step<'_>], set_out: SetOut, quoted: bool) -> Vec<Deviati
 }
 
 /// From the end of work to the farewell.
-fn ending(steps: &[Step<'_>]) -> Vec<Deviation> {
+fn ending(steps: &[Step<'_>], end: Option<FactKey>, public: bool) -> Vec<Deviation> {
     use WorkOrderFact as F;
     let mut found = Vec::new();
     let finished = position(steps, |c| matches!(c, F::FinishWork(_)));
-    let farewell = position(steps, |c| matches!(c, F::Farewell(_)));
     if let Some(index) = finished
         && !before(position(steps, |c| matches!(c, F::StartWork(_))), index)
     {
@@ -463,16 +508,39 @@ fn ending(steps: &[Step<'_>]) -> Vec<Deviation> {
         }
     }
     // What is missing can be told only when the visit is over.
-    let (Some(end), Some(_)) = (farewell, finished) else { return found };
-    let end = &[steps[end].fact.key];
+    found.extend(end.map(|end| missing(steps, end, public)).into_iter().flatten());
+    found
+}
+
+/// What a visit that `end` ended has left out.
+fn missing(steps: &[Step<'_>], end: FactKey, public: bool) -> Vec<Deviation> {
+    use WorkOrderFact as F;
+    let mut found = Vec::new();
+    let end = &[end];
     let missing = |wanted: fn(&F) -> bool| position(steps, wanted).is_none();
+    let at_the_door = !missing(|c| matches!(c, F::Ring(_) | F::Knock(_)));
+    let went_on = |c: &F| {
+        use F::{Enter, EnteredWithKey, Introduce, NoAnswer, StartWork};
+        matches!(c, NoAnswer(_) | Introduce(_) | Enter(_) | EnteredWithKey(_) | StartWork(_))
+    };
+    if at_the_door && !steps.iter().any(|step| went_on(step.content)) {
+        found.push(deviation("left_unannounced", end));
+    }
+    if missing(|c| matches!(c, F::FinishWork(_))) {
+        return found;
+    }
     if missing(|c| matches!(c, F::Tidy(_))) {
         found.push(deviation("not_tidied", end));
     }
-    if missing(|c| matches!(c, F::Explain(_))) {
+    let silently = missing(|c| matches!(c, F::Farewell(_) | F::EnteredWithKey(_)));
+    if silently && !public {
+        found.push(deviation("left_without_farewell", end));
+    }
+    if !public && missing(|c| matches!(c, F::Explain(_))) {
         found.push(deviation("cause_not_explained", end));
     }
-    if missing(|c| matches!(c, F::Signed(_) | F::SignRefused(_) | F::SignAbsent(_))) {
+    let unsigned = missing(|c| matches!(c, F::Signed(_) | F::SignRefused(_) | F::SignAbsent(_)));
+    if !public && unsigned {
         found.push(deviation("not_signed", end));
     }
     let keys = |wanted: fn(&F) -> bool| steps.iter().filter(|step| wanted(step.content)).count();
@@ -490,8 +558,8 @@ fn rank(content: &WorkOrderFact) -> Option<u8> {
         F::Prepare(_) => 0,
         F::Ring(_) | F::Knock(_) => 1,
         F::Introduce(_) => 3,
-        F::Enter(_) | F::EnteredWithKey(_) => 4,
-        F::ShoeCovers(_) => 5,
+        // Covers go on at the door: before the step inside or with it (入户 3).
+        F::Enter(_) | F::EnteredWithKey(_) | F::ShoeCovers(_) => 4,
         F::StartWork(_) => 6,
         F::FinishWork(_) => 7,
         F::Tidy(_) => 8,
@@ -508,6 +576,10 @@ fn out_of_order(steps: &[Step<'_>]) -> Vec<Deviation> {
     let mut highest: Option<(u8, FactKey)> = None;
     for step in steps {
         let Some(rank) = rank(step.content) else { continue };
+        // What is stated afterwards comes late by its nature.
+        if step.fact.said_at_ms.is_some() {
+            continue;
+        }
         match highest {
             Some((before, key)) if rank < before => {
                 found.push(deviation("out_of_order", &[key, step.fact.key]));

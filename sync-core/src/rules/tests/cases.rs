@@ -145,3 +145,106 @@ fn an_unknown_fact_of_a_newer_app_is_carried_and_shown_as_such() {
     assert_eq!((entry.fact_type.as_str(), entry.unknown), ("hologram", true));
     assert_eq!(entry.content, json!({ "depth": 3 }));
 }
+
+#[test]
+fn a_desk_that_knew_of_the_work_or_hands_out_again_contradicts_nobody() {
+    let finished =
+        |story: &Story| open_cases(&story.review()).contains(&"finished_though_cancelled");
+    let (mut story, mut desk) = Story::dispatched();
+    let mut worker = story.technician(31);
+    let mut again = story.clone();
+    let mut seen = story.facts.clone();
+    visit(&mut story, &mut worker.clone(), &mut seen, &WORK);
+    let mut knowing = desk.clone();
+    story.write(&mut knowing, step("cancelled", json!({ "reason": "重复" })));
+    assert!(!finished(&story));
+    again.write(&mut desk, step("cancelled", json!({ "reason": "客户改期" })));
+    again.write(&mut desk, step("dispatched", json!({})));
+    assert_eq!(again.review().status, super::super::Status::Dispatched);
+    let mut seen = again.facts.clone();
+    visit(&mut again, &mut worker, &mut seen, &WORK);
+    assert!(!finished(&again));
+    assert_eq!(again.review().status, super::super::Status::Finished);
+}
+
+#[test]
+fn an_order_handed_out_again_after_it_was_declined_is_dispatched() {
+    let (mut story, mut desk) = Story::dispatched();
+    let mut worker = story.technician(31);
+    story.step(&mut worker, "declined", json!({ "reason": "没有工具" }));
+    assert_eq!(story.review().status, super::super::Status::Declined);
+    story.step(&mut desk, "dispatched", json!({}));
+    assert_eq!(story.review().status, super::super::Status::Dispatched);
+}
+
+#[test]
+fn steps_beside_one_another_give_the_most_advanced_status_and_later_ones_the_latest() {
+    let (mut story, _) = Story::dispatched();
+    let (mut first, mut second) = (story.technician(31), story.technician(32));
+    let seen = story.facts.clone();
+    visit(&mut story, &mut first, &mut seen.clone(), &WORK);
+    visit(&mut story, &mut second, &mut seen.clone(), &["ring"]);
+    assert_eq!(story.review().status, super::super::Status::Finished);
+    story.step(&mut second, "set_out", json!({ "grade": 3 }));
+    assert_eq!(story.review().status, super::super::Status::OnTheWay);
+}
+
+#[test]
+fn an_order_that_went_away_and_came_back_before_the_visit_is_no_case() {
+    let (mut story, mut desk) = Story::dispatched();
+    let mut worker = story.technician(31);
+    for person in [32, 31] {
+        story.write(&mut desk, Command::Assign { person: PersonId(person) });
+    }
+    let mut seen = story.facts.clone();
+    visit(&mut story, &mut worker, &mut seen, &WORK);
+    assert!(!open_cases(&story.review()).contains(&"done_after_reassignment"));
+}
+
+#[test]
+fn a_visit_of_somebody_the_order_was_never_given_to_is_a_case_and_a_helpers_is_not() {
+    for helper in [false, true] {
+        let (mut story, _) = Story::dispatched();
+        let (mut owner, mut other) = (story.technician(31), story.technician(32));
+        let own = story.step(&mut owner, "set_out", json!({ "grade": 3 }));
+        if helper {
+            story.step(&mut owner, "helper_joined", json!({ "visit": own, "person": 32 }));
+        }
+        let mut seen = story.facts.clone();
+        visit(&mut story, &mut other, &mut seen, &WORK);
+        let found = open_cases(&story.review()).contains(&"done_after_reassignment");
+        assert_eq!(found, !helper);
+    }
+}
+
+#[test]
+fn unverified_clocks_prove_no_overlap() {
+    let (mut story, _) = Story::dispatched();
+    let (mut first, mut second) = (story.technician(31), story.technician(32));
+    let seen = story.facts.clone();
+    visit(&mut story, &mut first, &mut seen.clone(), &WORK[..3]);
+    story.now_ms -= 2_000;
+    visit(&mut story, &mut second, &mut seen.clone(), &WORK[..3]);
+    assert!(open_cases(&story.review()).contains(&"two_peoples_visits"));
+    story.sessions.get_mut(&second.session).expect("there").anchor = None;
+    assert!(!open_cases(&story.review()).contains(&"two_peoples_visits"));
+}
+
+#[test]
+fn a_record_full_of_quarrel_is_reviewed_within_bounds() {
+    let (mut story, _) = Story::dispatched();
+    let workers = [story.technician(31), story.technician(32)];
+    let template = story.facts.last().expect("there").clone();
+    let Command::Record { fact, .. } = step("set_out", json!({ "grade": 3 })) else { panic!() };
+    for n in 1..1_000 {
+        for worker in &workers {
+            let key = FactKey::Written { session: worker.session, n, i: 0 };
+            let payload = crate::model::payload::Payload::WorkOrder(fact.clone());
+            let monotonic_ms = Some(story.now_ms - worker.booted_ms);
+            story.facts.push(Fact { key, payload, monotonic_ms, ..template.clone() });
+        }
+    }
+    let review = story.review();
+    assert_eq!(review.visits.len(), 1_998);
+    assert_eq!(review.cases.len(), 100);
+}

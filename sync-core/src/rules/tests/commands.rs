@@ -121,3 +121,23 @@ fn commands_are_read_from_json_as_apps_send_them() {
         assert!(serde_json::from_str::<Command>(text).is_err(), "{text}");
     }
 }
+
+#[test]
+fn a_phone_writes_no_more_into_a_record_of_4500_facts() {
+    let (mut story, desk) = Story::dispatched();
+    let worker = story.technician(31);
+    let note = Command::Note { text: "x".to_owned() };
+    let template = story.try_write_on(&worker, &note, &story.facts).expect("may").remove(0);
+    let full = 4_500 - story.facts.len() as u64;
+    for n in 1..=full {
+        let key = FactKey::Written { session: worker.session, n, i: 0 };
+        story.facts.push(Fact { key, after: None, ..template.clone() });
+    }
+    let last = story.facts.pop().expect("there");
+    let mut writer = worker.clone();
+    writer.n = full + 10;
+    assert!(story.try_write_on(&writer, &note, &story.facts).is_ok(), "the last but one");
+    story.facts.push(last);
+    assert_eq!(story.deny(&writer, &note), DenialCode::RecordFull);
+    assert!(story.try_write_on(&desk, &note, &story.facts).is_ok(), "the office settles it");
+}

@@ -87,10 +87,13 @@ fn an_appointed_order_is_done_two_days_later_in_the_sites_zone_or_excused() {
     let (mut story, at) = appointed();
     story.now_ms = at + two_days;
     assert_eq!(state(&story.review(), "done"), Some(Running));
-    assert_eq!(state(&story.review(), "on_site"), Some(Breached));
-    story.after(1);
-    assert_eq!(state(&story.review(), "done"), Some(Breached));
     let mut worker = story.technician(31);
+    story.after(1);
+    // Whoever went may have no signal: nobody can say yet.
+    assert_eq!(state(&story.review(), "done"), Some(Unknown));
+    story.step(&mut worker, "received", json!({}));
+    assert_eq!(state(&story.review(), "done"), Some(Breached));
+    assert_eq!(state(&story.review(), "on_site"), Some(Breached));
     story.step(&mut worker, "waiting_for_parts", json!({ "reason": "阀门要订货" }));
     assert_eq!(state(&story.review(), "done"), Some(Excused));
 }
@@ -187,4 +190,74 @@ fn a_clock_at_the_end_of_time_is_no_panic() {
             assert_eq!(story.review().timeline.len(), story.facts.len());
         }
     }
+}
+
+#[test]
+fn what_no_phone_has_reported_is_unknown_and_what_one_reported_since_is_late() {
+    let (mut story, _) = Story::dispatched();
+    let mut worker = story.technician(31);
+    story.step(&mut worker, "received", json!({}));
+    story.after(15 * MINUTE);
+    assert_eq!(state(&story.review(), "on_site"), Some(Running));
+    story.after(1);
+    assert_eq!(state(&story.review(), "on_site"), Some(Unknown));
+    story.step(&mut worker, "set_out", json!({ "grade": 2 }));
+    assert_eq!(state(&story.review(), "on_site"), Some(Breached));
+}
+
+#[test]
+fn a_public_facility_has_no_bell_the_work_begins_on_site() {
+    let mut story = Story::new();
+    let mut desk = story.desk();
+    let Command::CreateWorkOrder { site, mut order } = order(Priority::Urgent) else { panic!() };
+    order.category = Category::Public;
+    story.write(&mut desk, Command::CreateWorkOrder { site, order });
+    let mut worker = story.technician(31);
+    story.step(&mut worker, "received", json!({}));
+    let visit = story.step(&mut worker, "set_out", json!({ "grade": 2 }));
+    story.after(10 * MINUTE);
+    story.step(&mut worker, "start_work", json!({ "visit": visit }));
+    assert_eq!(state(&story.review(), "on_site"), Some(Met));
+}
+
+#[test]
+fn an_arrival_before_the_appointment_was_made_is_not_its_arrival() {
+    let mut story = Story::new();
+    let (mut desk, mut worker) = (story.desk(), story.technician(31));
+    story.write(&mut desk, order(Priority::Appointed));
+    let visit = story.step(&mut worker, "set_out", json!({ "grade": 2 }));
+    story.step(&mut worker, "ring", json!({ "visit": visit }));
+    let tomorrow = "2026-11-26T10:00:00+08:00";
+    story.write(&mut desk, set("appointment", json!(tomorrow)));
+    assert_eq!(state(&story.review(), "on_site"), Some(Running));
+    story.after(25 * 60 * MINUTE);
+    let again = story.step(&mut worker, "set_out", json!({ "grade": 2 }));
+    story.step(&mut worker, "ring", json!({ "visit": again }));
+    assert_eq!(state(&story.review(), "on_site"), Some(Met));
+}
+
+#[test]
+fn the_customer_is_called_back_within_a_day_of_completion() {
+    for (late_ms, expected) in [(0, Met), (1, Breached)] {
+        let (mut story, mut desk) = Story::dispatched();
+        let mut worker = story.technician(31);
+        let visit = story.step(&mut worker, "set_out", json!({ "grade": 3 }));
+        assert_eq!(state(&story.review(), "call_back"), None);
+        story.step(&mut worker, "finish_work", json!({ "visit": visit }));
+        assert_eq!(state(&story.review(), "call_back"), Some(Running));
+        story.after(24 * 60 * MINUTE + late_ms);
+        story.step(&mut desk, "called_back", json!({ "visit": visit, "text": "满意" }));
+        assert_eq!(state(&story.review(), "call_back"), Some(expected));
+    }
+}
+
+#[test]
+fn nothing_is_due_on_a_cancelled_order() {
+    let (mut story, mut desk) = Story::dispatched();
+    let mut worker = story.technician(31);
+    story.step(&mut worker, "received", json!({}));
+    assert!(story.review().status_until_ms.is_some());
+    story.step(&mut desk, "cancelled", json!({ "reason": "客户自己修好了" }));
+    assert_eq!(state(&story.review(), "on_site"), None);
+    assert_eq!(story.review().status_until_ms, None);
 }

@@ -176,7 +176,8 @@ fn busy() -> Story {
             &own,
         );
     }
-    story.write(&mut desk, step("cancelled", json!({ "reason": "客户取消" })));
+    // The desk knows nothing of what was done meanwhile.
+    story.write_on(&mut desk, step("cancelled", json!({ "reason": "客户取消" })), &seen);
     story
 }
 

@@ -166,3 +166,63 @@ fn steps_of_an_order_do_not_go_to_a_contact() {
     assert_eq!(story.deny(&desk, &step("dispatched", json!({}))), DenialCode::WrongKind);
     assert_eq!(story.review().status, super::super::Status::Kept);
 }
+
+#[test]
+fn the_lead_assigns_public_orders_and_reassigns_others() {
+    for (category, named, expected) in [
+        (Category::Household, false, Err(DenialCode::NotYourRole)),
+        (Category::Household, true, Ok(())),
+        (Category::Public, false, Ok(())),
+    ] {
+        let mut story = Story::new();
+        let mut desk = story.desk();
+        let Command::CreateWorkOrder { site, mut order } = order(Priority::Urgent) else {
+            panic!()
+        };
+        order.category = category;
+        story.write(&mut desk, Command::CreateWorkOrder { site, order });
+        if named {
+            story.write(&mut desk, Command::Assign { person: PersonId(31) });
+        }
+        let lead = story.writer(41, Role::EngineeringLead);
+        let assign = Command::Assign { person: PersonId(32) };
+        let result = story.try_write_on(&lead, &assign, &story.facts);
+        let result = result.map(|_| ()).map_err(|denial| denial.code);
+        assert_eq!(result, expected, "{category:?} {named}");
+    }
+}
+
+#[test]
+fn a_plain_set_that_claims_to_replace_several_values_is_refused() {
+    let (story, desk) = Story::dispatched();
+    let mut facts = story
+        .try_write_on(&desk, &Command::Assign { person: PersonId(32) }, &story.facts)
+        .expect("may");
+    let review = story.review();
+    let principal = principal(&desk);
+    let judge = |facts: &[Fact]| {
+        permit(facts, Some(&review), &principal, Seen { epoch: 1, sequence: 10 }, NINE)
+            .map_err(|denial| denial.code)
+    };
+    assert_eq!(judge(&facts), Ok(()));
+    if let crate::model::payload::Payload::General(crate::model::payload::GeneralFact::Set(set)) =
+        &mut facts[0].payload
+    {
+        set.replaces.push(story.facts[0].key);
+    }
+    assert_eq!(judge(&facts), Err(DenialCode::ReplacesSeveral));
+}
+
+#[test]
+fn somebody_elses_role_is_nobodys() {
+    let (story, _) = Story::dispatched();
+    let mut other = story.clone();
+    let worker = other.technician(31);
+    let facts =
+        other.try_write_on(&worker, &step("received", json!({})), &other.facts).expect("may");
+    let grants = vec![grant(PersonId(99), Role::Technician)];
+    let principal = Principal { person: worker.person, grants };
+    let when = Seen { epoch: 1, sequence: 10 };
+    let result = permit(&facts, Some(&other.review()), &principal, when, NINE);
+    assert_eq!(result.map_err(|denial| denial.code), Err(DenialCode::NotYourRole));
+}

@@ -255,3 +255,43 @@ fn marks_that_turn_writing_around_stay_inside_their_value() {
     let text = statement(&story.review(), visit, Language::ZhCn).expect("a visit").text;
     assert!(text.contains("\u{2068}\u{202e}瓶 收费 1 个 × ¥1.00\u{2069}\u{2069}\n"), "{text:?}");
 }
+
+#[test]
+fn nobody_signs_what_was_not_shown() {
+    let (mut story, mut worker, visit) = finished();
+    let shown = statement(&story.review(), visit, Language::ZhCn).expect("a visit").text_sha256;
+    let signed = |story: &Story, worker: &Writer| {
+        let Command::Sign { visit, language, strokes, relation, contact, ratings, .. } =
+            sign(visit, Language::ZhCn)
+        else {
+            panic!("a signature")
+        };
+        let text_sha256 = Some(shown.clone());
+        let command =
+            Command::Sign { visit, language, strokes, relation, contact, ratings, text_sha256 };
+        let result = story.try_write_on(worker, &command, &story.facts);
+        result.map(|_| ()).map_err(|denial| denial.code)
+    };
+    assert_eq!(signed(&story, &worker), Ok(()));
+    let material = json!({ "visit": visit, "name": "阀门", "quantity_milli": 1_000, "unit": "个",
+        "unit_price_fen": 9_900 });
+    story.step(&mut worker, "material", material);
+    assert_eq!(signed(&story, &worker), Err(DenialCode::StatementDiffers));
+}
+
+#[test]
+fn a_signed_fact_put_right_later_shows_as_changed() {
+    let (mut story, mut worker, visit) = finished();
+    story.write(&mut worker, sign(visit, Language::ZhCn));
+    assert!(!open_cases(&story.review()).contains(&"changed_after_signature"));
+    let finish = story.facts.iter().find(|fact| fact.payload.fact_type() == "finish_work");
+    let corrects = vec![finish.expect("there").key];
+    let Command::Record { fact, .. } =
+        step("advice", json!({ "visit": visit, "text": "另一个时间" }))
+    else {
+        panic!("a step")
+    };
+    let (said_at_ms, on_behalf_of) = (None, None);
+    story.write(&mut worker, Command::Record { fact, said_at_ms, on_behalf_of, corrects });
+    assert!(open_cases(&story.review()).contains(&"changed_after_signature"));
+}

@@ -368,3 +368,97 @@ fn a_price_accepted_at_the_first_visit_holds_at_the_second() {
     assert!(!codes(&review).contains(&"worked_without_quote"));
     assert!(open_cases(&review).contains(&"money_not_equal"));
 }
+
+#[test]
+fn shoe_covers_may_go_on_before_the_step_inside() {
+    let (mut story, _) = Story::dispatched();
+    let mut worker = story.technician(31);
+    let visit = prepared(&mut story, &mut worker, 2);
+    for fact_type in ["ring", "introduce", "shoe_covers", "enter", "start_work"] {
+        story.step(&mut worker, fact_type, of(visit));
+    }
+    assert_eq!(codes(&story.review()), Vec::<&str>::new());
+}
+
+#[test]
+fn a_public_facility_has_no_door_and_no_customer() {
+    let mut story = Story::new();
+    let (mut desk, mut worker) = (story.desk(), story.technician(31));
+    let Command::CreateWorkOrder { site, mut order } = order(Priority::Urgent) else { panic!() };
+    order.category = Category::Public;
+    story.write(&mut desk, Command::CreateWorkOrder { site, order });
+    let visit = prepared(&mut story, &mut worker, 1);
+    for fact_type in ["start_work", "finish_work"] {
+        story.step(&mut worker, fact_type, of(visit));
+    }
+    let clean = json!({ "visit": visit, "equipment_wiped": true, "floor_clean": true,
+        "tools_counted": true });
+    story.step(&mut worker, "tidy", clean);
+    story.step(&mut desk, "closed", json!({}));
+    assert_eq!(codes(&story.review()), Vec::<&str>::new());
+}
+
+#[test]
+fn what_is_missing_shows_without_a_farewell_once_the_visit_is_over() {
+    let (mut story, mut desk) = Story::dispatched();
+    let mut worker = story.technician(31);
+    let visit = prepared(&mut story, &mut worker, 3);
+    for fact_type in ["ring", "introduce", "enter", "start_work", "finish_work"] {
+        story.step(&mut worker, fact_type, of(visit));
+    }
+    assert_eq!(codes(&story.review()), Vec::<&str>::new(), "it may still come");
+    let missing = ["cause_not_explained", "left_without_farewell", "not_signed", "not_tidied"];
+    let mut gone = story.clone();
+    gone.step(&mut worker.clone(), "set_out", json!({ "grade": 3 }));
+    assert_eq!(codes(&gone.review()), missing);
+    story.step(&mut desk, "closed", json!({}));
+    assert_eq!(codes(&story.review()), missing);
+}
+
+#[test]
+fn leaving_the_door_without_a_word_shows_at_the_next_visit() {
+    let (mut story, _) = Story::dispatched();
+    let mut worker = story.technician(31);
+    let visit = prepared(&mut story, &mut worker, 3);
+    story.step(&mut worker, "ring", of(visit));
+    assert_eq!(codes(&story.review()), Vec::<&str>::new());
+    story.after(60 * MINUTE);
+    story.step(&mut worker, "set_out", json!({ "grade": 3 }));
+    assert_eq!(codes(&story.review()), ["left_unannounced"]);
+}
+
+#[test]
+fn steps_entered_by_the_desk_for_a_worker_are_the_workers_and_prove_no_wait() {
+    let (mut story, mut desk) = Story::dispatched();
+    let mut enter = |story: &mut Story, fact_type: &str, content: Value| {
+        let Command::Record { fact, .. } = step(fact_type, content) else { panic!("a step") };
+        let said_at_ms = None;
+        let on_behalf_of = Some(PersonId(31));
+        let corrects = Vec::new();
+        story.write(&mut desk, Command::Record { fact, said_at_ms, on_behalf_of, corrects })
+    };
+    let visit = enter(&mut story, "set_out", json!({ "grade": 3 }));
+    enter(&mut story, "ring", of(visit));
+    story.after(10_000);
+    enter(&mut story, "ring", of(visit));
+    enter(&mut story, "enter", of(visit));
+    let review = story.review();
+    assert_eq!(review.visits[0].person, Some(PersonId(31)));
+    assert_eq!(review.visits[0].waits[0].ms, None);
+    assert!(!open_cases(&review).contains(&"done_after_reassignment"));
+}
+
+#[test]
+fn a_step_stated_afterwards_is_late_by_its_nature_and_not_out_of_order() {
+    let (mut story, _) = Story::dispatched();
+    let mut worker = story.technician(31);
+    let visit = prepared(&mut story, &mut worker, 3);
+    for fact_type in ["ring", "enter", "start_work"] {
+        story.step(&mut worker, fact_type, of(visit));
+    }
+    let Command::Record { fact, .. } = step("introduce", of(visit)) else { panic!("a step") };
+    let said_at_ms = Some(story.now_ms - 1_000);
+    let (on_behalf_of, corrects) = (None, Vec::new());
+    story.write(&mut worker, Command::Record { fact, said_at_ms, on_behalf_of, corrects });
+    assert!(!codes(&story.review()).contains(&"out_of_order"));
+}
