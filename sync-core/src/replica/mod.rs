@@ -69,6 +69,9 @@ pub struct Replica {
     inner: Mutex<Inner>,
     /// One request at a time per device.
     in_flight: Mutex<()>,
+    /// The code and the new key of an enrolment whose answer has not come: the server answers the
+    /// same pair again, another key would find the code used.
+    enrolling: Mutex<Option<(String, zeroize::Zeroizing<[u8; 32]>)>>,
     /// Hands the patched phone of a test what its rules would deny; never set otherwise.
     rules_off: std::sync::atomic::AtomicBool,
 }
@@ -152,6 +155,7 @@ impl Replica {
             transport: options.transport,
             inner: Mutex::new(inner),
             in_flight: Mutex::new(()),
+            enrolling: Mutex::new(None),
             rules_off: std::sync::atomic::AtomicBool::new(false),
         })
     }
