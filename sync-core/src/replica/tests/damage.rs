@@ -8,13 +8,10 @@ async fn one_damaged_record_holds_up_no_other_and_comes_back_whole() {
     let phone = scene.ready(2).await;
     save(&phone, order(0), "一").await;
     save(&phone, order(1), "二").await;
-    phone.close().await;
-    scene
-        .harm(
-            "update accepted set sealed = x'00' where record = (select min(record) from accepted)",
-        )
-        .await;
-    let phone = scene.open().await;
+    let one =
+        "update accepted set sealed = x'00' where record = (select min(record) from accepted)";
+    phone.store.harm(one).await;
+    let phone = scene.reopen(phone).await;
     let (harmed, other) = match phone.review(order(0)).await {
         Err(_) => (order(0), order(1)),
         Ok(_) => (order(1), order(0)),
@@ -39,9 +36,8 @@ async fn damaged_list_rows_are_made_anew_at_opening() {
     let phone = scene.ready(2).await;
     save(&phone, order(0), "一").await;
     let before = phone.list().await;
-    phone.close().await;
-    scene.harm("update list set sealed = x'00'").await;
-    let phone = scene.open().await;
+    phone.store.harm("update list set sealed = x'00'").await;
+    let phone = scene.reopen(phone).await;
     assert_eq!(phone.list().await, before);
     let phone = scene.reopen(phone).await;
     assert_eq!(phone.list().await, before);

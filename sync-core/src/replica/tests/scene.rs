@@ -128,17 +128,6 @@ impl Scene {
         self.open().await
     }
 
-    /// Harms the closed store's file.
-    pub(super) async fn harm(&self, statement: &'static str) {
-        use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
-        let file =
-            sqlx::sqlite::SqliteConnectOptions::new().filename(self.folder.path().join("phone.db"));
-        let mut connection = file.connect().await.expect("opens");
-        let done = connection.execute(sqlx::query(statement)).await.expect("runs");
-        assert!(done.rows_affected() > 0, "something was harmed");
-        connection.close().await.expect("closes");
-    }
-
     /// An enrolled phone that holds `orders` orders assigned to Wang.
     pub(super) async fn ready(&self, orders: u8) -> Replica {
         let phone = self.open().await;
