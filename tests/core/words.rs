@@ -31,6 +31,29 @@ fn needed() -> BTreeSet<String> {
         ]),
     );
     add("wait", strings(&["ring_pause", "knock_pause", "no_answer_wait", "work", "pause"]));
+    // What an app shows before a step of the door-entry procedure.
+    let prompts = [
+        "set_out",
+        "prepare",
+        "ring",
+        "knock",
+        "no_answer",
+        "introduce",
+        "enter",
+        "shoe_covers",
+        "entered_with_key",
+        "scope_confirmed",
+        "valuables_reminded",
+        "quoted",
+        "start_work",
+        "unable_to_finish",
+        "tidy",
+        "explain",
+        "charged",
+        "signed",
+        "farewell",
+    ];
+    add("prompt", strings(&prompts));
     add("denial", DenialCode::ALL.iter().map(ToString::to_string).collect());
     add("status", Status::ALL.iter().map(|status| status.code()).collect());
     add("role", Role::ALL.iter().map(|role| role.code()).collect());
@@ -67,7 +90,8 @@ fn codes_that_are_gone_take_their_words_along() {
     let needed = needed();
     for id in ids(include_str!("../../sync-core/texts/zh-CN/fieldbook.ftl")) {
         let group = id.split('-').next().unwrap_or_default();
-        if ["case", "deviation", "denial", "status", "role", "problem", "outcome"].contains(&group)
+        if ["case", "deviation", "denial", "status", "role", "problem", "outcome", "prompt"]
+            .contains(&group)
         {
             assert!(needed.contains(id), "{id} is nobody's");
         }

@@ -163,8 +163,8 @@ async fn write(
     Ok(())
 }
 
-/// Does a job and leaves its answer for after the commit. An error has been answered already,
-/// unless it stops the group.
+/// Does a job and leaves its answer, also a no, for after the commit; only what stops the group is
+/// answered at once.
 async fn run_job(
     shared: &Shared,
     conn: &mut SqliteConnection,
@@ -211,7 +211,11 @@ fn settle<T: Send + 'static>(
             if !matches!(error, Error::Denied(_) | Error::Problem { .. }) {
                 tracing::error!(%error, "a write was rolled back");
             }
-            let _ = reply.send(Err(error));
+            // After the commit too: who asks again upon a no must find what the group has written,
+            // such as the answer that was kept for the same request.
+            settled.push(Box::new(move |stopped| {
+                let _ = reply.send(Err(stopped.unwrap_or(error)));
+            }));
             Err(Error::problem(ProblemCode::Unavailable))
         }
     }

@@ -91,6 +91,12 @@ impl Answer {
         self.deliveries.get(&record).map(|(index, _)| self.response.records[*index].site)
     }
 
+    /// Whether the answer brings the record whole.
+    pub(super) fn is_whole(&self, record: RecordId) -> bool {
+        let delivery = self.deliveries.get(&record);
+        delivery.is_some_and(|(index, pack)| self.response.records[*index].whole && pack.is_some())
+    }
+
     pub(super) fn incoming(
         &self,
         record: RecordId,
@@ -144,6 +150,13 @@ impl Plan {
         }
     }
 
+    /// The record is to be asked for whole from now on.
+    pub(super) fn want(&mut self, owner: PersonId, record: RecordId) {
+        self.writes.push(StoreWrite::PutRepair { owner, record });
+        self.repaired.insert(record);
+        self.wanted.insert(record);
+    }
+
     pub(super) fn take(
         &mut self,
         owner: PersonId,
@@ -189,9 +202,7 @@ impl Plan {
             writes.push(StoreWrite::PutSent { owner, row });
         }
         if applied.repair {
-            writes.push(StoreWrite::PutRepair { owner, record });
-            self.repaired.insert(record);
-            self.wanted.insert(record);
+            self.want(owner, record);
         } else if incoming.delivery.is_some() {
             writes.push(StoreWrite::DeleteRepair { owner, record });
             self.repaired.insert(record);

@@ -29,7 +29,10 @@ use crate::model::session::SessionRows;
 use crate::model::time::Seen;
 use crate::protocol::message::ReferenceData;
 use crate::rules::{Projection, Review, ReviewInput, review};
-use crate::store::{Identity, OpenOptions, OwnSession, RefusedRow, Store, StoreKey, SyncState};
+use crate::store::{
+    Identity, OpenOptions, OwnSession, RefusedRow, Store, StoreError, StoreKey, StoreWrite,
+    SyncState,
+};
 use crate::{Error, Result};
 
 pub use crate::engine::schedule::Pause;
@@ -69,6 +72,9 @@ pub struct Replica {
     inner: Mutex<Inner>,
     /// One request at a time per device.
     in_flight: Mutex<()>,
+    /// The code and the new key of an enrolment whose answer has not come: the server answers the
+    /// same pair again, another key would find the code used.
+    enrolling: Mutex<Option<(String, zeroize::Zeroizing<[u8; 32]>)>>,
     /// Hands the patched phone of a test what its rules would deny; never set otherwise.
     rules_off: std::sync::atomic::AtomicBool,
 }
@@ -86,6 +92,8 @@ struct Inner {
     /// A call ended without learning whether its writes were committed: it failed, or was dropped
     /// by its caller. The store knows; it is read before memory is used again.
     in_doubt: bool,
+    /// A list row did not read: the rows are made anew from their records.
+    list_damaged: bool,
 }
 
 /// A record in the list.
@@ -141,9 +149,10 @@ impl Replica {
             schedule: Schedule::restored(SavedSchedule::default(), now_ms),
             list: BTreeMap::new(),
             in_doubt: false,
+            list_damaged: false,
         };
         inner.load(&store, now_ms).await?;
-        Ok(Self {
+        let replica = Self {
             store,
             server_url: options.server_url,
             app_version: options.app_version,
@@ -152,8 +161,35 @@ impl Replica {
             transport: options.transport,
             inner: Mutex::new(inner),
             in_flight: Mutex::new(()),
+            enrolling: Mutex::new(None),
             rules_off: std::sync::atomic::AtomicBool::new(false),
-        })
+        };
+        replica.make_list_anew().await?;
+        Ok(replica)
+    }
+
+    /// Makes the list rows anew from their records, if one of them was damaged; a record that does
+    /// not read itself stays out of the list until it has been served whole.
+    async fn make_list_anew(&self) -> Result<()> {
+        let mut inner = self.inner.lock().await;
+        let Ok(owner) = inner.owner() else { return Ok(()) };
+        if !inner.list_damaged {
+            return Ok(());
+        }
+        let mut writes = Vec::new();
+        for record in self.store.records(owner).await? {
+            let state = match self.record_state(&inner, record).await {
+                Ok(Some(state)) => state,
+                Ok(None) | Err(Error::Store(StoreError::Damaged { .. })) => continue,
+                Err(error) => return Err(error),
+            };
+            let item = self.list_item(&inner, &state, &SessionRows::new()).await?;
+            writes.push(StoreWrite::PutList { owner, record, json: answer::list_json(&item)? });
+            inner.list.insert(record, item);
+        }
+        self.store.apply("lists", &writes).await?;
+        inner.list_damaged = false;
+        Ok(())
     }
 
     /// Closes the store after what is running has ended.
@@ -295,8 +331,17 @@ impl Inner {
             Some(json) => answer::parse_reference(json)?,
             None => ReferenceData::default(),
         };
+        let rows = match store.list(identity.person).await {
+            Ok(rows) => rows,
+            Err(StoreError::Damaged { table, row }) => {
+                tracing::warn!(table, row, "a damaged row");
+                self.list_damaged = true;
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
         self.list.clear();
-        for row in store.list(identity.person).await? {
+        for row in rows {
             // A projection of another app version is made anew when the record is next touched.
             if let Ok(item) = serde_json::from_str::<ListItem>(&row.json) {
                 self.list.insert(row.record, item);

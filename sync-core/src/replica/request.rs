@@ -15,6 +15,7 @@ use crate::protocol::identity::session_statement;
 use crate::protocol::limits::LIMITS;
 use crate::protocol::message::{ClockReading, Cursor, PhoneState, SessionRegistration};
 use crate::protocol::{SyncRequest, VERSION};
+use crate::store::StoreError;
 
 /// What is remembered of a request while it is under way.
 pub(super) struct InFlight {
@@ -89,7 +90,15 @@ impl Replica {
         let mut commands = BTreeMap::new();
         let mut packs = Vec::with_capacity(push.records.len());
         for (record, last) in &push.records {
-            let rows = self.store.pending(owner, Some(*record)).await?;
+            let rows = match self.store.pending(owner, Some(*record)).await {
+                Ok(rows) => rows,
+                // One record that does not read holds up no other one.
+                Err(StoreError::Damaged { table, row }) => {
+                    tracing::warn!(table, row, %record, "a damaged row");
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             let chain = rows.into_iter().map(convert::pending);
             let chain = chain.filter(|p| p.state != PendingState::Accepted && p.n <= *last);
             let changes: Vec<_> = chain

@@ -63,8 +63,16 @@ impl Replica {
     ) -> Result<PersonId> {
         // No answer for whoever was here before may be applied to whoever comes.
         let _one_at_a_time = self.in_flight.lock().await;
-        let mut secret = [0; 32];
-        self.randomness.fill(&mut secret);
+        let mut enrolling = self.enrolling.lock().await;
+        let secret = match &*enrolling {
+            Some((tried, secret)) if tried == code => secret.clone(),
+            _ => {
+                let mut secret = zeroize::Zeroizing::new([0; 32]);
+                self.randomness.fill(&mut *secret);
+                secret
+            }
+        };
+        *enrolling = Some((code.to_owned(), secret.clone()));
         let key = SigningKey::from_bytes(&secret);
         let request = EnrolRequest {
             code: code.to_owned(),
@@ -77,7 +85,7 @@ impl Replica {
             person: answer.certificate.person,
             device: answer.certificate.device,
             person_name: answer.person_name,
-            signing_key: secret.into(),
+            signing_key: secret,
             certificate_json: serde_json::to_string(&answer.certificate).map_err(malformed)?,
             installation_key,
             enrolled_wall_ms: self.clock.wall_ms(),
@@ -97,6 +105,7 @@ impl Replica {
         inner.identity = Some(identity);
         inner.load(&self.store, self.clock.monotonic_ms()).await?;
         inner.in_doubt = false;
+        *enrolling = None;
         Ok(person)
     }
 

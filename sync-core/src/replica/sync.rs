@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::answer::{Answer, Plan, list_json, parse_reference};
 use super::request::InFlight;
 use super::transport::{HttpRequest, Method, accept};
-use super::{Inner, ListItem, Replica};
+use super::{Inner, ListItem, Replica, convert};
 use crate::engine::RecordState;
 use crate::engine::schedule::Failure;
-use crate::model::id::{RecordId, SessionId};
+use crate::model::id::{PersonId, RecordId, SessionId};
 use crate::model::session::SessionRows;
 use crate::model::time::Seen;
 use crate::protocol::frame;
 use crate::protocol::message::Outcome;
 use crate::protocol::{MEDIA_TYPE, SyncRequest, SyncResponse};
-use crate::store::StoreWrite;
+use crate::store::{StoreError, StoreWrite};
 use crate::{Error, Result};
 
 /// What a sync did.
@@ -166,8 +166,33 @@ impl Replica {
         let summary = self.store.pending_summary(owner).await?;
         let record_of: BTreeMap<u64, RecordId> =
             summary.iter().map(|row| (row.n, row.record)).collect();
-        let refused = self.store.refused(owner).await?;
-        for row in &refused {
+        // Later words on what was refused: read only when there is one.
+        if answer.receipts.keys().any(|n| !record_of.contains_key(n)) {
+            self.take_later_words(owner, &answer, &mut plan).await?;
+        }
+        let own: BTreeSet<SessionId> =
+            self.store.own_sessions(owner).await?.iter().map(|row| row.session).collect();
+        let mut states = Vec::new();
+        for record in answer.touched(&record_of) {
+            let Some(state) = self.state_for(inner, &answer, record, &mut plan).await? else {
+                continue;
+            };
+            let incoming = answer.incoming(record, in_flight, &record_of, &own);
+            let applied = state.apply(&incoming, plan.session.session)?;
+            plan.take(owner, &applied, &incoming, self);
+            states.push(applied.state);
+        }
+        self.finish(inner, plan, states, in_flight, &answer).await
+    }
+
+    /// The office's later words on commands of the refused list.
+    async fn take_later_words(
+        &self,
+        owner: PersonId,
+        answer: &Answer,
+        plan: &mut Plan,
+    ) -> Result<()> {
+        for row in &self.store.refused(owner).await? {
             let receipt =
                 answer.receipts.get(&row.n).copied().map(|i| &answer.response.receipts[i]);
             let Some(receipt) = receipt else { continue };
@@ -182,22 +207,39 @@ impl Replica {
                 plan.writes.push(StoreWrite::PutRefused { owner, row });
             }
         }
-        let own: BTreeSet<SessionId> =
-            self.store.own_sessions(owner).await?.iter().map(|row| row.session).collect();
-        let mut states = Vec::new();
-        for record in answer.touched(&record_of) {
-            let state = self.record_state(inner, record).await?;
-            let site = answer.site_of(record);
-            let Some(state) = state.or_else(|| site.map(|site| RecordState::empty(record, site)))
-            else {
-                continue;
-            };
-            let incoming = answer.incoming(record, in_flight, &record_of, &own);
-            let applied = state.apply(&incoming, plan.session.session)?;
-            plan.take(owner, &applied, &incoming, self);
-            states.push(applied.state);
+        Ok(())
+    }
+
+    /// The record an answer is about, as the phone has it. One that does not read is asked for
+    /// whole, and then made anew from what the server has and its own pending commands: the rest
+    /// of the answer does not wait for it.
+    async fn state_for(
+        &self,
+        inner: &Inner,
+        answer: &Answer,
+        record: RecordId,
+        plan: &mut Plan,
+    ) -> Result<Option<RecordState>> {
+        let site = answer.site_of(record);
+        let fresh = || site.map(|site| RecordState::empty(record, site));
+        match self.record_state(inner, record).await {
+            Ok(state) => Ok(state.or_else(fresh)),
+            Err(Error::Store(StoreError::Damaged { table, row })) => {
+                tracing::warn!(table, row, %record, "a damaged row");
+                let pending = self.store.pending(inner.owner()?, Some(record)).await;
+                match (fresh(), pending) {
+                    (Some(state), Ok(pending)) if answer.is_whole(record) => {
+                        let pending = pending.into_iter().map(convert::pending).collect();
+                        Ok(Some(RecordState { pending, ..state }))
+                    }
+                    _ => {
+                        plan.want(inner.owner()?, record);
+                        Ok(None)
+                    }
+                }
+            }
+            Err(error) => Err(error),
         }
-        self.finish(inner, plan, states, in_flight, &answer).await
     }
 
     /// Sessions, anchors, cursors and reference data.

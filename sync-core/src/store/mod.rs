@@ -107,6 +107,13 @@ impl Store {
         let limit = sqlx::AssertSqlSafe(format!("pragma max_page_count = {pages}"));
         sqlx::raw_sql(limit).execute(&mut inner.connection).await.expect("limits");
     }
+
+    /// Harms the file: one statement as it is.
+    pub(crate) async fn harm(&self, statement: &'static str) {
+        let mut inner = self.lock().await.expect("usable");
+        let done = sqlx::query(statement).execute(&mut inner.connection).await.expect("runs");
+        assert!(done.rows_affected() > 0, "something was harmed");
+    }
 }
 
 /// The connection and the key, used by one call at a time.

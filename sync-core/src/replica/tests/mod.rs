@@ -3,6 +3,7 @@
 
 mod account;
 mod answers;
+mod damage;
 mod dropped;
 mod failures;
 mod offline;

@@ -62,6 +62,8 @@ pub(super) struct Script {
     tokens: Mutex<u32>,
     /// Answers of `/v1/nonce` that are a no.
     pub(super) nonce_problem: Mutex<Option<ProblemCode>>,
+    /// How many enrolments are answered and the answers lost, and the keys that asked.
+    pub(super) enrolments: Mutex<(u32, Vec<String>)>,
     under_way: Mutex<(u32, u32)>,
     pub(super) hangs: tokio::sync::Notify,
     /// Whoever holds it keeps requests that arrived without an answer.
@@ -176,7 +178,17 @@ impl Script {
 impl Transport for Script {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse> {
         match request.url.as_str() {
-            "script:/v1/enrol" => Ok(enrol(&request.body)),
+            "script:/v1/enrol" => {
+                let asked: EnrolRequest =
+                    serde_json::from_slice(&request.body).expect("an enrolment");
+                let mut enrolments = self.enrolments.lock().expect("not poisoned");
+                enrolments.1.push(asked.public_key);
+                if enrolments.0 > 0 {
+                    enrolments.0 -= 1;
+                    return Err(Error::Offline { detail: "the answer is lost".into() });
+                }
+                Ok(enrol(&request.body))
+            }
             "script:/v1/nonce" => match *self.nonce_problem.lock().expect("not poisoned") {
                 Some(code) => Ok(problem(code, &[])),
                 None => Ok(json_body(&NonceResponse { nonce: "bm9uY2U".to_owned() })),

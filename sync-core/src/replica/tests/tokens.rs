@@ -114,3 +114,18 @@ async fn the_person_may_ask_again_but_not_past_airplane_mode() {
     assert_eq!(phone.sync_if_due().await.expect("syncs").expect("is due").pushed, 1);
     phone.close().await;
 }
+
+#[tokio::test]
+async fn an_enrolment_whose_answer_was_lost_is_tried_again_with_the_same_key() {
+    let scene = Scene::new();
+    let phone = scene.open().await;
+    scene.server.enrolments.lock().expect("not poisoned").0 = 1;
+    assert!(phone.enrol("code", "电话", None).await.is_err());
+    phone.enrol("code", "电话", None).await.expect("enrols");
+    phone.enrol("another code", "电话", None).await.expect("enrols anew");
+    let keys = scene.server.enrolments.lock().expect("not poisoned").1.clone();
+    assert_eq!(keys.len(), 3);
+    assert_eq!(keys[0], keys[1]);
+    assert_ne!(keys[1], keys[2]);
+    phone.close().await;
+}
