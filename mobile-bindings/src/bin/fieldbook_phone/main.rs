@@ -1,0 +1,3 @@
+//! A phone in the terminal: the reference client over the phone object, and the support tool.
+
+fn main() {}
