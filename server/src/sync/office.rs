@@ -104,13 +104,16 @@ pub async fn write(
     let n = take_number(conn, &write).await?;
     session_row(shared, conn, &write, now_ms).await?;
     let denied = |code| Error::Denied(Denial::new(code));
-    let record = match (write.record, write.command.creates()) {
+    let record = match (write.record, write.command.opens(write.session, n)) {
         (Some(record), None) => record,
-        (None, Some((kind, site))) => RecordId::by_hand(kind, site, write.session, n),
+        (None, Some((record, _))) => record,
         _ => return Err(denied(DenialCode::RecordNotHere)),
     };
     let stored = load::records(conn, &[record]).await?.pop();
     let state = stored.ok_or(Error::Broken("a record asked for and not answered"))?.state;
+    if write.record.is_none() && state.site.is_some() {
+        return Err(denied(DenialCode::RecordExists));
+    }
     let review = match write.record {
         Some(_) => {
             let read = read(shared, conn, &people, record, now_ms).await?;

@@ -375,6 +375,12 @@ impl Inner {
             .unwrap_or_else(|| vec![SlaPolicy::default()])
     }
 
+    /// Whether a record is an alarm.
+    fn is_urgent(&self, record: RecordId) -> bool {
+        let item = self.list.get(&record);
+        item.is_some_and(|item| item.projection.kind == crate::model::alarm::KIND)
+    }
+
     /// What has been seen of a site's feed.
     fn seen(&self, site: crate::model::id::SiteId) -> Seen {
         let cursors = self.state.cursors.iter().filter(|(audience, _)| audience.site() == site);
