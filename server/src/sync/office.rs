@@ -17,6 +17,7 @@ use sync_core::rules::{self, Command, Denial, DenialCode, Moment, Review, Review
 use super::Shared;
 use super::cases;
 use super::decide::{Incoming, Log};
+use super::derive;
 use super::load;
 use super::log::{Author, RecordState};
 use super::people::People;
@@ -154,7 +155,9 @@ pub async fn write(
     planned.plan.verdicts.retain(|verdict| verdict.author != author);
     let mut stops = Stops::new(shared.hooks.as_ref(), "office");
     let context = WriteContext { epoch, now_ms };
-    let pokes = write::plans(conn, &mut [planned], context, &mut stops).await?;
+    let mut planned = [planned];
+    let mut pokes = write::plans(conn, &mut planned, context, &mut stops).await?;
+    pokes.extend(derive::follow(shared, conn, &people, &planned, context).await?);
     let written = OfficeWritten { record, number: n, cases };
     if let Some(KeepAnswer { name, status, body }) = keep {
         idempotency::keep(conn, &name, (status, &body(&written)), now_ms).await?;
