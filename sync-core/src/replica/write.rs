@@ -9,7 +9,7 @@ use crate::model::id::{DeviceId, FactKey, RecordId, SessionId};
 use crate::model::session::SessionRows;
 use crate::protocol::limits::LIMITS;
 use crate::rules::statement::{Language, Statement, statement};
-use crate::rules::{Command, Denial, DenialCode, Moment, Review, perform, projection};
+use crate::rules::{Command, Denial, DenialCode, Moment, Review, inbox, perform, projection};
 use crate::store::{OwnSession, StoreWrite};
 use crate::{Error, Result};
 
@@ -232,6 +232,7 @@ impl Replica {
             projection: projection(&review),
             present: state.present,
             pending: state.chain().count() as u64,
+            inbox: inbox(&review),
         })
     }
 }

@@ -1,8 +1,6 @@
 //! The inbox of a person: what facts tell them, read off the records they hold. Read and
 //! acknowledged are facts too, so every device of the person shows the same.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 use super::review::{Review, TimelineEntry};
@@ -55,7 +53,7 @@ pub struct InboxItem {
     pub key: FactKey,
     /// What it is about.
     pub kind: InboxKind,
-    /// Whom it is for: the person, or the one it stands in for.
+    /// Whom it is for.
     pub person: PersonId,
     /// Who wrote it; none is the server.
     pub by: Option<PersonId>,
@@ -72,8 +70,11 @@ pub struct InboxItem {
     pub done: bool,
 }
 
-/// What a record tells these people: the person and whomever it stands in for.
-pub fn inbox(review: &Review, people: &BTreeSet<PersonId>) -> Vec<InboxItem> {
+/// Items of one record that are kept: the latest.
+const ITEMS_MAX: usize = 50;
+
+/// What a record tells people, each item with whom it is for. Nobody is told of their own act.
+pub fn inbox(review: &Review) -> Vec<InboxItem> {
     let mut items = Vec::new();
     let mut assigned: Option<PersonId> = None;
     for entry in &review.timeline {
@@ -81,7 +82,7 @@ pub fn inbox(review: &Review, people: &BTreeSet<PersonId>) -> Vec<InboxItem> {
             let number = entry.content.get(name)?.as_u64()?;
             u32::try_from(number).ok().map(PersonId)
         };
-        let is_mine = |person: &PersonId| people.contains(person) && entry.by != Some(*person);
+        let is_mine = |person: &PersonId| entry.by != Some(*person);
         match entry.fact_type.as_str() {
             "alerted" => {
                 let first = entry.content["rank"].as_u64() == Some(0);
@@ -108,7 +109,7 @@ pub fn inbox(review: &Review, people: &BTreeSet<PersonId>) -> Vec<InboxItem> {
             _ => {}
         }
     }
-    items
+    items.split_off(items.len().saturating_sub(ITEMS_MAX))
 }
 
 fn item(review: &Review, entry: &TimelineEntry, kind: InboxKind, person: PersonId) -> InboxItem {

@@ -90,6 +90,12 @@ fn planned_round(plan: &Review, site: SiteId, date: NaiveDate, item: PlanItem) -
     }
 }
 
+/// The day (`YYYY-MM-DD`) of a moment in a zone.
+pub fn day_of(at_ms: Option<WallMs>, zone: &str) -> Option<String> {
+    let zone: chrono_tz::Tz = zone.parse().ok()?;
+    Some(super::time::moment(at_ms?)?.with_timezone(&zone).date_naive().to_string())
+}
+
 /// A local time of the site; one that the clocks skip counts from the hour after.
 fn starts_at_ms(date: NaiveDate, starts_at: &str, zone: &str) -> Option<WallMs> {
     let zone: chrono_tz::Tz = zone.parse().ok()?;
