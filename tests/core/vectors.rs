@@ -41,6 +41,18 @@ fn the_vectors_of_the_protocol_page_are_the_bytes_of_the_code() {
 }
 
 #[test]
+fn the_schema_file_holds_the_schema_of_the_page() {
+    let (page, file) = (tree::file("docs/protocol.md"), schema_file());
+    let block = page.split("```cddl\n").nth(1).and_then(|rest| rest.split("```").next());
+    assert!(file.contains(block.expect("the page has a schema")));
+}
+
+fn schema_file() -> String {
+    let path = tree::root().join("docs/protocol/fieldbook.cddl");
+    std::fs::read_to_string(path).expect("the schema is there")
+}
+
+#[test]
 fn a_vector_goes_on_over_lines_that_are_set_in() {
     let page = "```text\nx = 1\n```\n```vectors\na = 00\n  11\nb = c\n```\n";
     let expected = [("a", "0011"), ("b", "c")].map(|(n, v)| (n.to_owned(), v.to_owned()));
