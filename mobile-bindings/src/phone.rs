@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use sync_core::environment::{Clock, NoHooks, SystemClock, SystemRandomness};
+use sync_core::environment::{Clock, NoHooks, Randomness as _, SystemClock, SystemRandomness};
 use sync_core::model::id::{FactKey, RecordId};
 use sync_core::replica::http::HttpTransport;
 use sync_core::replica::{Replica, ReplicaOptions};
@@ -16,7 +16,7 @@ use tokio::sync::{RwLock, RwLockReadGuard};
 use crate::error::bad_json;
 use crate::record::json;
 use crate::{
-    Account, ApiError, Identity, ListItem, Pause, Performed, Refused, Statement, SyncReport,
+    Account, ApiError, Identity, ListItem, Outbox, Pause, Performed, Refused, Statement, SyncReport,
 };
 
 /// One person's phone: a sealed store, the rules, and sync. What it calls saved is committed to
@@ -138,6 +138,11 @@ impl Phone {
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
+    /// What is only on the phone so far, or not known to have arrived.
+    pub async fn outbox(&self) -> Result<Outbox, ApiError> {
+        self.replica().await?.outbox().await?.try_into()
+    }
+
     /// Where everything this person saved on this device is.
     pub async fn account(&self) -> Result<Account, ApiError> {
         Ok(self.replica().await?.account().await?.into())
@@ -183,6 +188,15 @@ impl Phone {
         let open = self.replica.read().await;
         RwLockReadGuard::try_map(open, Option::as_ref).map_err(|_| ApiError::Closed)
     }
+}
+
+/// A new key for a store: 32 random bytes. For programs without a platform key store; keep it
+/// where only this person's account can read it, apart from any backup of the store.
+#[uniffi::export]
+pub fn new_store_key() -> Vec<u8> {
+    let mut key = vec![0; 32];
+    SystemRandomness.fill(&mut key);
+    key
 }
 
 const REQUESTS_MAX: u32 = 100;

@@ -18,6 +18,8 @@ pub struct Built {
     bindgen: PathBuf,
     /// The server.
     pub fieldbook: PathBuf,
+    /// The phone in the terminal.
+    pub fieldbook_phone: PathBuf,
 }
 
 impl Built {
@@ -52,6 +54,7 @@ impl Built {
             library: file_of(&artifacts, "filenames", LIBRARY),
             bindgen: file_of(&artifacts, "executable", "uniffi-bindgen"),
             fieldbook: file_of(&artifacts, "executable", "fieldbook"),
+            fieldbook_phone: file_of(&artifacts, "executable", "fieldbook-phone"),
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod built;
 mod office;
+mod phone_cli;
 mod server;
 
 use std::io::Write as _;

@@ -5,6 +5,7 @@ mod answer;
 mod convert;
 #[cfg(feature = "http")]
 pub mod http;
+mod outbox;
 mod request;
 mod sign_in;
 mod sync;
@@ -36,6 +37,7 @@ use crate::store::{
 use crate::{Error, Result};
 
 pub use crate::engine::schedule::Pause;
+pub use outbox::Outbox;
 pub use sign_in::Enrolment;
 pub use sync::SyncReport;
 pub use transport::{HttpRequest, HttpResponse, Method, Transport};
