@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -23,8 +24,14 @@ pub struct Built {
 }
 
 impl Built {
-    /// Builds them where this test was built; nothing to do when they are fresh.
-    pub fn now() -> Self {
+    /// Builds them where this test was built, once for all tests; nothing to do when they are
+    /// fresh.
+    pub fn now() -> &'static Self {
+        static BUILT: OnceLock<Built> = OnceLock::new();
+        BUILT.get_or_init(Self::build)
+    }
+
+    fn build() -> Self {
         let me = std::env::current_exe().expect("this test is a file");
         // <target>/<profile>/deps/<this test>
         let profile = me.ancestors().nth(2).expect("a profile's folder");
