@@ -108,6 +108,24 @@ impl Phone {
         self.replica().await?.list().await.into_iter().map(TryInto::try_into).collect()
     }
 
+    /// The rounds of a day (`YYYY-MM-DD`, the site's), planned or not, opened by anybody yet or
+    /// not: JSON of a list of `replica::DayRound`.
+    pub async fn rounds(&self, day: String) -> Result<String, ApiError> {
+        json(&self.replica().await?.rounds(&day).await?)
+    }
+
+    /// Orders, violations and alarms that are open at a place; the latest first.
+    pub async fn open_at(&self, place: String) -> Result<Vec<ListItem>, ApiError> {
+        let items = self.replica().await?.open_at(&place).await?;
+        items.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// The person's inbox, most pressing first: JSON of a list of `rules::InboxItem`. What is
+    /// read or taken on is said by the commands `read` and `acknowledge` on the item's record.
+    pub async fn inbox(&self) -> Result<String, ApiError> {
+        json(&self.replica().await?.inbox().await?)
+    }
+
     /// Everything about one record, as JSON of `rules::Review`; none if the phone does not hold it.
     pub async fn review(&self, record: String) -> Result<Option<String>, ApiError> {
         let record = parse(&record)?;

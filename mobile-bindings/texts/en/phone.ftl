@@ -37,6 +37,7 @@ outbox-exported = { $count } commands written to { $file }, in the clear; all of
 
 # demo
 demo-note = The customer asks for a call before the visit.
+demo-finding = A lamp is out and its cover hangs loose.
 demo-nothing = The list is empty: nothing to work on.
 demo-changed = Look at the office page: it shows the work just done here.
 
@@ -60,3 +61,16 @@ error-wrong-key = The key is not this store's
 error-store-damaged = The store is damaged: keep its file and hand it in ({ $reason })
 error-store = The store does not work here ({ $reason })
 error-closed = The phone was closed
+
+# rounds, alarms, inbox
+round-visited = [x]
+round-skipped = [skipped]
+round-missed = [missed]
+round-open = [ ]
+finding-open = Found at { $place }: { $what }
+finding-settled = Settled at { $place }: { $what }
+alarm-sent = The alarm has reached the server
+alarm-radio = The alarm is saved and NOT SENT YET: tell security by radio now
+inbox-new = new
+inbox-read = read
+inbox-done = done

@@ -37,6 +37,7 @@ outbox-exported = 已把 { $count } 条写入 { $file }（未加密）；它们�
 
 # 演示
 demo-note = 客户希望上门前先打电话。
+demo-finding = 一盏灯不亮，灯罩松脱。
 demo-nothing = 列表是空的，没有可做的事。
 demo-changed = 请看办公室页面：刚才做的已经显示出来。
 
@@ -60,3 +61,16 @@ error-wrong-key = 密钥不属于这份存储
 error-store-damaged = 存储已损坏：请保留文件并上交（{ $reason }）
 error-store = 存储在这里无法使用（{ $reason }）
 error-closed = 手机已关闭
+
+# 巡查、报警、收件
+round-visited = 〔已到〕
+round-skipped = 〔未能到〕
+round-missed = 〔漏巡〕
+round-open = 〔未到〕
+finding-open = { $place } 发现：{ $what }
+finding-settled = { $place } 已处理：{ $what }
+alarm-sent = 报警已到服务器
+alarm-radio = 报警已保存，还没有发出：请立即用对讲机告诉保安部
+inbox-new = 新
+inbox-read = 已读
+inbox-done = 已办

@@ -61,8 +61,61 @@ pub enum Task {
     },
     /// What is already open at a place.
     OpenAt {
-        /// A unit or a place, e.g. 3-2-1501; 3-2 finds what is open in all of it.
+        /// The unit or place, e.g. 3-2-1501.
         place: String,
+    },
+    /// The rounds of a day.
+    Rounds {
+        /// YYYY-MM-DD (default: today).
+        #[arg(long)]
+        day: Option<String>,
+    },
+    /// One round: its checkpoints, what was found, what is odd.
+    Round {
+        /// The round.
+        #[arg(allow_hyphen_values = true)]
+        record: String,
+    },
+    /// Begin a round; a planned one that nobody has opened yet is opened.
+    StartRound {
+        /// The round.
+        #[arg(allow_hyphen_values = true)]
+        record: String,
+    },
+    /// Say that one was at a checkpoint.
+    Checkpoint(Checkpoint),
+    /// Say how an item of a checkpoint's list is.
+    Check {
+        /// The round.
+        #[arg(allow_hyphen_values = true)]
+        record: String,
+        /// The checkpoint's code.
+        checkpoint: String,
+        /// The item's code.
+        item: String,
+        /// ok, not_ok or not_applicable.
+        result: String,
+        /// A note.
+        #[arg(long)]
+        note: Option<String>,
+    },
+    /// Say ok of everything at a checkpoint that nothing has been said of.
+    RestOk {
+        /// The round.
+        #[arg(allow_hyphen_values = true)]
+        record: String,
+        /// The checkpoint's code.
+        checkpoint: String,
+    },
+    /// Log a finding.
+    Finding(Finding),
+    /// Raise an alarm: it is sent at once, before everything else.
+    Alarm(Alarm),
+    /// What there is to know and to take on.
+    Inbox {
+        /// Without one it is listed.
+        #[command(subcommand)]
+        action: Option<InboxTask>,
     },
     /// Perform any command, given as JSON.
     Perform {
@@ -161,6 +214,94 @@ pub enum OutboxTask {
         /// The file.
         file: PathBuf,
     },
+}
+
+/// What to do with an item of the inbox.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum InboxTask {
+    /// Mark it as read.
+    Read {
+        /// The item's key.
+        key: String,
+    },
+    /// Take it on.
+    Acknowledge {
+        /// The item's key.
+        key: String,
+    },
+    /// Answer a question.
+    Answer {
+        /// The item's key.
+        key: String,
+        /// The answer.
+        #[arg(allow_hyphen_values = true)]
+        text: String,
+    },
+}
+
+/// Arguments of `checkpoint`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[group(required = true, multiple = false, id = "proof", args = ["tag", "nfc", "at"])]
+pub struct Checkpoint {
+    /// The round.
+    #[arg(allow_hyphen_values = true)]
+    pub record: String,
+    /// The checkpoint's code.
+    pub checkpoint: String,
+    /// What its QR code says.
+    #[arg(long)]
+    pub tag: Option<String>,
+    /// What its NFC tag says.
+    #[arg(long)]
+    pub nfc: Option<String>,
+    /// Where the phone is, in degrees, e.g. 30.2741,120.1551.
+    #[arg(long, value_name = "LATITUDE,LONGITUDE", allow_hyphen_values = true)]
+    pub at: Option<String>,
+}
+
+/// Arguments of `finding`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Finding {
+    /// The round.
+    #[arg(allow_hyphen_values = true)]
+    pub record: String,
+    /// facility, decoration, fire_safety, sanitation, public_security, harm_to_others or other.
+    pub kind: String,
+    /// Where.
+    pub place: String,
+    /// What was seen.
+    #[arg(allow_hyphen_values = true)]
+    pub description: String,
+    /// The checkpoint it was found at.
+    #[arg(long)]
+    pub checkpoint: Option<String>,
+    /// The item it shows.
+    #[arg(long)]
+    pub item: Option<String>,
+    /// It was settled on the spot.
+    #[arg(long)]
+    pub settled: bool,
+    /// The record that already stands for it (see open-at).
+    #[arg(long, allow_hyphen_values = true)]
+    pub known_as: Option<String>,
+}
+
+/// Arguments of `alarm`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Alarm {
+    /// gas, burning or other.
+    pub kind: String,
+    /// Where.
+    pub place: String,
+    /// What was noticed.
+    #[arg(allow_hyphen_values = true)]
+    pub description: Option<String>,
+    /// The site's number (default: that of the person's roles, if it is one).
+    #[arg(long)]
+    pub site: Option<u32>,
+    /// The round it was noticed on.
+    #[arg(long, allow_hyphen_values = true)]
+    pub round: Option<String>,
 }
 
 /// Arguments of `enrol`.

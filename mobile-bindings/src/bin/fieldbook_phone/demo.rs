@@ -4,12 +4,13 @@
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::answer::{Answer, Out};
-use crate::arguments::{Enrol, Task};
+use crate::arguments::{Checkpoint, Enrol, Finding, Task};
 use crate::failure::Failure;
 use crate::open::Handset;
+use crate::patrol;
 use crate::profile::{Profile, Remembered};
 use crate::run::{enrol, task_of};
 use crate::value::short;
@@ -53,19 +54,88 @@ impl Stage<'_> {
             self.enrol(handset, given).await?;
         }
         self.step(handset, Task::Sync { watch: false }, &["sync"]).await?;
+        let worked_on = match self.open_round(handset).await? {
+            Some(round) => Some(self.walk(handset, &round).await?),
+            None => self.work(handset).await?,
+        };
+        let Some(record) = worked_on else {
+            let line = self.out.language().say("demo-nothing", &[]);
+            return Ok(Answer::line(json!({ "worked_on": null }), line));
+        };
+        self.step(handset, Task::Sync { watch: false }, &["sync"]).await?;
+        let line = self.out.language().say("demo-changed", &[]);
+        Ok(Answer::line(json!({ "worked_on": record }), line))
+    }
+
+    /// This person's first round of today that is still to be walked.
+    async fn open_round(&self, handset: &mut Handset) -> Result<Option<String>, Failure> {
+        let rounds = patrol::of_day(handset, None).await?;
+        if rounds.is_empty() {
+            return Ok(None);
+        }
+        self.step(handset, Task::Rounds { day: None }, &["rounds"]).await?;
+        let person = handset.person().await?;
+        let open = rounds.iter().find(|round| {
+            *patrol::officer(round) == person
+                && ["planned", "not_started", "under_way"].contains(&patrol::status(round))
+        });
+        Ok(open.and_then(|round| round["record"].as_str()).map(str::to_owned))
+    }
+
+    /// Begins the round, checks its first checkpoint and logs a finding there.
+    async fn walk(&self, handset: &mut Handset, round: &str) -> Result<String, Failure> {
+        let mut ids = handset.records().await?.1;
+        ids.push(round.to_owned());
+        let record = short(round, &ids).to_owned();
+        let start = Task::StartRound { record: record.clone() };
+        self.step(handset, start, &["start-round", &record]).await?;
+        let show = Task::Round { record: record.clone() };
+        let shown = self.step(handset, show, &["round", &record]).await?["round"].take();
+        let coverage = shown["coverage"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let unvisited = coverage.iter().find(|point| point["visit"].is_null());
+        let Some(point) = unvisited.or(coverage.first()).map(|point| &point["checkpoint"]) else {
+            return Ok(round.to_owned());
+        };
+        let text = |member: &str| point[member].as_str().map(str::to_owned);
+        let code = text("code").unwrap_or_default();
+        let place = text("name").unwrap_or_default();
+        if let Some((checkpoint, words)) = visit(point, &record, &code) {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            self.step(handset, Task::Checkpoint(checkpoint), &words).await?;
+        }
+        if !point["checklist"].is_null() {
+            let rest = Task::RestOk { record: record.clone(), checkpoint: code.clone() };
+            // A second time nothing is left to say of it.
+            self.try_step(handset, rest, &["rest-ok", &record, &code]).await?;
+        }
+        let seen = self.out.language().say("demo-finding", &[]);
+        let finding = Finding {
+            record: record.clone(),
+            kind: "facility".to_owned(),
+            place: place.clone(),
+            description: seen.clone(),
+            checkpoint: Some(code.clone()),
+            item: None,
+            settled: false,
+            known_as: None,
+        };
+        let words = ["finding", &record, "facility", &place, &seen, "--checkpoint", &code];
+        self.step(handset, Task::Finding(finding), &words).await?;
+        Ok(round.to_owned())
+    }
+
+    /// Writes a note on the first open order.
+    async fn work(&self, handset: &mut Handset) -> Result<Option<String>, Failure> {
         let list = Task::List { kind: None, open: true };
         let records = self.step(handset, list, &["list", "--open"]).await?;
         let order = records["records"]
             .as_array()
             .and_then(|rows| rows.iter().find(|row| row["projection"]["kind"] == "work_order"));
         let Some(order) = order.and_then(|row| row["record"].as_str()) else {
-            let line = self.out.language().say("demo-nothing", &[]);
-            return Ok(Answer::line(serde_json::json!({ "worked_on": null }), line));
+            return Ok(None);
         };
         self.note(handset, order).await?;
-        self.step(handset, Task::Sync { watch: false }, &["sync"]).await?;
-        let line = self.out.language().say("demo-changed", &[]);
-        Ok(Answer::line(serde_json::json!({ "worked_on": order }), line))
+        Ok(Some(order.to_owned()))
     }
 
     async fn enrol(&self, handset: &mut Handset, given: Given) -> Result<(), Failure> {
@@ -107,9 +177,50 @@ impl Stage<'_> {
         Ok(answer.document)
     }
 
+    /// The same where a rule may say no, which is then shown.
+    async fn try_step(
+        &self,
+        handset: &mut Handset,
+        task: Task,
+        words: &[&str],
+    ) -> Result<(), Failure> {
+        match self.step(handset, task, words).await {
+            Ok(_) => Ok(()),
+            Err(failure) if failure.is_denial() => {
+                self.out.remark(&failure.text(self.out.language()));
+                Ok(())
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
     fn announce(&self, words: &[&str]) {
         self.out.remark(&format!("\n$ {}", command_line(&self.folder, words)));
     }
+}
+
+/// How to show that one is at a checkpoint, and the words for it: by its tag, else by its position.
+fn visit(point: &Value, record: &str, code: &str) -> Option<(Checkpoint, Vec<String>)> {
+    let tag = point["tag"].as_str().map(str::to_owned);
+    let degrees = |member: &str| point["position"][member].as_i64().map(degrees);
+    let at = degrees("latitude_e7").zip(degrees("longitude_e7"));
+    let at = at.map(|(latitude, longitude)| format!("{latitude},{longitude}"));
+    let at = if tag.is_some() { None } else { at };
+    let proof = match (&tag, &at) {
+        (Some(tag), _) => ["--tag".to_owned(), tag.clone()],
+        (None, Some(at)) => ["--at".to_owned(), at.clone()],
+        (None, None) => return None,
+    };
+    let mut words = vec!["checkpoint".to_owned(), record.to_owned(), code.to_owned()];
+    words.extend(proof);
+    let (record, checkpoint) = (record.to_owned(), code.to_owned());
+    Some((Checkpoint { record, checkpoint, tag, nfc: None, at }, words))
+}
+
+fn degrees(e7: i64) -> String {
+    let sign = if e7 < 0 { "-" } else { "" };
+    let e7 = e7.unsigned_abs();
+    format!("{sign}{}.{:07}", e7 / 10_000_000, e7 % 10_000_000)
 }
 
 /// The line that does it by hand.
@@ -134,6 +245,22 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_checkpoint_is_shown_by_its_tag_or_its_position() {
+        let both = json!({
+            "tag": "t", "position": { "latitude_e7": -302_741_000, "longitude_e7": 5 },
+        });
+        let (checkpoint, words) = visit(&both, "r", "c").expect("a way");
+        assert_eq!(words, ["checkpoint", "r", "c", "--tag", "t"]);
+        assert_eq!(checkpoint.at, None);
+        let position = json!({ "position": both["position"] });
+        let (checkpoint, words) = visit(&position, "r", "c").expect("a way");
+        assert_eq!(words, ["checkpoint", "r", "c", "--at", "-30.2741000,0.0000005"]);
+        let read = crate::value::position(&checkpoint.at.expect("a position"));
+        assert_eq!(read, Ok(both["position"].clone()));
+        assert_eq!(visit(&json!({}), "r", "c"), None);
+    }
 
     #[test]
     fn a_line_can_be_pasted_into_a_shell() {

@@ -88,6 +88,11 @@ impl Failure {
         Self::own(REFUSED_EXIT, "no_open_visit", "error-no-open-visit")
     }
 
+    /// A rule of the core said no.
+    pub fn is_denial(&self) -> bool {
+        self.words == Words::Core("denial")
+    }
+
     /// The words.
     pub fn text(&self, language: Language) -> String {
         let arguments: Vec<(&str, &str)> =

@@ -10,7 +10,8 @@ use crate::value::short;
 use crate::words::Language;
 
 /// Statuses with which nobody has to do anything any more.
-const DONE: [&str; 3] = ["cancelled", "closed", "kept"];
+const DONE: [&str; 7] =
+    ["cancelled", "closed", "kept", "lapsed", "settled", "stopped", "withdrawn"];
 
 /// A record with its projection read.
 struct Row {
@@ -56,39 +57,36 @@ pub async fn list(handset: &Handset, kind: Option<&str>, open: bool) -> Result<A
     let wanted = |row: &Row| {
         kind.is_none_or(|kind| row.projection["kind"] == kind) && (!open || row.is_open())
     };
-    listed(handset, wanted).await
-}
-
-/// What is open at a place or in what it is part of: `3-2` has `3-2-1501` in it.
-pub async fn open_at(handset: &Handset, place: &str) -> Result<Answer, Failure> {
-    let wanted = |row: &Row| {
-        let at = row.projection["unit"].as_str().unwrap_or_default();
-        row.is_open() && is_at(at, place)
-    };
-    listed(handset, wanted).await
-}
-
-/// Whether a unit is a place or in it.
-fn is_at(unit: &str, place: &str) -> bool {
-    let rest = unit.strip_prefix(place);
-    !place.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-}
-
-async fn listed(handset: &Handset, wanted: impl Fn(&Row) -> bool) -> Result<Answer, Failure> {
     let (items, ids) = handset.records().await?;
+    let mut rows = rows(items)?;
+    rows.retain(wanted);
+    rows.sort_by_key(|row| std::cmp::Reverse(row.projection["changed_at_ms"].as_i64()));
+    shown(handset, rows, &ids)
+}
+
+fn rows(items: Vec<ListItem>) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
     for item in items {
         let projection = read(&item.projection_json)?;
         rows.push(Row { item, projection });
     }
-    rows.retain(wanted);
-    rows.sort_by_key(|row| std::cmp::Reverse(row.projection["changed_at_ms"].as_i64()));
-    let mut lines: Vec<String> = rows.iter().map(|row| row.line(handset.language, &ids)).collect();
+    Ok(rows)
+}
+
+fn shown(handset: &Handset, rows: Vec<Row>, ids: &[String]) -> Result<Answer, Failure> {
+    let mut lines: Vec<String> = rows.iter().map(|row| row.line(handset.language, ids)).collect();
     if lines.is_empty() {
         lines.push(handset.language.say("list-empty", &[]));
     }
     let records: Vec<Value> = rows.iter().map(Row::document).collect();
     Ok(Answer { document: json!({ "records": records }), lines })
+}
+
+/// What is open at a place, as the phone object sees it.
+pub async fn open_at(handset: &Handset, place: &str) -> Result<Answer, Failure> {
+    let items = handset.phone.open_at(place.to_owned()).await?;
+    let ids = handset.records().await?.1;
+    shown(handset, rows(items)?, &ids)
 }
 
 /// What the server refused.
@@ -143,15 +141,4 @@ pub async fn reference(handset: &Handset) -> Result<Answer, Failure> {
 /// A title may have several lines; a list shows the first.
 pub fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_place_has_its_units_in_it_and_not_its_neighbours() {
-        assert!(is_at("3-2-1501", "3-2-1501") && is_at("3-2-1501", "3-2") && is_at("3-2", "3"));
-        assert!(!is_at("3-21", "3-2") && !is_at("3-2", "3-2-1501") && !is_at("3-2", ""));
-    }
 }

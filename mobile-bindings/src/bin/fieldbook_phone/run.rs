@@ -10,9 +10,11 @@ use crate::answer::{Answer, Out};
 use crate::arguments::{Arguments, Enrol, OutboxTask, Sign, Step, Switch, Task};
 use crate::demo;
 use crate::failure::Failure;
+use crate::inbox;
 use crate::list;
 use crate::open::{Handset, profile, read};
 use crate::outbox;
+use crate::patrol;
 use crate::profile::Remembered;
 use crate::show;
 use crate::value;
@@ -62,6 +64,24 @@ pub async fn task_of(handset: &mut Handset, task: Task) -> Result<Answer, Failur
         Task::Whoami => whoami(handset).await,
         Task::List { kind, open } => list::list(handset, kind.as_deref(), open).await,
         Task::OpenAt { place } => list::open_at(handset, &place).await,
+        Task::Rounds { day } => patrol::rounds(handset, day).await,
+        Task::Round { record } => patrol::round(handset, &record).await,
+        Task::StartRound { record } => patrol::start(handset, &record).await,
+        Task::Checkpoint(checkpoint) => patrol::checkpoint(handset, checkpoint).await,
+        Task::Check { record, checkpoint, item, result, note } => {
+            let mut content = json!({ "checkpoint": checkpoint, "item": item, "result": result });
+            if let Some(note) = note {
+                content["note"] = json!(note);
+            }
+            perform(handset, patrol::fact("checked", &content), Some(&record)).await
+        }
+        Task::RestOk { record, checkpoint } => {
+            let command = json!({ "command": "rest_ok", "checkpoint": checkpoint });
+            perform(handset, command, Some(&record)).await
+        }
+        Task::Finding(finding) => patrol::finding(handset, finding).await,
+        Task::Alarm(alarm) => patrol::alarm(handset, alarm).await,
+        Task::Inbox { action } => inbox::inbox(handset, action).await,
         Task::Show { record } => show::show(handset, &record).await,
         Task::Perform { command, record } => {
             perform(handset, read(&given(&command)?)?, record.as_deref()).await

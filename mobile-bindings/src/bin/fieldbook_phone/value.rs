@@ -6,14 +6,17 @@ use serde_json::{Map, Value, json};
 use crate::failure::Failure;
 
 /// Members and fields that are text, even where it looks like a number.
-const TEXTS: [&str; 26] = [
+const TEXTS: [&str; 30] = [
     "answered_by",
     "appointment",
     "category",
     "charge",
+    "checkpoint",
     "contact",
     "description",
+    "finding",
     "invoice",
+    "item",
     "material",
     "media_type",
     "method",
@@ -29,28 +32,45 @@ const TEXTS: [&str; 26] = [
     "reported_to",
     "salt",
     "sha256",
+    "tag",
     "text",
     "unit",
     "via",
     "visit",
 ];
 
-/// Steps that belong to the order and not to a visit; every other one names its visit.
-const OF_THE_ORDER: [&str; 15] = [
+/// Steps that belong to an order, a round or an alarm; every other one names its visit.
+const OF_THE_RECORD: [&str; 31] = [
+    "alarm_settled",
+    "alarm_withdrawn",
+    "alerted",
     "cancelled",
+    "checked",
+    "checkpoint_skipped",
+    "checkpoint_visited",
     "closed",
     "declined",
     "dispatched",
+    "finding",
+    "finding_reported",
+    "finding_settled",
     "handed_in",
     "invoice_delivered",
     "invoiced",
+    "nobody_left",
     "out_of_scope",
     "quote_accepted",
     "quote_declined",
+    "radioed",
     "received",
+    "rest_ok",
     "returned",
+    "round_finished",
+    "round_started",
+    "round_stopped",
     "set_out",
     "told",
+    "units_checked",
     "waiting_for_parts",
 ];
 
@@ -64,7 +84,7 @@ pub fn value(name: &str, text: &str) -> Value {
 
 /// Whether a step names its visit.
 pub fn names_a_visit(fact_type: &str) -> bool {
-    !OF_THE_ORDER.contains(&fact_type)
+    !OF_THE_RECORD.contains(&fact_type)
 }
 
 /// The command of a step. `visit` is there if the step names one.
@@ -93,6 +113,25 @@ pub fn ratings(text: &str) -> Result<Value, Failure> {
             Ok(json!({ "quality": quality, "attitude": attitude, "conduct": conduct }))
         }
         _ => Err(Failure::bad_input("ratings are three numbers, e.g. 5,5,4")),
+    }
+}
+
+/// A position such as `30.2741,120.1551` in units of 10^-7 degrees.
+pub fn position(text: &str) -> Result<Value, Failure> {
+    let numbers: Result<Vec<f64>, _> = text.split(',').map(|part| part.trim().parse()).collect();
+    let e7 = |degrees: f64| (degrees * 1e7).round();
+    match numbers.as_deref() {
+        Ok([latitude, longitude]) if latitude.abs() <= 90.0 && longitude.abs() <= 180.0 => {
+            // Whole numbers below 2^53: exact.
+            let whole = |degrees: f64| format!("{:.0}", e7(degrees)).parse::<i64>();
+            match (whole(*latitude), whole(*longitude)) {
+                (Ok(latitude), Ok(longitude)) => {
+                    Ok(json!({ "latitude_e7": latitude, "longitude_e7": longitude }))
+                }
+                _ => Err(Failure::bad_input("a position is latitude,longitude in degrees")),
+            }
+        }
+        _ => Err(Failure::bad_input("a position is latitude,longitude in degrees")),
     }
 }
 
@@ -167,6 +206,31 @@ mod tests {
         for wrong in ["5,5", "5,5,5,5", "a,b,c", "", "5,5,-1"] {
             assert!(ratings(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_position_is_in_degrees() {
+        let wanted = json!({ "latitude_e7": 302_741_000, "longitude_e7": -1_201_551_234_i64 });
+        assert_eq!(position("30.2741, -120.1551234"), Ok(wanted));
+        for wrong in ["30", "91,0", "0,181", "a,b", "NaN,0", "1,2,3"] {
+            assert!(position(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn steps_of_rounds_and_alarms_name_no_visit() {
+        use sync_core::model::{alarm::AlarmFact, patrol::PatrolFact};
+        let variants = |told: String| {
+            let names = told.split('`').skip(3).step_by(2).map(str::to_owned);
+            names.collect::<Vec<String>>()
+        };
+        let unknown = || json!({ "t": "no_such_step" });
+        let told = serde_json::from_value::<PatrolFact>(unknown()).expect_err("unknown");
+        let mut names = variants(told.to_string());
+        let told = serde_json::from_value::<AlarmFact>(unknown()).expect_err("unknown");
+        names.extend(variants(told.to_string()));
+        assert!(names.len() > 14, "{names:?}");
+        assert!(names.iter().all(|name| !names_a_visit(name)), "{names:?}");
     }
 
     #[test]

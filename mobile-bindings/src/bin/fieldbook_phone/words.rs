@@ -115,8 +115,10 @@ mod tests {
             include_str!("answer.rs"),
             include_str!("demo.rs"),
             include_str!("failure.rs"),
+            include_str!("inbox.rs"),
             include_str!("list.rs"),
             include_str!("outbox.rs"),
+            include_str!("patrol.rs"),
             include_str!("run.rs"),
             include_str!("show.rs"),
         ];
