@@ -5,6 +5,7 @@
 mod built;
 mod office;
 mod phone_cli;
+mod phone_patrol;
 mod server;
 
 use std::io::Write as _;

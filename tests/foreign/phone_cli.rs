@@ -13,18 +13,18 @@ use super::{check_account, dispatched, written};
 const WORKER: &str = "王师傅 𠮷";
 
 /// A server, the desk's order for the worker, and the worker's phone in a terminal.
-struct Stage {
-    folder: tempfile::TempDir,
-    installation: Installation,
-    server: Server,
-    desk: Office,
-    worker: u32,
-    order: String,
-    phone: Terminal,
+pub struct Stage {
+    pub folder: tempfile::TempDir,
+    pub installation: Installation,
+    pub server: Server,
+    pub desk: Office,
+    pub worker: u32,
+    pub order: String,
+    pub phone: Terminal,
 }
 
 impl Stage {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let built = Built::now();
         let folder = tempfile::tempdir().expect("a folder");
         let installation = Installation::make(&built.fieldbook, folder.path());
@@ -41,7 +41,7 @@ impl Stage {
     }
 
     /// The same with the worker enrolled and the order received.
-    async fn enrolled() -> Self {
+    pub async fn enrolled() -> Self {
         let stage = Self::new().await;
         let code = stage.installation.enrolment_code(stage.worker);
         stage.phone.told(&["enrol", "--server", &stage.server.url, &code]);
@@ -49,16 +49,27 @@ impl Stage {
         stage
     }
 
+    /// Another person with a role at the site and a phone of their own, enrolled.
+    pub fn person(&self, name: &str, role: &str) -> (u32, Terminal) {
+        let person = self.installation.person(name, None, role);
+        let code = self.installation.enrolment_code(person);
+        let profile = self.folder.path().join(format!("phone-{person}"));
+        let phone = Terminal { binary: self.phone.binary.clone(), profile };
+        phone.told(&["enrol", "--server", &self.server.url, &code]);
+        phone.told(&["sync"]);
+        (person, phone)
+    }
+
     /// The order as the office reads it.
-    async fn read(&self) -> Value {
+    pub async fn read(&self) -> Value {
         self.desk.read(&format!("/v1/work-orders/{}", self.order)).await
     }
 }
 
 /// The program with a profile.
-struct Terminal {
-    binary: PathBuf,
-    profile: PathBuf,
+pub struct Terminal {
+    pub binary: PathBuf,
+    pub profile: PathBuf,
 }
 
 impl Terminal {
@@ -74,7 +85,7 @@ impl Terminal {
     }
 
     /// Runs a command with `--json`: its exit code and its one document.
-    fn run(&self, arguments: &[&str]) -> (i32, Value) {
+    pub fn run(&self, arguments: &[&str]) -> (i32, Value) {
         let output = self.command(&[&["--json"], arguments].concat()).output().expect("it runs");
         let text = String::from_utf8(output.stdout).expect("it writes UTF-8");
         let told = String::from_utf8_lossy(&output.stderr);
@@ -85,14 +96,14 @@ impl Terminal {
     }
 
     /// Runs a command that has to succeed.
-    fn told(&self, arguments: &[&str]) -> Value {
+    pub fn told(&self, arguments: &[&str]) -> Value {
         let (code, document) = self.run(arguments);
         assert_eq!(code, 0, "{arguments:?}: {document}");
         document
     }
 
     /// Runs a command that has to fail: its exit code and the error's code.
-    fn failed(&self, arguments: &[&str]) -> (i32, String) {
+    pub fn failed(&self, arguments: &[&str]) -> (i32, String) {
         let (code, document) = self.run(arguments);
         let error = &document["error"];
         let members: Vec<&str> = keys(error);
@@ -103,7 +114,7 @@ impl Terminal {
     }
 
     /// Runs a command without `--json`, which has to succeed: what people read.
-    fn words(&self, arguments: &[&str]) -> String {
+    pub fn words(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments).output().expect("it runs");
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {told}");
@@ -111,11 +122,13 @@ impl Terminal {
     }
 }
 
-fn keys(value: &Value) -> Vec<&str> {
+/// The members of an object.
+pub fn keys(value: &Value) -> Vec<&str> {
     value.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).collect()
 }
 
-fn failure(code: i32, name: &str) -> (i32, String) {
+/// An exit code and an error's code.
+pub fn failure(code: i32, name: &str) -> (i32, String) {
     (code, name.to_owned())
 }
 
@@ -249,7 +262,7 @@ async fn two_records_that_begin_alike_need_more_of_their_names() {
     assert_eq!(document["error"]["params"]["count"], alike.to_string());
     assert_eq!(stage.phone.told(&["show", last])["record"], last);
     assert_eq!(stage.phone.told(&["list"])["records"].as_array().map(Vec::len), Some(all.len()));
-    let place = stage.phone.told(&["open-at", "3-2"]);
+    let place = stage.phone.told(&["open-at", "3-2-1501"]);
     assert_eq!(place["records"].as_array().map(Vec::len), Some(all.len()));
     stage.server.stop();
 }
@@ -324,6 +337,8 @@ async fn the_documents_keep_their_members() {
         (&["account"], "accepted held on_phone refused saved"),
         (&["sync"], "more pushed re_enrol received refused"),
         (&["refused"], "refused"),
+        (&["rounds"], "rounds"),
+        (&["inbox"], "items"),
         (&["reference"], "grants limits people policies sites"),
     ];
     for (arguments, members) in wanted {

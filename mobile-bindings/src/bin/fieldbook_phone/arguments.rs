@@ -462,6 +462,43 @@ mod tests {
         assert_eq!(parsed.task, Some(Task::Show { record: "abc".to_owned() }));
     }
 
+    /// Splits a line as a shell does, as far as the page needs it.
+    fn split(line: &str) -> Vec<String> {
+        let mut words = vec![String::new()];
+        for (index, part) in line.split('\'').enumerate() {
+            let last = words.len() - 1;
+            if index % 2 == 1 {
+                words[last].push_str(part);
+                continue;
+            }
+            let mut plain = part.split(' ');
+            words[last].push_str(plain.next().unwrap_or_default());
+            words.extend(plain.map(str::to_owned));
+        }
+        words
+    }
+
+    #[test]
+    fn the_page_shows_every_command_by_a_line_that_parses() {
+        let page = include_str!("../../../../docs/fieldbook-phone.md");
+        let lines: Vec<Vec<String>> =
+            page.lines().filter(|line| line.starts_with("fieldbook-phone ")).map(split).collect();
+        for line in &lines {
+            let parsed = Arguments::try_parse_from(line);
+            assert!(parsed.is_ok_and(|parsed| parsed.task.is_some()), "{line:?}");
+        }
+        let command = <Arguments as clap::CommandFactory>::command();
+        for task in command.get_subcommands() {
+            let shown = |words: &[&str]| {
+                lines.iter().any(|line| line[1..].iter().zip(words).all(|(a, b)| a == b))
+            };
+            assert!(shown(&[task.get_name()]), "{} is not shown", task.get_name());
+            for action in task.get_subcommands() {
+                assert!(shown(&[task.get_name(), action.get_name()]), "{}", action.get_name());
+            }
+        }
+    }
+
     #[test]
     fn a_step_takes_its_members_and_a_visit() {
         let step = task(&["step", "quoted", "abc", "amount_fen=5000", "--visit", "v.1.0"]);
