@@ -60,6 +60,18 @@ impl Stage {
         (person, phone)
     }
 
+    /// A folder as the server's demo writes it, for a person.
+    pub fn demo(&self, person: u32) -> PathBuf {
+        let demo = self.folder.path().join("demo");
+        std::fs::create_dir(&demo).expect("a folder");
+        let given = json!({
+            "server_url": self.server.url, "code": self.installation.enrolment_code(person),
+            "device_name": "终端", "language": "en",
+        });
+        std::fs::write(demo.join("demo.json"), given.to_string()).expect("written");
+        demo
+    }
+
     /// The order as the office reads it.
     pub async fn read(&self) -> Value {
         self.desk.read(&format!("/v1/work-orders/{}", self.order)).await
@@ -111,6 +123,15 @@ impl Terminal {
         let text = error["text"].as_str().expect("words");
         assert!(!text.is_empty() && !text.contains("error-"), "{document}");
         (code, error["code"].as_str().expect("a code").to_owned())
+    }
+
+    /// Runs a command in a demo's folder, which has to succeed: what people read.
+    pub fn in_demo(&self, demo: &Path, arguments: &[&str]) -> String {
+        let mut command = Command::new(&self.binary);
+        command.arg("--demo").arg(demo).args(arguments).env("LANG", "C").stdin(Stdio::null());
+        let output = command.output().expect("it runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("it writes UTF-8")
     }
 
     /// Runs a command without `--json`, which has to succeed: what people read.
@@ -204,6 +225,8 @@ async fn airplane_mode_outlives_the_process_and_nothing_is_sent_until_it_is_off(
         assert_eq!(phone.failed(&["sync"]), failure(2, "airplane"));
         assert_eq!(phone.failed(&["sync", "--watch"]), failure(2, "airplane"));
     }
+    let code = stage.installation.enrolment_code(stage.worker);
+    assert_eq!(phone.failed(&["enrol", &code]), failure(2, "airplane"));
     assert_eq!(phone.told(&["whoami"])["paused"], "airplane");
     assert_eq!(phone.told(&["account"]), counts(2, 2));
     let device = phone.told(&["whoami"])["device"].clone();
@@ -240,6 +263,7 @@ async fn a_denied_command_exits_with_1_and_its_code_and_changes_nothing() {
     assert!(!other.profile.exists(), "a profile nobody enrolled in is not made");
     let wrong = ["enrol", "--server", &stage.server.url, "ABCD-EFGH-JKLM"];
     assert_eq!(other.failed(&wrong), failure(2, "wrong_code"));
+    assert_eq!(other.failed(&["list"]), failure(2, "not_enrolled"));
     let url = stage.server.url.clone();
     stage.server.stop();
     assert_eq!(other.failed(&["enrol", "--server", &url, &code]), failure(2, "offline"));
@@ -398,20 +422,8 @@ fn private(profile: &Path) {
 #[tokio::test]
 async fn the_demo_enrols_by_itself_works_and_says_each_line() {
     let stage = Stage::new().await;
-    let demo = stage.folder.path().join("demo");
-    std::fs::create_dir(&demo).expect("a folder");
-    let given = json!({
-        "server_url": stage.server.url, "code": stage.installation.enrolment_code(stage.worker),
-        "device_name": "终端", "language": "en",
-    });
-    std::fs::write(demo.join("demo.json"), given.to_string()).expect("written");
-    let run = |arguments: &[&str]| {
-        let mut command = Command::new(&stage.phone.binary);
-        command.arg("--demo").arg(&demo).args(arguments).env("LANG", "C").stdin(Stdio::null());
-        let output = command.output().expect("it runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).expect("it writes UTF-8")
-    };
+    let demo = stage.demo(stage.worker);
+    let run = |arguments: &[&str]| stage.phone.in_demo(&demo, arguments);
     let told = run(&[]);
     for line in ["enrol --server", "sync", "list --open", "note"] {
         let wanted = format!("$ fieldbook-phone --demo {} {line}", demo.display());

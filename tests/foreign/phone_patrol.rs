@@ -79,6 +79,29 @@ async fn an_officer_walks_a_planned_round_and_all_of_it_arrives() {
 }
 
 #[tokio::test]
+async fn the_demo_walks_the_round_of_an_officer_who_has_one() {
+    let stage = Stage::new().await;
+    let officer = stage.installation.person("赵巡", None, "patrol_officer");
+    let (_, supervisor) = stage.person("孙主管", "supervisor");
+    planned(&supervisor, &today(&stage).await, officer);
+    let demo = stage.demo(officer);
+    let told = stage.phone.in_demo(&demo, &[]);
+    for line in ["enrol", "rounds", "start-round", "checkpoint", "rest-ok", "finding", "sync"] {
+        let wanted = format!("$ fieldbook-phone --demo {} {line}", demo.display());
+        assert!(told.contains(&wanted), "{line}: {told}");
+    }
+    let phone = Terminal { binary: stage.phone.binary.clone(), profile: demo.join("phone") };
+    let account = phone.told(&["account"]);
+    assert_eq!((&account["saved"], &account["accepted"]), (&json!(5), &json!(5)), "{account}");
+    // A second time it goes on to the next checkpoint, which is shown by its position.
+    assert!(stage.phone.in_demo(&demo, &[]).contains("--at 30.2741000,120.1551000"));
+    let record = phone.told(&["rounds"])["rounds"][0]["record"].take();
+    let round = phone.told(&["round", record.as_str().expect("a record")])["round"].take();
+    assert_eq!(round["visited"], 2);
+    stage.server.stop();
+}
+
+#[tokio::test]
 async fn an_alarm_is_sent_at_once_and_without_signal_the_radio_is_named() {
     let stage = Stage::new().await;
     let (_, phone) = stage.person("赵巡", "patrol_officer");

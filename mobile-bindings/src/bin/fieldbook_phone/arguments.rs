@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use serde_json::json;
 
 use crate::failure::USAGE_EXIT;
@@ -241,7 +241,7 @@ pub enum InboxTask {
 
 /// Arguments of `checkpoint`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[group(required = true, multiple = false, id = "proof", args = ["tag", "nfc", "at"])]
+#[command(group(ArgGroup::new("proof").required(true)))]
 pub struct Checkpoint {
     /// The round.
     #[arg(allow_hyphen_values = true)]
@@ -249,13 +249,13 @@ pub struct Checkpoint {
     /// The checkpoint's code.
     pub checkpoint: String,
     /// What its QR code says.
-    #[arg(long)]
+    #[arg(long, group = "proof")]
     pub tag: Option<String>,
     /// What its NFC tag says.
-    #[arg(long)]
+    #[arg(long, group = "proof")]
     pub nfc: Option<String>,
     /// Where the phone is, in degrees, e.g. 30.2741,120.1551.
-    #[arg(long, value_name = "LATITUDE,LONGITUDE", allow_hyphen_values = true)]
+    #[arg(long, value_name = "LATITUDE,LONGITUDE", group = "proof", allow_hyphen_values = true)]
     pub at: Option<String>,
 }
 

@@ -50,7 +50,7 @@ struct Stage<'a> {
 
 impl Stage<'_> {
     async fn play(&self, handset: &mut Handset, given: Given) -> Result<Answer, Failure> {
-        if handset.phone.identity().await?.is_none() || handset.profile.remembered.is_none() {
+        if handset.phone.identity().await?.is_none() {
             self.enrol(handset, given).await?;
         }
         self.step(handset, Task::Sync { watch: false }, &["sync"]).await?;

@@ -54,7 +54,9 @@ impl Handset {
     pub async fn enrolled(profile: Profile, language: Language) -> Result<Self, Failure> {
         let remembered = profile.remembered.as_ref().ok_or_else(Failure::not_enrolled)?;
         let server_url = remembered.server_url.clone();
-        Self::open(profile, &server_url, language).await
+        let handset = Self::open(profile, &server_url, language).await?;
+        handset.person().await?;
+        Ok(handset)
     }
 
     /// What the profile remembers.

@@ -127,6 +127,13 @@ pub async fn enrol(
     } else if remembered.device_name.is_empty() {
         "fieldbook-phone".clone_into(&mut remembered.device_name);
     }
+    if handset.remembered().airplane {
+        return Err(Failure::airplane());
+    }
+    if handset.profile.remembered.is_none() {
+        // Before the code is used up: a phone that is enrolled must not forget where.
+        handset.profile.remember(remembered.clone())?;
+    }
     let name = remembered.device_name.clone();
     handset.phone.enrol(enrol.code, name, enrol.installation).await?;
     handset.profile.remember(remembered)?;
@@ -307,9 +314,21 @@ async fn watch(handset: &Handset, out: &Out) -> Result<(), Failure> {
     if handset.remembered().airplane {
         return Err(Failure::airplane());
     }
-    let mut due = handset.phone.sync().await.map(Some);
+    let interrupted = tokio::signal::ctrl_c();
+    tokio::pin!(interrupted);
+    let mut delay = Duration::ZERO;
     loop {
-        match due {
+        let next = async {
+            tokio::time::sleep(delay).await;
+            handset.phone.sync_if_due().await
+        };
+        // A sync that is dropped half-way loses nothing.
+        let came = tokio::select! {
+            biased;
+            _ = &mut interrupted => return Ok(()),
+            came = next => came,
+        };
+        match came {
             Ok(Some(report)) => out.answer(&synced(handset, report)),
             Ok(None) => {}
             // It says itself when to come back.
@@ -321,12 +340,7 @@ async fn watch(handset: &Handset, out: &Out) -> Result<(), Failure> {
         let Some(delay_ms) = handset.phone.next_sync_delay_ms().await? else {
             return Ok(());
         };
-        let delay = Duration::from_millis(delay_ms.max(WATCH_DELAY_MIN_MS).unsigned_abs());
-        tokio::select! {
-            () = tokio::time::sleep(delay) => {}
-            _ = tokio::signal::ctrl_c() => return Ok(()),
-        }
-        due = handset.phone.sync_if_due().await;
+        delay = Duration::from_millis(delay_ms.max(WATCH_DELAY_MIN_MS).unsigned_abs());
     }
 }
 
