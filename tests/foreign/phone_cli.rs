@@ -184,6 +184,12 @@ async fn a_visit_by_hand_is_signed_arrives_and_the_accounts_are_equal() {
     let strokes = root().join("docs/examples/strokes.json");
     let strokes = strokes.to_str().expect("UTF-8");
     let sign = ["sign", order, "--strokes", strokes, "--relation", "owner", "--ratings", "5,4,5"];
+    let dot = stage.folder.path().join("dot.json");
+    std::fs::write(&dot, r#"{"width":9,"height":9,"strokes":[[[1,1]]]}"#).expect("written");
+    let mut no_drawing = sign;
+    let dot = dot.to_str().expect("UTF-8").to_owned();
+    no_drawing[3] = &dot;
+    assert_eq!(phone.failed(&no_drawing), failure(1, "not_a_drawing"));
     phone.told(&sign);
     phone.told(&["step", "farewell", order]);
     let saved = steps.len() as u64 + 2;
@@ -250,6 +256,8 @@ async fn a_denied_command_exits_with_1_and_its_code_and_changes_nothing() {
     let resolve = ["resolve", order, "description", "x", "--reason", "y"];
     assert_eq!(phone.failed(&resolve), failure(1, "not_in_conflict"));
     assert_eq!(phone.failed(&["perform", "{"]), failure(1, "bad_input"));
+    assert_eq!(phone.failed(&["perform", "-"]), failure(1, "bad_input"));
+    assert_eq!(phone.failed(&["perform", "@no/such/file"]), failure(3, "file"));
     assert_eq!(phone.failed(&["step", "no_such_step", order]), failure(1, "no_open_visit"));
     assert_eq!(phone.failed(&["show", "~"]), failure(1, "unknown_record"));
     assert_eq!(phone.failed(&["show", ""]), failure(1, "unknown_record"));
@@ -267,6 +275,36 @@ async fn a_denied_command_exits_with_1_and_its_code_and_changes_nothing() {
     let url = stage.server.url.clone();
     stage.server.stop();
     assert_eq!(other.failed(&["enrol", "--server", &url, &code]), failure(2, "offline"));
+}
+
+#[tokio::test]
+async fn a_lead_names_the_worker_and_settles_two_values_of_the_appointment() {
+    let mut stage = Stage::new().await;
+    let (_, lead) = stage.person("周领班", "engineering_lead");
+    let order = stage.order.clone();
+    let (mine, desks) = ("2026-03-02T14:00:00+08:00", "2026-03-02T16:00:00+08:00");
+    lead.told(&["airplane", "on"]);
+    lead.told(&["assign", &order, &stage.worker.to_string()]);
+    lead.told(&["set", &order, "appointment", mine]);
+    let path = format!("/v1/work-orders/{order}/set");
+    stage.desk.write(&path, &json!({ "field": "appointment", "value": desks })).await;
+    lead.told(&["airplane", "off"]);
+    lead.told(&["sync"]);
+    lead.told(&["sync"]);
+    let field = lead.told(&["show", &order])["review"]["fields"]["appointment"].take();
+    assert_eq!(field["conflict"].as_array().map(Vec::len), Some(2), "{field}");
+    let words = lead.words(&["--lang", "en", "show", &order]);
+    for value in [mine, desks] {
+        assert!(words.contains(&format!("either {value}")), "{words}");
+    }
+    let again = ["set", &order, "appointment", mine];
+    assert_eq!(lead.failed(&again), failure(1, "field_in_conflict"));
+    lead.told(&["resolve", &order, "appointment", mine, "--reason", "客户下午在家"]);
+    lead.told(&["sync"]);
+    assert_eq!(lead.told(&["account"])["refused"], 0);
+    let field = stage.read().await["review"]["fields"]["appointment"].take();
+    assert_eq!((&field["value"], field.get("conflict")), (&json!(mine), None));
+    stage.server.stop();
 }
 
 #[tokio::test]
@@ -299,7 +337,9 @@ async fn an_export_holds_exactly_the_unsent_commands_and_takes_nothing_away() {
     phone.told(&["step", "received", order]);
     phone.told(&["sync"]);
     let first = phone.told(&["step", "set_out", order]);
-    let second = phone.told(&["note", order, "第一行"]);
+    let note = stage.folder.path().join("note.json");
+    std::fs::write(&note, r#"{"command":"note","text":"第一行"}"#).expect("written");
+    let second = phone.told(&["perform", "--record", order, &format!("@{}", note.display())]);
     let file = stage.folder.path().join("outbox.json");
     let name = file.to_str().expect("UTF-8");
     assert_eq!(phone.told(&["outbox", "export", name])["commands"], 2);

@@ -125,7 +125,7 @@ pub async fn round(handset: &Handset, named: &str) -> Result<Answer, Failure> {
             let name = item["item"].as_str().unwrap_or_default();
             let result = item["result"].as_str().unwrap_or("-");
             let note = item["note"].as_str().unwrap_or_default();
-            let (name, result) = (words.code("item", name), words.code("result", result));
+            let (name, result) = (words.code("item", name), words.code("check", result));
             lines.push(format!("    {name}: {result} {note}").trim_end().to_owned());
         }
     }
