@@ -261,6 +261,19 @@ impl Sync {
         cases::list(&mut conn, Some(sites), after, limit, closed_too).await
     }
 
+    /// The open desk cases of a record.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn desk_cases_of_record(
+        &self,
+        record: RecordId,
+        limit: u64,
+    ) -> Result<Vec<DeskCaseRow>> {
+        let mut conn = self.shared.database.reader().acquire().await?;
+        cases::of_record(&mut conn, record, limit).await
+    }
+
     /// Closes a desk case with the office's word on it.
     ///
     /// # Errors
