@@ -9,6 +9,7 @@ pub mod id;
 pub mod payload;
 pub mod person;
 pub mod policy;
+pub mod roster;
 pub mod session;
 pub mod signing;
 pub mod time;

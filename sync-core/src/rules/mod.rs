@@ -14,6 +14,7 @@ mod order;
 mod permission;
 mod projection;
 mod review;
+pub mod roster;
 pub mod signature;
 pub mod statement;
 mod status;

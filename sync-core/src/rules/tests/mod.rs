@@ -6,6 +6,7 @@ mod deadlines;
 mod fields;
 mod kinds;
 mod permissions;
+mod roster;
 mod statements;
 mod visits;
 
