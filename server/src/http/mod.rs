@@ -14,6 +14,8 @@ mod names;
 mod office;
 mod poke;
 mod problem;
+mod roster;
+mod roster_swaps;
 mod schema;
 mod sync;
 pub(crate) mod time;
@@ -57,6 +59,8 @@ fn routes() -> OpenApiRouter<App> {
         .merge(work_orders::routes())
         .merge(contacts::routes())
         .merge(devices::routes())
+        .merge(roster::routes())
+        .merge(roster_swaps::routes())
 }
 
 /// The whole interface as one service.

@@ -102,15 +102,31 @@ pub async fn end(
 /// If the database does not answer.
 pub async fn principal(conn: &mut SqliteConnection, person: PersonId) -> Result<Principal> {
     let rows: Vec<Row> = sqlx::query_as(
-        "select role, site, from_ms, to_ms, granted_epoch, granted_sequence, ended_epoch,
+        "select person, role, site, from_ms, to_ms, granted_epoch, granted_sequence, ended_epoch,
            ended_sequence, on_behalf_of
          from role_grant where person = ? order by id",
     )
     .bind(person.0)
     .fetch_all(conn)
     .await?;
-    let grants = rows.into_iter().map(|row| row.grant(person)).collect::<Result<_>>()?;
+    let grants = rows.into_iter().map(Row::grant).collect::<Result<_>>()?;
     Ok(Principal { person, grants })
+}
+
+/// Everyone's grants at a site, ended ones too.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn of_site(conn: &mut SqliteConnection, site: SiteId) -> Result<Vec<RoleGrant>> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select person, role, site, from_ms, to_ms, granted_epoch, granted_sequence, ended_epoch,
+           ended_sequence, on_behalf_of
+         from role_grant where site = ? order by id",
+    )
+    .bind(site.0)
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Row::grant).collect()
 }
 
 /// Whether a grant is in force.
@@ -127,6 +143,7 @@ pub fn role_of_code(code: &str) -> Option<Role> {
 
 #[derive(sqlx::FromRow)]
 struct Row {
+    person: u32,
     role: String,
     site: u32,
     from_ms: i64,
@@ -139,10 +156,10 @@ struct Row {
 }
 
 impl Row {
-    fn grant(self, person: PersonId) -> Result<RoleGrant> {
+    fn grant(self) -> Result<RoleGrant> {
         let seen = |epoch, sequence: i64| Seen { epoch, sequence: sequence.unsigned_abs() };
         Ok(RoleGrant {
-            person,
+            person: PersonId(self.person),
             role: role_of_code(&self.role).ok_or(Error::Broken("a role that is none"))?,
             site: SiteId(self.site),
             from_ms: self.from_ms,
