@@ -8,6 +8,7 @@ mod desk_cases;
 mod devices;
 mod enrol;
 mod extract;
+mod grants;
 pub(crate) mod idempotency;
 mod meta;
 mod names;
@@ -59,6 +60,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(work_orders::routes())
         .merge(contacts::routes())
         .merge(devices::routes())
+        .merge(grants::routes())
         .merge(roster::routes())
         .merge(roster_swaps::routes())
 }

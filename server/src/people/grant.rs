@@ -30,10 +30,14 @@ pub struct NewGrant {
 /// Grants a role.
 ///
 /// # Errors
-/// If there is no such person or site, or it would end before it begins.
+/// If there is no such person or site, it would end before it begins, or somebody would stand in
+/// for itself.
 pub async fn grant(conn: &mut SqliteConnection, act: Act, new: &NewGrant) -> Result<i64> {
     if new.to_ms.is_some_and(|to_ms| to_ms <= new.from_ms) {
         return Err(Error::malformed("to"));
+    }
+    if new.on_behalf_of == Some(new.person) {
+        return Err(Error::malformed("on_behalf_of"));
     }
     for person in [Some(new.person), new.on_behalf_of].into_iter().flatten() {
         super::device::person_exists(conn, person).await?;
@@ -56,7 +60,7 @@ pub async fn grant(conn: &mut SqliteConnection, act: Act, new: &NewGrant) -> Res
     .await?;
     let detail = json!({
         "grant": id, "person": new.person, "role": new.role, "site": new.site,
-        "on_behalf_of": new.on_behalf_of,
+        "on_behalf_of": new.on_behalf_of, "from_ms": new.from_ms, "to_ms": new.to_ms,
     });
     audit::append(conn, act, "role_granted", &detail).await?;
     reference_changed(conn).await?;
