@@ -3,9 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use sync_core::document::{Change, ChangeHead, genesis};
-use sync_core::model::fact::StoredFact;
-use sync_core::model::id::{FactKey, RecordId, SessionId, SiteId};
 use sync_core::protocol::limits::LIMITS;
 use sync_core::protocol::message::Outcome;
 use sync_core::protocol::problem::ProblemCode;
@@ -119,32 +116,6 @@ fn the_protocol_page_names_every_limit_with_its_number() {
     none(&absent.filter(|row| !page.contains(row)).collect::<Vec<_>>());
     assert_eq!(thousands(8_388_608), "8,388,608");
     assert_eq!(thousands(500), "500");
-}
-
-#[test]
-fn the_vectors_of_the_protocol_page_are_the_bytes_of_the_code() {
-    let page: String = tree::file("docs/protocol.md").split_whitespace().collect();
-    let (record, session) = (RecordId(*b"fieldbook record"), SessionId([1, 2, 3, 4, 5, 6, 7, 8]));
-    let genesis = genesis(record);
-    let key = FactKey::Written { session, n: 201, i: 0 };
-    let fact = StoredFact { key, json: "{\"t\":\"ring\"}".to_owned() };
-    let head = ChangeHead { actor: session, seq: 1, start_op: 3, deps: vec![genesis.hash] };
-    let change = Change::build(head, vec![fact]).expect("one small fact");
-    let by_hand = RecordId::by_hand("work_order", SiteId(7), session, 40);
-    let derived = FactKey::derive(by_hand, "call_back_due", &key.to_string(), 0);
-    for vector in [
-        hex(&genesis.chunk),
-        hex(&change.chunk()),
-        session.to_string(),
-        by_hand.to_string(),
-        derived.to_string(),
-    ] {
-        assert!(page.contains(&vector), "{vector}");
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn thousands(number: u64) -> String {

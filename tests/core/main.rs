@@ -7,4 +7,5 @@ mod lexer;
 mod settings;
 mod style;
 mod tree;
+mod vectors;
 mod words;

@@ -140,6 +140,7 @@ async fn open(State(app): State<App>, mut post: OfficePost<NewWorkOrder>) -> Res
         description: std::mem::take(&mut body.description),
         priority: body.priority,
         reported_at_ms: body.reported_at.as_deref().map(at).transpose()?,
+        round: None,
     };
     let site = body.site;
     create(&app, post, Command::CreateWorkOrder { site, order }).await

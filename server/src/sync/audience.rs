@@ -81,6 +81,8 @@ pub(super) fn within_site(audience: Audience) -> String {
     match audience {
         Audience::Office(_) => "office".to_owned(),
         Audience::User(_, person) => format!("user/{person}"),
+        Audience::Patrol(_) => "patrol".to_owned(),
+        Audience::Security(_) => "security".to_owned(),
     }
 }
 

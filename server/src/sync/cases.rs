@@ -13,6 +13,7 @@ use sync_core::protocol::problem::ProblemCode;
 
 use super::Shared;
 use super::decide::{Deciding, Incoming};
+use super::derive;
 use super::load::{self, exact, number};
 use super::people::People;
 use super::push;
@@ -207,7 +208,9 @@ pub(super) async fn close(
         }
         let mut stops = Stops::new(shared.hooks.as_ref(), "close_case");
         let context = WriteContext { epoch, now_ms };
-        pokes = write::plans(conn, &mut [planned], context, &mut stops).await?;
+        let mut planned = [planned];
+        pokes = write::plans(conn, &mut planned, context, &mut stops).await?;
+        pokes.extend(derive::follow(shared, conn, &people, &planned, context).await?);
     }
     sqlx::query("update desk_case set closed_ms = ? where id = ?")
         .bind(now_ms)

@@ -11,6 +11,7 @@ mod cases;
 mod check;
 pub mod decide;
 mod deliver;
+mod derive;
 mod feed;
 mod handle;
 mod load;
@@ -18,6 +19,7 @@ pub mod log;
 mod office;
 mod people;
 mod projection;
+mod projection_patrol;
 mod push;
 mod receipts;
 mod report;
@@ -56,6 +58,7 @@ use crate::{Error, Result};
 
 pub use self::cases::{Account, CaseDecision, CloseCase, DeskCaseRow, KeepClosing};
 pub use self::check::{Checked, Mismatch};
+pub use self::derive::{Derived, Follows};
 pub use self::office::{KeepAnswer, OfficeWrite, OfficeWritten};
 pub use self::write::Poke;
 
@@ -287,6 +290,23 @@ impl Sync {
         let epoch = installation.epoch;
         let job = Box::new(CloseJob { close, keep, people, epoch, now_ms });
         self.ask(|reply| Job::Close(job, reply)).await
+    }
+
+    /// Writes facts that follow from a cause, as far as they do not stand in the record yet; what
+    /// follows is asked inside the transaction. Says whether anything was written.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn derive(&self, record: RecordId, follows: Follows) -> Result<bool> {
+        let shared = &self.shared;
+        let now_ms = shared.clock.wall_ms();
+        let mut conn = shared.database.reader().acquire().await?;
+        let installation = standing::installation(&mut conn).await?;
+        let people = shared.people.of(installation.reference_version, &mut conn).await?;
+        drop(conn);
+        let epoch = installation.epoch;
+        let job = Box::new(derive::DeriveJob { record, follows, people, epoch, now_ms });
+        self.ask(|reply| Job::Derive(job, reply)).await
     }
 
     /// What became of everything saved on a device.

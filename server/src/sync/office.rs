@@ -17,6 +17,7 @@ use sync_core::rules::{self, Command, Denial, DenialCode, Moment, Review, Review
 use super::Shared;
 use super::cases;
 use super::decide::{Incoming, Log};
+use super::derive;
 use super::load;
 use super::log::{Author, RecordState};
 use super::people::People;
@@ -104,13 +105,16 @@ pub async fn write(
     let n = take_number(conn, &write).await?;
     session_row(shared, conn, &write, now_ms).await?;
     let denied = |code| Error::Denied(Denial::new(code));
-    let record = match (write.record, write.command.creates()) {
+    let record = match (write.record, write.command.opens(write.session, n)) {
         (Some(record), None) => record,
-        (None, Some((kind, site))) => RecordId::by_hand(kind, site, write.session, n),
+        (None, Some((record, _))) => record,
         _ => return Err(denied(DenialCode::RecordNotHere)),
     };
     let stored = load::records(conn, &[record]).await?.pop();
     let state = stored.ok_or(Error::Broken("a record asked for and not answered"))?.state;
+    if write.record.is_none() && state.site.is_some() {
+        return Err(denied(DenialCode::RecordExists));
+    }
     let review = match write.record {
         Some(_) => {
             let read = read(shared, conn, &people, record, now_ms).await?;
@@ -151,7 +155,9 @@ pub async fn write(
     planned.plan.verdicts.retain(|verdict| verdict.author != author);
     let mut stops = Stops::new(shared.hooks.as_ref(), "office");
     let context = WriteContext { epoch, now_ms };
-    let pokes = write::plans(conn, &mut [planned], context, &mut stops).await?;
+    let mut planned = [planned];
+    let mut pokes = write::plans(conn, &mut planned, context, &mut stops).await?;
+    pokes.extend(derive::follow(shared, conn, &people, &planned, context).await?);
     let written = OfficeWritten { record, number: n, cases };
     if let Some(KeepAnswer { name, status, body }) = keep {
         idempotency::keep(conn, &name, (status, &body(&written)), now_ms).await?;

@@ -31,7 +31,7 @@ pub struct People {
 
 impl People {
     /// The audiences a person reads now: the own one at each site of a grant that is in force, and
-    /// the office's where one of these roles is the office's.
+    /// the office's, the patrol's and security's where one of these roles is theirs.
     pub fn audiences(&self, person: PersonId, now_ms: WallMs) -> BTreeSet<Audience> {
         let grants = self.principals.get(&person).map_or(&[][..], |p| p.grants.as_slice());
         let in_force = grants.iter().filter(|grant| {
@@ -42,7 +42,11 @@ impl People {
         in_force
             .flat_map(|grant| {
                 let office = grant.role.is_office().then_some(Audience::Office(grant.site));
-                [Some(Audience::User(grant.site, person)), office]
+                let patrol = grant.role == Role::PatrolOfficer;
+                let patrol = patrol.then_some(Audience::Patrol(grant.site));
+                let security = grant.role == Role::Security;
+                let security = security.then_some(Audience::Security(grant.site));
+                [Some(Audience::User(grant.site, person)), office, patrol, security]
             })
             .flatten()
             .collect()

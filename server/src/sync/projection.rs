@@ -8,6 +8,7 @@ use sync_core::model::id::{RecordId, SiteId};
 use sync_core::rules::{self, Projection};
 
 use super::load::{exact, list};
+use super::projection_patrol;
 use super::rows::pieces;
 use super::write::Planned;
 use crate::Result;
@@ -35,6 +36,7 @@ pub async fn write(
 ) -> Result<BTreeMap<RecordId, Named>> {
     let mut orders = Vec::new();
     let mut contacts = Vec::new();
+    let mut others = Vec::new();
     let mut named = BTreeMap::new();
     for planned in planned {
         let Some(review) = &planned.plan.review else { continue };
@@ -47,12 +49,13 @@ pub async fn write(
             }
             CONTACT => contacts.push((site, projection)),
             // A kind of a newer app has no list here yet.
-            _ => {}
+            _ => others.push((site, projection)),
         }
     }
     contacts_before(conn, &mut named).await?;
     write_orders(conn, &orders).await?;
     write_contacts(conn, &contacts).await?;
+    projection_patrol::write(conn, &others).await?;
     Ok(named)
 }
 

@@ -182,7 +182,7 @@ fn incoming_sessions(incoming: &Incoming) -> Vec<SessionId> {
         Incoming::Office { change, .. } => {
             change.change.facts.iter().filter_map(|fact| fact.key.session()).collect()
         }
-        Incoming::Ruled { .. } => Vec::new(),
+        Incoming::Ruled { .. } | Incoming::Derived { .. } => Vec::new(),
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::cases::CloseJob;
 use super::decide::{Confirmed, Verdict};
+use super::derive::{self, DeriveJob};
 use super::log::{Author, Why};
 use super::office::{OfficeJob, OfficeWritten};
 use super::people::People;
@@ -40,6 +41,8 @@ pub enum Job {
     Close(Box<CloseJob>, Reply<()>),
     /// Store an office person's command.
     Office(Box<OfficeJob>, Reply<OfficeWritten>),
+    /// Write what follows from a cause.
+    Derive(Box<DeriveJob>, Reply<bool>),
 }
 
 /// Where an answer goes.
@@ -186,6 +189,7 @@ async fn run_job(
             settle(done.map(|()| ((), Vec::new())), reply, settled)
         }
         Job::Close(job, reply) => settle(cases::close(shared, conn, *job).await, reply, settled),
+        Job::Derive(job, reply) => settle(derive::write(shared, conn, *job).await, reply, settled),
         Job::Office(job, reply) => settle(office::write(shared, conn, *job).await, reply, settled),
     }
 }
@@ -234,7 +238,8 @@ async fn push(
     }
     stops.inside().await?;
     let context = WriteContext { epoch, now_ms: push.now_ms };
-    let pokes = together_or_apart(conn, &mut prepared.planned, context, &mut stops).await?;
+    let mut pokes = together_or_apart(conn, &mut prepared.planned, context, &mut stops).await?;
+    pokes.extend(derive::follow(shared, conn, &people, &prepared.planned, context).await?);
     report::write(conn, &report).await?;
     let verdicts = prepared.planned.iter().flat_map(|planned| &planned.plan.verdicts);
     if !verdicts.into_iter().any(|verdict| verdict.outcome == Outcome::NotStored) {

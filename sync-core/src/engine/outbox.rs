@@ -18,6 +18,8 @@ pub struct Waiting {
     pub state: PendingState,
     /// Bytes of its facts.
     pub bytes: u64,
+    /// Of an alarm: a request with one carries nothing else, so that no slow link holds it up.
+    pub urgent: bool,
 }
 
 /// Up to which number each record's chain goes into the next request.
@@ -47,10 +49,16 @@ pub fn choose(waiting: &[Waiting], limits: &Limits, not_stored_too: bool) -> Pus
         .into_iter()
         .filter(|(_, chain)| chain.iter().any(|command| wants_sending(command, not_stored_too)))
         .collect();
+    let is_urgent = |chain: &[&Waiting]| chain.iter().any(|command| command.urgent);
+    let mut push = Push::default();
+    if chains.iter().any(|(_, chain)| is_urgent(chain)) {
+        let all = chains.len();
+        chains.retain(|(_, chain)| is_urgent(chain));
+        push.more = chains.len() < all;
+    }
     chains.sort_by_key(|(record, chain)| (chain.first().map(|command| command.n), *record));
 
     let (mut bytes, mut commands) = (0, 0);
-    let mut push = Push::default();
     for (record, chain) in chains {
         for command in chain {
             let size = command.bytes.saturating_add(COMMAND_OVERHEAD_BYTES);
@@ -82,7 +90,19 @@ mod tests {
     use crate::protocol::limits::LIMITS;
 
     fn waiting(n: u64, record: u8, state: PendingState, bytes: u64) -> Waiting {
-        Waiting { n, record: RecordId([record; 16]), state, bytes }
+        Waiting { n, record: RecordId([record; 16]), state, bytes, urgent: false }
+    }
+
+    #[test]
+    fn a_request_with_an_alarm_carries_nothing_else() {
+        let mut all: Vec<Waiting> =
+            (1..=300).map(|n| waiting(n, 1, PendingState::Unsent, 300)).collect();
+        all.push(Waiting { urgent: true, ..waiting(301, 2, PendingState::Unsent, 300) });
+        let push = choose(&all, &LIMITS, true);
+        assert_eq!(push.records, BTreeMap::from([(RecordId([2; 16]), 301)]));
+        assert!(push.more, "the rest follows at once");
+        all.pop();
+        assert_eq!(choose(&all, &LIMITS, true).records, BTreeMap::from([(RecordId([1; 16]), 300)]));
     }
 
     #[test]

@@ -15,13 +15,20 @@ pub enum Audience {
     Office(SiteId),
     /// One person at a site.
     User(SiteId, PersonId),
+    /// Everyone who walks rounds at a site.
+    Patrol(SiteId),
+    /// Everyone of a site's security.
+    Security(SiteId),
 }
 
 impl Audience {
     /// The site it belongs to.
     pub fn site(self) -> SiteId {
         match self {
-            Self::Office(site) | Self::User(site, _) => site,
+            Self::Office(site)
+            | Self::User(site, _)
+            | Self::Patrol(site)
+            | Self::Security(site) => site,
         }
     }
 }
@@ -31,6 +38,8 @@ impl fmt::Display for Audience {
         match self {
             Self::Office(site) => write!(f, "site/{site}/office"),
             Self::User(site, person) => write!(f, "site/{site}/user/{person}"),
+            Self::Patrol(site) => write!(f, "site/{site}/patrol"),
+            Self::Security(site) => write!(f, "site/{site}/security"),
         }
     }
 }
@@ -43,8 +52,11 @@ impl FromStr for Audience {
         let rest = text.strip_prefix("site/").ok_or_else(|| bad.clone())?;
         let (site, rest) = rest.split_once('/').ok_or_else(|| bad.clone())?;
         let site = site.parse()?;
-        if rest == "office" {
-            return Ok(Self::Office(site));
+        match rest {
+            "office" => return Ok(Self::Office(site)),
+            "patrol" => return Ok(Self::Patrol(site)),
+            "security" => return Ok(Self::Security(site)),
+            _ => {}
         }
         let person = rest.strip_prefix("user/").ok_or(bad)?;
         Ok(Self::User(site, person.parse()?))
@@ -73,6 +85,8 @@ mod tests {
         for (audience, text) in [
             (Audience::Office(SiteId(7)), "site/7/office"),
             (Audience::User(SiteId(7), PersonId(31)), "site/7/user/31"),
+            (Audience::Patrol(SiteId(7)), "site/7/patrol"),
+            (Audience::Security(SiteId(7)), "site/7/security"),
         ] {
             assert_eq!(audience.to_string(), text);
             assert_eq!(text.parse(), Ok(audience));

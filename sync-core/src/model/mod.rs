@@ -1,11 +1,13 @@
 //! What is recorded: facts, the kinds of records, people, places, ids and time. Sees no other
 //! module of the crate and judges nothing.
 
+pub mod alarm;
 pub mod audience;
 pub mod canonical;
 pub mod contact;
 pub mod fact;
 pub mod id;
+pub mod patrol;
 pub mod payload;
 pub mod person;
 pub mod policy;
@@ -13,4 +15,5 @@ pub mod roster;
 pub mod session;
 pub mod signing;
 pub mod time;
+pub mod violation;
 pub mod work_order;

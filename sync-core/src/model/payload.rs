@@ -3,8 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::alarm::AlarmFact;
 use super::canonical::NotCanonical;
-use super::id::{FactKey, SiteId};
+use super::id::{FactKey, PersonId, SiteId};
+use super::patrol::PatrolFact;
 use super::work_order::WorkOrderFact;
 
 /// The content of a fact.
@@ -14,6 +16,10 @@ pub enum Payload {
     General(GeneralFact),
     /// A type of work orders and their visits.
     WorkOrder(WorkOrderFact),
+    /// A type of patrol rounds.
+    Patrol(PatrolFact),
+    /// A type of alarms.
+    Alarm(AlarmFact),
     /// A newer app's type, or a known type in a newer shape: carried and shown as such.
     Unknown {
         /// `t`
@@ -37,6 +43,39 @@ pub enum GeneralFact {
     Note(Note),
     /// The office closes a case of this record.
     CaseClosed(CaseClosed),
+    /// A person has seen a fact that concerns them.
+    Read(OfFact),
+    /// A person takes on what a fact tells them.
+    Acknowledged(OfFact),
+    /// The office asks a person.
+    Asked(Asked),
+    /// The person answers.
+    Answered(Answered),
+}
+
+/// Payload of `read` and `acknowledged`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfFact {
+    /// The fact.
+    pub of: FactKey,
+}
+
+/// Payload of `asked`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Whom.
+    pub person: PersonId,
+    /// At most 1,000 characters.
+    pub text: String,
+}
+
+/// Payload of `answered`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// The key of its `asked`.
+    pub question: FactKey,
+    /// At most 1,000 characters.
+    pub text: String,
 }
 
 /// Payload of `created`.
@@ -112,6 +151,12 @@ impl Payload {
         if let Some(fact) = read(&tagged) {
             return Self::WorkOrder(fact);
         }
+        if let Some(fact) = read(&tagged) {
+            return Self::Patrol(fact);
+        }
+        if let Some(fact) = read(&tagged) {
+            return Self::Alarm(fact);
+        }
         Self::Unknown { fact_type, content }
     }
 
@@ -123,6 +168,8 @@ impl Payload {
         let tagged = match self {
             Self::General(fact) => serde_json::to_value(fact),
             Self::WorkOrder(fact) => serde_json::to_value(fact),
+            Self::Patrol(fact) => serde_json::to_value(fact),
+            Self::Alarm(fact) => serde_json::to_value(fact),
             Self::Unknown { fact_type, content } => {
                 return Ok((fact_type.clone(), content.clone()));
             }
@@ -136,6 +183,46 @@ impl Payload {
     /// `t`: the fact type's name.
     pub fn fact_type(&self) -> String {
         self.to_parts().map_or_else(|_| String::new(), |(fact_type, _)| fact_type)
+    }
+}
+
+/// A step of a kind's work, as an app sends it: `{"t": "ring", "p": {"visit": "..."}}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Step {
+    /// Of an order or its visits.
+    WorkOrder(WorkOrderFact),
+    /// Of a patrol round.
+    Patrol(PatrolFact),
+    /// Of an alarm.
+    Alarm(AlarmFact),
+}
+
+impl From<Step> for Payload {
+    fn from(step: Step) -> Self {
+        match step {
+            Step::WorkOrder(fact) => Self::WorkOrder(fact),
+            Step::Patrol(fact) => Self::Patrol(fact),
+            Step::Alarm(fact) => Self::Alarm(fact),
+        }
+    }
+}
+
+impl From<WorkOrderFact> for Step {
+    fn from(fact: WorkOrderFact) -> Self {
+        Self::WorkOrder(fact)
+    }
+}
+
+impl From<PatrolFact> for Step {
+    fn from(fact: PatrolFact) -> Self {
+        Self::Patrol(fact)
+    }
+}
+
+impl From<AlarmFact> for Step {
+    fn from(fact: AlarmFact) -> Self {
+        Self::Alarm(fact)
     }
 }
 

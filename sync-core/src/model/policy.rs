@@ -41,6 +41,16 @@ pub struct SlaPolicy {
     pub call_back_ms: i64,
     /// Ratings up to this are low and open a call-back (ours).
     pub low_rating_max: u8,
+    /// A planned round that has not begun so long after its time raises an alarm (ours).
+    pub patrol_start_grace_ms: i64,
+    /// A round not ended so long after it began has ended: what was not visited is missed (ours).
+    pub patrol_round_max_ms: i64,
+    /// Faster between two checkpoints is flagged (ours), kilometres an hour.
+    pub patrol_speed_max_kmh: u32,
+    /// How far from a checkpoint counts as there, where the checkpoint says nothing (ours), metres.
+    pub patrol_radius_m: u32,
+    /// An alarm nobody acknowledges goes to the next on the roster (ours).
+    pub alarm_acknowledge_ms: i64,
 }
 
 impl Default for SlaPolicy {
@@ -63,6 +73,11 @@ impl Default for SlaPolicy {
             no_answer_wait_ms: 3 * MINUTE,
             call_back_ms: 24 * 60 * MINUTE,
             low_rating_max: 2,
+            patrol_start_grace_ms: 15 * MINUTE,
+            patrol_round_max_ms: 4 * 60 * MINUTE,
+            patrol_speed_max_kmh: 20,
+            patrol_radius_m: 50,
+            alarm_acknowledge_ms: 2 * MINUTE,
         }
     }
 }

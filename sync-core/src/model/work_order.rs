@@ -53,6 +53,9 @@ pub struct WorkOrderCreated {
     /// When the customer reported it; the minutes of 三 3.1.2 count from here. Milliseconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reported_at_ms: Option<i64>,
+    /// The patrol round whose finding opened it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub round: Option<RecordId>,
 }
 
 /// How the desk was called from the door (入户 1).

@@ -5,6 +5,7 @@ mod answer;
 mod convert;
 #[cfg(feature = "http")]
 pub mod http;
+mod look;
 mod request;
 mod sign_in;
 mod sync;
@@ -28,7 +29,7 @@ use crate::model::policy::SlaPolicy;
 use crate::model::session::SessionRows;
 use crate::model::time::Seen;
 use crate::protocol::message::ReferenceData;
-use crate::rules::{Projection, Review, ReviewInput, review};
+use crate::rules::{InboxItem, Projection, Review, ReviewInput, review};
 use crate::store::{
     Identity, OpenOptions, OwnSession, RefusedRow, Store, StoreError, StoreKey, StoreWrite,
     SyncState,
@@ -36,6 +37,7 @@ use crate::store::{
 use crate::{Error, Result};
 
 pub use crate::engine::schedule::Pause;
+pub use look::DayRound;
 pub use sign_in::Enrolment;
 pub use sync::SyncReport;
 pub use transport::{HttpRequest, HttpResponse, Method, Transport};
@@ -107,6 +109,9 @@ pub struct ListItem {
     pub present: bool,
     /// Commands of it that are not accepted yet.
     pub pending: u64,
+    /// What it tells people.
+    #[serde(default)]
+    pub inbox: Vec<InboxItem>,
 }
 
 /// Where the commands of this person on this device are.
@@ -373,6 +378,12 @@ impl Inner {
             .filter(|list| !list.is_empty())
             .cloned()
             .unwrap_or_else(|| vec![SlaPolicy::default()])
+    }
+
+    /// Whether a record is an alarm.
+    fn is_urgent(&self, record: RecordId) -> bool {
+        let item = self.list.get(&record);
+        item.is_some_and(|item| item.projection.kind == crate::model::alarm::KIND)
     }
 
     /// What has been seen of a site's feed.

@@ -37,6 +37,7 @@ impl Replica {
                 record: row.record,
                 state: convert::state(row.state),
                 bytes: row.bytes,
+                urgent: inner.is_urgent(row.record),
             })
             .collect();
         let push = outbox::choose(&waiting, &LIMITS, true);

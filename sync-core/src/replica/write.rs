@@ -9,7 +9,7 @@ use crate::model::id::{DeviceId, FactKey, RecordId, SessionId};
 use crate::model::session::SessionRows;
 use crate::protocol::limits::LIMITS;
 use crate::rules::statement::{Language, Statement, statement};
-use crate::rules::{Command, Denial, DenialCode, Moment, Review, perform, projection};
+use crate::rules::{Command, Denial, DenialCode, Moment, Review, inbox, perform, projection};
 use crate::store::{OwnSession, StoreWrite};
 use crate::{Error, Result};
 
@@ -34,7 +34,13 @@ impl Replica {
         let mut inner = self.inner().await?;
         let owner = inner.owner()?;
         let n = inner.state.highest_number + 1;
-        let session = self.session_for_writing(&inner);
+        // An alarm stands in a session of its own: nothing before it has to arrive first.
+        let session = if command.is_urgent() {
+            inner.session = None;
+            self.new_session(&inner)
+        } else {
+            self.session_for_writing(&inner)
+        };
         let state = self.target(&inner, command, record, session.session, n).await?;
         let review = if record.is_some() {
             Some(self.review_state(&inner, &state, &SessionRows::new()).await?)
@@ -145,8 +151,13 @@ impl Replica {
             }
             return Ok(state);
         }
-        let (kind, site) = command.creates().ok_or(Denial::new(DenialCode::RecordNotHere))?;
-        Ok(RecordState::empty(RecordId::by_hand(kind, site, session, n), site))
+        let (record, site) =
+            command.opens(session, n).ok_or(Denial::new(DenialCode::RecordNotHere))?;
+        // A planned round may be here already, from the server or another phone.
+        if self.record_state(inner, record).await?.is_some() {
+            return Err(Denial::new(DenialCode::RecordExists).with("record", record).into());
+        }
+        Ok(RecordState::empty(record, site))
     }
 
     fn moment(&self, inner: &Inner, state: &RecordState, session: SessionId, n: u64) -> Moment {
@@ -221,6 +232,7 @@ impl Replica {
             projection: projection(&review),
             present: state.present,
             pending: state.chain().count() as u64,
+            inbox: inbox(&review),
         })
     }
 }

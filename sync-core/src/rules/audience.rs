@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::review::Review;
 use crate::model::audience::Audience;
-use crate::model::id::PersonId;
-use crate::model::id::RecordId;
+use crate::model::id::{PersonId, RecordId};
+use crate::model::{alarm, patrol, violation, work_order};
 
 /// The audiences of a record: its site's office, and everyone who is or may be its assignee. A
 /// contact's further audiences follow from the orders that name it, which only the server sees.
@@ -18,6 +18,30 @@ pub fn audiences(review: &Review) -> BTreeSet<Audience> {
         let number = value.as_u64().and_then(|number| u32::try_from(number).ok())?;
         Some(Audience::User(site, PersonId(number)))
     };
+    match review.kind.as_str() {
+        patrol::PLAN | violation::KIND => {
+            audiences.insert(Audience::Patrol(site));
+        }
+        // What is open at a place is shown there.
+        work_order::KIND if review.text("category") == Some("public") => {
+            audiences.insert(Audience::Patrol(site));
+        }
+        patrol::ROUND | alarm::KIND => {
+            let writers = review.timeline.iter().filter_map(|entry| entry.by);
+            audiences.extend(writers.map(|person| Audience::User(site, person)));
+        }
+        _ => {}
+    }
+    if let Some(officer) = review.round.as_ref().and_then(|round| round.officer) {
+        audiences.insert(Audience::User(site, officer));
+    }
+    if let Some(alarm) = &review.alarm {
+        audiences.insert(Audience::Security(site));
+        audiences.extend(alarm.alerted.iter().map(|told| Audience::User(site, told.person)));
+    }
+    // Whoever is asked has to see what about.
+    let asked = review.timeline.iter().filter(|entry| entry.fact_type == "asked");
+    audiences.extend(asked.filter_map(|entry| user(entry.content.get("person")?)));
     if let Some(field) = review.fields.get("assignee") {
         // While two names stand, both have to see that.
         let values = field.conflict.iter().map(|value| &value.value).chain([&field.value]);

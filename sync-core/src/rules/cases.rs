@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::fields::Field;
 use super::money::Money;
 use super::order::Causality;
+use super::patrol::Round;
 use super::status::standing;
 use super::time::fact_time;
 use super::visit::{Step, Visit, VisitState};
@@ -54,7 +55,7 @@ pub struct CaseSide {
 const CASES_OF_A_KIND_MAX: usize = 100;
 
 /// Every kind of record case.
-pub const CASES: [&str; 9] = [
+pub const CASES: [&str; 10] = [
     "changed_after_signature",
     "clock_unverified",
     "done_after_reassignment",
@@ -62,6 +63,7 @@ pub const CASES: [&str; 9] = [
     "finished_though_cancelled",
     "money_not_equal",
     "money_not_handed_in",
+    "patrol_anomaly",
     "step_deviation",
     "two_peoples_visits",
 ];
@@ -74,6 +76,7 @@ pub(super) struct CaseInput<'a> {
     pub(super) visits: &'a [Visit],
     pub(super) steps: &'a BTreeMap<FactKey, Vec<Step<'a>>>,
     pub(super) money: &'a Money,
+    pub(super) round: Option<&'a Round>,
     pub(super) policy: &'a SlaPolicy,
     pub(super) now_ms: WallMs,
 }
@@ -135,6 +138,7 @@ pub(super) fn cases(input: &CaseInput<'_>) -> Vec<Case> {
             all.push(case);
         }
     }
+    all.extend(patrol_anomalies(input));
     close(input, &mut all);
     all.sort_by(|a, b| (&a.kind, &a.rests_on).cmp(&(&b.kind, &b.rests_on)));
     all
@@ -162,6 +166,17 @@ fn close(input: &CaseInput<'_>, cases: &mut [Case]) {
             .iter()
             .any(|closed| closed.case == case.kind && keys == closed.rests_on.iter().collect());
     }
+}
+
+/// What is odd about a round, for somebody to look at; nothing of it is refused.
+fn patrol_anomalies(input: &CaseInput<'_>) -> Vec<Case> {
+    let anomalies = input.round.map(|round| &round.anomalies[..]).unwrap_or_default();
+    let cases = anomalies.iter().map(|anomaly| {
+        let mut case = input.case("patrol_anomaly", anomaly.keys.iter().copied());
+        case.params.insert("codes".to_owned(), json!([anomaly.code]));
+        case
+    });
+    cases.collect()
 }
 
 fn field_conflicts(input: &CaseInput<'_>) -> Vec<Case> {

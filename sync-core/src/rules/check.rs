@@ -8,6 +8,7 @@ use super::limits::{self, range, text, time};
 use super::review::Review;
 use crate::model::contact::{self, ContactCreated};
 use crate::model::id::{FactKey, RecordId};
+use crate::model::patrol;
 use crate::model::work_order::{self, Material, Photo, Quoted, WorkOrderCreated, WorkOrderFact};
 
 pub(super) fn check_order(order: &WorkOrderCreated) -> Result<(), Denial> {
@@ -59,6 +60,11 @@ pub(super) fn check_field(kind: &str, field: &str, value: &Value) -> Result<(), 
         (work_order::KIND, "unit" | "place") | (contact::KIND, "unit" | "name" | "relation") => {
             text(field, string()?, limits::NAME_CHARACTERS_MAX)
         }
+        (patrol::ROUND, "officer") => value
+            .as_u64()
+            .filter(|n| u32::try_from(*n).is_ok())
+            .map(|_| ())
+            .ok_or_else(out_of_range),
         (contact::KIND, "phones") => {
             let phones =
                 value.as_array().filter(|list| list.len() <= 10).ok_or_else(out_of_range)?;
@@ -79,7 +85,7 @@ pub(super) fn check_step(content: &WorkOrderFact, review: &Review) -> Result<(),
     check_content(content)
 }
 
-fn exists(review: &Review, key: FactKey, fact_type: &str) -> Result<(), Denial> {
+pub(super) fn exists(review: &Review, key: FactKey, fact_type: &str) -> Result<(), Denial> {
     let found = review.timeline.iter().any(|e| e.key == key && e.fact_type == fact_type);
     found.then_some(()).ok_or_else(|| Denial::new(DenialCode::NoSuchFact).with("fact", fact_type))
 }
@@ -149,12 +155,17 @@ fn check_material(material: &Material) -> Result<(), Denial> {
 }
 
 fn check_photo(photo: &Photo) -> Result<(), Denial> {
+    check_blob(&photo.sha256, photo.size_bytes, &photo.media_type)
+}
+
+/// The name, size and type of a blob that is announced.
+pub(super) fn check_blob(sha256: &str, size_bytes: u64, media_type: &str) -> Result<(), Denial> {
     let lower = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    if photo.sha256.len() != 64 || !photo.sha256.bytes().all(lower) {
+    if sha256.len() != 64 || !sha256.bytes().all(lower) {
         return Err(Denial::new(DenialCode::OutOfRange).with("field", "sha256"));
     }
-    text("media_type", &photo.media_type, limits::NAME_CHARACTERS_MAX)?;
-    range("size_bytes", i64::try_from(photo.size_bytes).unwrap_or(i64::MAX), 1, 1 << 32)
+    text("media_type", media_type, limits::NAME_CHARACTERS_MAX)?;
+    range("size_bytes", i64::try_from(size_bytes).unwrap_or(i64::MAX), 1, 1 << 32)
 }
 
 fn check_quote(quote: &Quoted) -> Result<(), Denial> {

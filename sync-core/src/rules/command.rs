@@ -4,17 +4,22 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::check::{check_contact, check_field, check_order, check_step};
+use super::check::{check_contact, check_field, check_order, check_step, exists};
+use super::check_patrol;
 use super::denial::{Denial, DenialCode};
 use super::limits::{self, text};
 use super::permission::permit;
 use super::review::Review;
 use super::signature::Strokes;
 use super::statement::{Language, statement};
+use crate::model::alarm::{self, AlarmCreated};
 use crate::model::contact::{self, ContactCreated};
 use crate::model::fact::Fact;
 use crate::model::id::{DeviceId, FactKey, PersonId, RecordId, SessionId, SiteId};
-use crate::model::payload::{CaseClosed, Created, GeneralFact, Note, Payload, Resolve, Set};
+use crate::model::patrol::{self, PatrolFact, PatrolPlanCreated, PatrolRoundCreated, RestOk};
+use crate::model::payload::{
+    Answered, Asked, CaseClosed, Created, GeneralFact, Note, OfFact, Payload, Resolve, Set, Step,
+};
 use crate::model::person::Principal;
 use crate::model::time::{MonotonicMs, Seen, WallMs};
 use crate::model::work_order::{self, Ratings, Relation, Signed, WorkOrderCreated, WorkOrderFact};
@@ -38,6 +43,62 @@ pub enum Command {
         /// Who.
         #[serde(flatten)]
         contact: ContactCreated,
+    },
+    /// Opens a month's plan of patrols.
+    CreatePatrolPlan {
+        /// Where.
+        site: SiteId,
+        /// What.
+        #[serde(flatten)]
+        plan: PatrolPlanCreated,
+    },
+    /// Opens a patrol round: a planned one with its cause, or one that nobody planned.
+    CreateRound {
+        /// Where.
+        site: SiteId,
+        /// The cause of a planned one (`planned_rounds`): its record's id follows from it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
+        /// What.
+        #[serde(flatten)]
+        round: PatrolRoundCreated,
+    },
+    /// Raises an alarm: it is sent before everything else.
+    RaiseAlarm {
+        /// Where.
+        site: SiteId,
+        /// What.
+        #[serde(flatten)]
+        alarm: AlarmCreated,
+    },
+    /// Says ok of everything at a checkpoint that nothing has been said of.
+    RestOk {
+        /// The checkpoint's code.
+        checkpoint: String,
+    },
+    /// Marks an item of the inbox as read.
+    Read {
+        /// The fact that tells it.
+        of: FactKey,
+    },
+    /// Takes on what an item of the inbox tells.
+    Acknowledge {
+        /// The fact that tells it.
+        of: FactKey,
+    },
+    /// Asks a person.
+    Ask {
+        /// Whom.
+        person: PersonId,
+        /// What.
+        text: String,
+    },
+    /// Answers a question.
+    Answer {
+        /// The key of its `asked`.
+        question: FactKey,
+        /// What.
+        text: String,
     },
     /// Writes a field; replaces the value that stands.
     Set {
@@ -77,10 +138,10 @@ pub enum Command {
         /// Why.
         reason: String,
     },
-    /// A step of a work order or a visit, written as the fact it is.
+    /// A step of an order, a visit, a round or an alarm, written as the fact it is.
     Record {
         /// The fact: `{"t": "ring", "p": {"visit": "..."}}`.
-        fact: WorkOrderFact,
+        fact: Step,
         /// When it really happened, for a step stated afterwards (补录).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         said_at_ms: Option<WallMs>,
@@ -115,8 +176,13 @@ pub enum Command {
 
 impl Command {
     /// A step without anything beside it.
-    pub fn step(fact: WorkOrderFact) -> Self {
-        Self::Record { fact, said_at_ms: None, on_behalf_of: None, corrects: Vec::new() }
+    pub fn step(fact: impl Into<Step>) -> Self {
+        Self::Record {
+            fact: fact.into(),
+            said_at_ms: None,
+            on_behalf_of: None,
+            corrects: Vec::new(),
+        }
     }
 
     /// The kind and site of the record it creates, if it creates one.
@@ -124,8 +190,26 @@ impl Command {
         match self {
             Self::CreateWorkOrder { site, .. } => Some((work_order::KIND, *site)),
             Self::CreateContact { site, .. } => Some((contact::KIND, *site)),
+            Self::CreatePatrolPlan { site, .. } => Some((patrol::PLAN, *site)),
+            Self::CreateRound { site, .. } => Some((patrol::ROUND, *site)),
+            Self::RaiseAlarm { site, .. } => Some((alarm::KIND, *site)),
             _ => None,
         }
+    }
+
+    /// The record it creates, if it creates one, as command `n` of `session`.
+    pub fn opens(&self, session: SessionId, n: u64) -> Option<(RecordId, SiteId)> {
+        let (kind, site) = self.creates()?;
+        let record = match self {
+            Self::CreateRound { from: Some(from), .. } => RecordId::derive(kind, site, from),
+            _ => RecordId::by_hand(kind, site, session, n),
+        };
+        Some((record, site))
+    }
+
+    /// Whether it may not wait for anything that was written before it.
+    pub fn is_urgent(&self) -> bool {
+        matches!(self, Self::RaiseAlarm { .. })
     }
 }
 
@@ -169,8 +253,11 @@ pub fn perform(
     }
     let mut fact = blank(moment, review.and_then(|review| after(review, principal, moment)));
     fact.payload = payload(command, review, &mut fact)?;
-    if let Payload::WorkOrder(content) = &fact.payload {
-        check_step(content, review.ok_or(Denial::new(DenialCode::RecordNotHere))?)?;
+    match (&fact.payload, review) {
+        (Payload::WorkOrder(content), Some(review)) => check_step(content, review)?,
+        (Payload::Patrol(content), Some(review)) => check_patrol::check_step(content, review)?,
+        (Payload::Alarm(content), Some(_)) => check_patrol::check_alarm_step(content)?,
+        _ => {}
     }
     let facts = vec![fact];
     permit(&facts, review, principal, moment.seen, moment.now_ms)?;
@@ -219,6 +306,35 @@ fn payload(command: &Command, review: Option<&Review>, fact: &mut Fact) -> Resul
             check_contact(contact)?;
             GeneralFact::Created(created(contact::KIND, contact::SCHEMA, *site, contact))
         }
+        Command::CreatePatrolPlan { site, plan } => {
+            check_patrol::check_plan(plan)?;
+            GeneralFact::Created(created(patrol::PLAN, patrol::SCHEMA, *site, plan))
+        }
+        Command::CreateRound { site, from, round } => {
+            check_patrol::check_round(round)?;
+            let mut opening = created(patrol::ROUND, patrol::SCHEMA, *site, round);
+            opening.from.clone_from(from);
+            GeneralFact::Created(opening)
+        }
+        Command::RaiseAlarm { site, alarm } => {
+            check_patrol::check_alarm(alarm)?;
+            GeneralFact::Created(created(alarm::KIND, alarm::SCHEMA, *site, alarm))
+        }
+        Command::RestOk { checkpoint } => {
+            return rest_ok(here()?, checkpoint).map(Payload::Patrol);
+        }
+        Command::Read { of } => GeneralFact::Read(of_fact(here()?, *of)?),
+        Command::Acknowledge { of } => GeneralFact::Acknowledged(of_fact(here()?, *of)?),
+        Command::Ask { person, text: question } => {
+            text("text", question, limits::NOTE_CHARACTERS_MAX)?;
+            here()?;
+            GeneralFact::Asked(Asked { person: *person, text: question.clone() })
+        }
+        Command::Answer { question, text: answer } => {
+            text("text", answer, limits::NOTE_CHARACTERS_MAX)?;
+            exists(here()?, *question, "asked")?;
+            GeneralFact::Answered(Answered { question: *question, text: answer.clone() })
+        }
         Command::Set { field, value, salt } => {
             GeneralFact::Set(set(here()?, field, value.clone(), salt.clone())?)
         }
@@ -248,11 +364,27 @@ fn payload(command: &Command, review: Option<&Review>, fact: &mut Fact) -> Resul
             fact.said_at_ms = *said_at_ms;
             fact.on_behalf_of = *on_behalf_of;
             fact.corrects.clone_from(corrects);
-            return Ok(Payload::WorkOrder(step.clone()));
+            here()?;
+            return Ok(step.clone().into());
         }
         Command::Sign { .. } => return signed(command, here()?).map(Payload::WorkOrder),
     };
     Ok(Payload::General(general))
+}
+
+/// Names a fact that the record has.
+fn of_fact(review: &Review, of: FactKey) -> Result<OfFact, Denial> {
+    let found = review.timeline.iter().any(|entry| entry.key == of);
+    found.then_some(OfFact { of }).ok_or(Denial::new(DenialCode::NoSuchFact))
+}
+
+fn rest_ok(review: &Review, checkpoint: &str) -> Result<PatrolFact, Denial> {
+    let round = review.round.as_ref().ok_or(Denial::new(DenialCode::WrongKind))?;
+    let items = round.rest(checkpoint);
+    if items.is_empty() {
+        return Err(Denial::new(DenialCode::NoSuchFact).with("fact", "checkpoint"));
+    }
+    Ok(PatrolFact::RestOk(RestOk { checkpoint: checkpoint.to_owned(), items }))
 }
 
 fn created(kind: &str, schema: u32, site: SiteId, content: &impl Serialize) -> Created {
@@ -327,7 +459,13 @@ pub fn rests_on(fact: &Fact) -> Vec<FactKey> {
     match &fact.payload {
         Payload::General(GeneralFact::Set(set)) => keys.extend(&set.replaces),
         Payload::General(GeneralFact::Resolve(resolve)) => keys.extend(&resolve.replaces),
-        Payload::General(_) | Payload::Unknown { .. } => {}
+        Payload::General(GeneralFact::Read(of) | GeneralFact::Acknowledged(of)) => {
+            keys.push(of.of);
+        }
+        Payload::General(GeneralFact::Answered(answered)) => keys.push(answered.question),
+        Payload::Patrol(PatrolFact::FindingSettled(settled)) => keys.push(settled.finding),
+        Payload::Patrol(PatrolFact::FindingReported(reported)) => keys.push(reported.finding),
+        Payload::General(_) | Payload::Patrol(_) | Payload::Alarm(_) | Payload::Unknown { .. } => {}
         Payload::WorkOrder(content) => {
             keys.extend(content.visit());
             match content {

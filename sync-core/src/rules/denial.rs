@@ -41,11 +41,15 @@ pub enum DenialCode {
     StatementDiffers,
     /// The record holds as many facts as a phone may write.
     RecordFull,
+    /// The record is here already.
+    RecordExists,
+    /// What shows that somebody was there is missing: a tag, a position or a photo; `field`.
+    ProofMissing,
 }
 
 impl DenialCode {
     /// Every code.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::RecordNotHere,
         Self::RecordLeft,
         Self::NotYourRole,
@@ -62,6 +66,8 @@ impl DenialCode {
         Self::NotADrawing,
         Self::StatementDiffers,
         Self::RecordFull,
+        Self::RecordExists,
+        Self::ProofMissing,
     ];
 }
 

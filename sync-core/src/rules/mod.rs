@@ -1,17 +1,23 @@
 //! What the rule book says, as pure functions: the same on the phone, on the server, in reports
 //! and in tests.
 
+pub mod alarm;
 mod audience;
 pub mod cases;
 mod check;
+mod check_patrol;
 mod command;
 pub mod deadlines;
 mod denial;
 mod fields;
+pub mod inbox;
 mod limits;
 mod money;
+mod opening;
 mod order;
+pub mod patrol;
 mod permission;
+mod position;
 mod projection;
 mod review;
 pub mod roster;
@@ -21,14 +27,18 @@ mod status;
 mod time;
 pub mod visit;
 
+pub use alarm::Alarm;
 pub use audience::{audiences, links};
 pub use cases::{Case, CaseSide};
 pub use command::{Command, Moment, perform, rests_on};
 pub use deadlines::{Deadline, DeadlineState};
 pub use denial::{Denial, DenialCode};
 pub use fields::{Field, FieldValue};
+pub use inbox::{InboxItem, InboxKind, inbox};
 pub use limits::check_reason;
 pub use money::{Charge, Money, Quote};
+pub use opening::{Opening, PlannedRound, day_of, not_started_alarm, openings, planned_rounds};
+pub use patrol::Round;
 pub use permission::permit;
 pub use projection::{Projection, projection};
 pub use review::{Review, ReviewInput, TimelineEntry, review};

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::fact::Fact;
-use crate::model::id::{FactKey, SessionId};
+use crate::model::id::{FactKey, SessionId, SiteId};
+use crate::model::payload::{GeneralFact, Payload};
 use crate::model::session::SessionRows;
 
 /// The facts of a record with their causal order.
@@ -47,6 +48,14 @@ fn place(key: &FactKey) -> (u64, u32) {
 }
 
 impl<'a> Causality<'a> {
+    /// The site that the first `created` names.
+    pub fn site(&self) -> Option<SiteId> {
+        self.facts.iter().find_map(|fact| match &fact.payload {
+            Payload::General(GeneralFact::Created(created)) => Some(created.site),
+            _ => None,
+        })
+    }
+
     /// Orders `facts`; cycles and unknown keys, which no honest writer makes, are ordered by key.
     pub fn of(facts: &'a [Fact], sessions: &SessionRows) -> Self {
         let by_key: BTreeMap<FactKey, &Fact> = facts.iter().map(|fact| (fact.key, fact)).collect();

@@ -42,12 +42,36 @@ pub struct Projection {
     pub open_cases: u32,
     /// Steps that deviate from the procedure.
     pub deviations: u32,
+    /// What kind of alarm, violation or patrol it is.
+    #[serde(default)]
+    pub subject: Option<String>,
+    /// The round it comes from, or the plan of a round.
+    #[serde(default)]
+    pub origin: Option<RecordId>,
+    /// When a round is to begin.
+    #[serde(default)]
+    pub starts_at_ms: Option<WallMs>,
+    /// Checkpoints of a round that were visited, and all.
+    #[serde(default)]
+    pub coverage: Option<(u32, u32)>,
+    /// Findings of a round that nobody has settled.
+    #[serde(default)]
+    pub open_findings: u32,
+}
+
+/// What a record is about, in its own words.
+pub(super) fn title(review: &Review) -> String {
+    let text = |field: &str| review.text(field).filter(|text| !text.is_empty());
+    let first = ["name", "description", "area", "place", "month"].into_iter().find_map(text);
+    first.unwrap_or_default().to_owned()
 }
 
 /// The list row of a review.
 pub fn projection(review: &Review) -> Projection {
     let text = |field: &str| review.text(field).map(str::to_owned);
-    let title = text("name").or_else(|| text("description")).unwrap_or_default();
+    let title = title(review);
+    let round = review.round.as_ref();
+    let size = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let deviations = review.visits.iter().map(|visit| visit.deviations.len()).sum::<usize>();
     Projection {
         record: review.record,
@@ -60,7 +84,14 @@ pub fn projection(review: &Review) -> Projection {
         status_until_ms: review.status_until_ms,
         title,
         unit: text("unit").or_else(|| text("place")),
-        assignee: review.assignee(),
+        assignee: review.assignee().or_else(|| round.and_then(|round| round.officer)),
+        subject: text("alarm").or_else(|| text("violation")).or_else(|| text("patrol")),
+        origin: review.text("round").or(review.text("plan")).and_then(|id| id.parse().ok()),
+        starts_at_ms: round.and_then(|round| round.starts_at_ms),
+        coverage: round.map(|round| (round.visited, size(round.coverage.len()))),
+        open_findings: round.map_or(0, |round| {
+            size(round.findings.iter().filter(|finding| !finding.settled).count())
+        }),
         contact: review.contact(),
         priority: text("priority"),
         appointment: text("appointment"),

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::alarm::{Alarm, alarm};
 use super::cases::{Case, CaseInput, cases};
 use super::deadlines::{Deadline, DeadlineState, deadlines};
 use super::fields::{Field, fields};
 use super::money::{Money, money};
 use super::order::Causality;
+use super::patrol::{Round, round};
 use super::status::{Status, work_order};
 use super::time::fact_time;
 use super::visit::{Site, Visit, endings, fold, steps};
@@ -64,6 +66,12 @@ pub struct Review {
     pub visits: Vec<Visit>,
     /// Its money.
     pub money: Money,
+    /// The patrol round, of a record of that kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round: Option<Round>,
+    /// The alarm, of a record of that kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarm: Option<Alarm>,
     /// Its cases, closed ones too.
     pub cases: Vec<Case>,
     /// Every fact, in causal order.
@@ -162,6 +170,11 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
     } else {
         Vec::new()
     };
+    let both = (&policy, input.sessions);
+    let round = (kind == crate::model::patrol::ROUND)
+        .then(|| round(input.record, &causality, &fields, both, input.now_ms));
+    let alarm =
+        (kind == crate::model::alarm::KIND).then(|| alarm(&causality, &policy, input.sessions));
     let cases = cases(&CaseInput {
         causality: &causality,
         sessions: input.sessions,
@@ -169,10 +182,23 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
         visits: &visits,
         steps: &steps,
         money: &money,
+        round: round.as_ref(),
         policy: &policy,
         now_ms: input.now_ms,
     });
-    let status = if is_order { work_order(&causality, &visits) } else { Status::Kept };
+    let mut until_ms = next_change_ms(&deadlines, &money, &policy, input.now_ms);
+    let status = if let Some(round) = &round {
+        let (status, changes_ms) = round.status(&causality, &policy, input.now_ms);
+        until_ms = changes_ms;
+        status
+    } else if let Some(alarm) = &alarm {
+        until_ms = alarm.next_alert_ms;
+        alarm.status()
+    } else if is_order {
+        work_order(&causality, &visits)
+    } else {
+        Status::Kept
+    };
     Review {
         record: input.record,
         site: first.map(|(_, created)| created.site),
@@ -181,7 +207,7 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
         time_zone: policy.time_zone.clone(),
         service_grade: policy.service_grade,
         status,
-        status_until_ms: next_change_ms(&deadlines, &money, &policy, input.now_ms),
+        status_until_ms: until_ms,
         timeline: causality.facts.iter().map(|fact| entry(fact, input.sessions)).collect(),
         frontier: causality.frontier(),
         kind,
@@ -189,6 +215,8 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
         deadlines,
         visits,
         money,
+        round,
+        alarm,
         cases,
     }
 }

@@ -48,11 +48,29 @@ pub enum Status {
     Closed,
     /// A record without steps, such as a contact.
     Kept,
+    /// A round whose time has not come, or that has no time.
+    Planned,
+    /// A round that should have begun.
+    NotStarted,
+    /// A round being walked.
+    UnderWay,
+    /// A round ended before its time, with a reason.
+    Stopped,
+    /// A round nobody ended.
+    Lapsed,
+    /// An alarm nobody has taken on.
+    Raised,
+    /// An alarm somebody has taken on.
+    Acknowledged,
+    /// An alarm that is over.
+    Settled,
+    /// An alarm whose reason turned out otherwise.
+    Withdrawn,
 }
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 26] = [
         Self::Opened,
         Self::Dispatched,
         Self::Received,
@@ -70,6 +88,15 @@ impl Status {
         Self::Returned,
         Self::Closed,
         Self::Kept,
+        Self::Planned,
+        Self::NotStarted,
+        Self::UnderWay,
+        Self::Stopped,
+        Self::Lapsed,
+        Self::Raised,
+        Self::Acknowledged,
+        Self::Settled,
+        Self::Withdrawn,
     ];
 
     /// The stable code.

@@ -36,6 +36,8 @@ pub(super) struct Work<'a> {
     pub(super) before: Option<Review>,
     /// Facts of accepted commands that do not enter as they are.
     pub(super) rewritten: Vec<StoredFact>,
+    /// Facts were added that are no command's.
+    pub(super) derived: bool,
     /// The facts of commands accepted now.
     pub(super) new_keys: BTreeMap<Author, Vec<FactKey>>,
 }
@@ -70,6 +72,7 @@ impl<'a> Work<'a> {
             review: None,
             before: None,
             rewritten: Vec::new(),
+            derived: false,
             new_keys: BTreeMap::new(),
         };
         if work.heads.is_empty() {
@@ -228,6 +231,20 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// Facts of the server's own, which no permission concerns.
+    pub(super) fn derived(&mut self, facts: &[StoredFact]) {
+        let new: Vec<StoredFact> =
+            facts.iter().filter(|fact| !self.keys.contains(&fact.key)).cloned().collect();
+        if new.is_empty() {
+            return;
+        }
+        self.derived = true;
+        self.take_facts(&new);
+        let parsed: Vec<Fact> = new.iter().filter_map(|fact| fact.parse().ok()).collect();
+        self.rewritten.extend(new);
+        self.open_by(&parsed);
+    }
+
     fn accept(&mut self, author: Author, guarded: &GuardedChange, stored: Option<i64>) {
         let change = &guarded.change;
         let enters = change.deps.iter().all(|dependency| self.accepted.contains(dependency));
@@ -340,7 +357,7 @@ impl<'a> Work<'a> {
         self.heads.remove(&genesis);
         self.plan.heads = self.heads.iter().copied().collect();
         self.plan.has_accepted_work = self.has_accepted_work();
-        if !self.new_keys.is_empty()
+        if (self.derived || !self.new_keys.is_empty())
             && let Some(after) = self.reviewed()
         {
             self.tell_cases(&after);
@@ -389,6 +406,7 @@ fn opening(record: RecordId, facts: &[Fact]) -> Result<Option<&Created>, Why> {
         let Payload::General(GeneralFact::Created(created)) = &fact.payload else { continue };
         let own = match fact.key {
             FactKey::Written { session, n, .. } => format!("{session}.{n}"),
+            // Its cause stands in it.
             FactKey::Derived { .. } => String::new(),
         };
         let from = created.from.as_deref().unwrap_or(&own);

@@ -18,6 +18,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use sync_core::document::{Change, GuardedChange, RecordPack};
 use sync_core::model::audience::Audience;
+use sync_core::model::fact::StoredFact;
 use sync_core::model::id::{ChangeHash, DeviceId, PersonId, SessionId, SiteId};
 use sync_core::model::person::Principal;
 use sync_core::model::policy::SlaPolicy;
@@ -75,6 +76,11 @@ pub enum Incoming {
         author: Author,
         /// The change on top of the accepted heads.
         change: GuardedChange,
+    },
+    /// What follows from a cause by a rule; the server's own keys.
+    Derived {
+        /// The facts.
+        facts: Vec<StoredFact>,
     },
     /// The office's word on refused commands of one device.
     Ruled {
@@ -293,6 +299,7 @@ pub fn decide(deciding: &Deciding<'_>) -> RecordPlan {
             pack::pushed(&mut work, *person, *device, pack);
         }
         Some(Incoming::Office { author, change }) => work.command(*author, change.clone(), None),
+        Some(Incoming::Derived { facts }) => work.derived(facts),
         Some(Incoming::Ruled { person, device, from, to, accept }) => {
             work.overrule((*person, *device), *from..=*to, *accept);
         }

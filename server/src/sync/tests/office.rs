@@ -58,6 +58,7 @@ impl World {
             description: "厨房水管漏水".to_owned(),
             priority: Priority::Urgent,
             reported_at_ms: None,
+            round: None,
         };
         let command = Command::CreateWorkOrder { site: SITE, order };
         self.command(None, command).await.expect("creates").record

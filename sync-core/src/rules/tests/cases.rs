@@ -239,7 +239,7 @@ fn a_record_full_of_quarrel_is_reviewed_within_bounds() {
     for n in 1..1_000 {
         for worker in &workers {
             let key = FactKey::Written { session: worker.session, n, i: 0 };
-            let payload = crate::model::payload::Payload::WorkOrder(fact.clone());
+            let payload = crate::model::payload::Payload::from(fact.clone());
             let monotonic_ms = Some(story.now_ms - worker.booted_ms);
             story.facts.push(Fact { key, payload, monotonic_ms, ..template.clone() });
         }

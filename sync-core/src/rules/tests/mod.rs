@@ -17,6 +17,7 @@ use super::denial::{Denial, DenialCode};
 use super::review::{Review, ReviewInput, review};
 use crate::model::fact::Fact;
 use crate::model::id::{DeviceId, FactKey, PersonId, RecordId, SessionId, SiteId};
+use crate::model::payload::Step;
 use crate::model::person::{Principal, Role, RoleGrant};
 use crate::model::policy::SlaPolicy;
 use crate::model::session::{Origin, SessionRow, SessionRows};
@@ -205,13 +206,14 @@ fn order(priority: Priority) -> Command {
             description: "厨房水管漏水".to_owned(),
             priority,
             reported_at_ms: None,
+            round: None,
         },
     }
 }
 
 /// A step as an app would send it.
 fn step(fact_type: &str, content: Value) -> Command {
-    let fact = serde_json::from_value(json!({ "t": fact_type, "p": content }))
+    let fact = serde_json::from_value::<Step>(json!({ "t": fact_type, "p": content }))
         .or_else(|_| serde_json::from_value(json!({ "t": fact_type })));
     Command::step(fact.unwrap_or_else(|error| panic!("{fact_type}: {error}")))
 }

@@ -1,0 +1,123 @@
+//! What a person looks at across records: the inbox, the rounds of a day, what is open at a place.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Inner, ListItem, Replica};
+use crate::Result;
+use crate::model::id::{PersonId, RecordId};
+use crate::model::patrol;
+use crate::rules::{InboxItem, PlannedRound, Status, planned_rounds};
+
+/// A round of a day: planned, here, or both.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DayRound {
+    /// The record.
+    pub record: RecordId,
+    /// What a plan says of it; none for an unplanned one.
+    pub planned: Option<PlannedRound>,
+    /// The record, once somebody has opened it.
+    pub item: Option<ListItem>,
+}
+
+impl Replica {
+    /// The items of the person's inbox, and of those the person stands in for now; most pressing
+    /// first, then the latest.
+    pub async fn inbox(&self) -> Result<Vec<InboxItem>> {
+        let inner = self.inner().await?;
+        let owner = inner.owner()?;
+        let people = inner.stands_for(owner, self.now_ms(&inner));
+        let items = inner.list.values().flat_map(|item| &item.inbox);
+        let mut items: Vec<InboxItem> =
+            items.filter(|item| people.contains(&item.person)).cloned().collect();
+        items.sort_by_key(|item| (item.done, item.read, item.kind, -item.at_ms, item.key));
+        Ok(items)
+    }
+
+    /// The rounds of a day (`YYYY-MM-DD`, the site's): those of every plan the phone holds, opened
+    /// by anybody yet or not, and unplanned ones whose record was made on it.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub async fn rounds(&self, day: &str) -> Result<Vec<DayRound>> {
+        let plans: Vec<RecordId> = {
+            let inner = self.inner().await?;
+            let month = day.get(..7).unwrap_or_default();
+            let plans = inner.list.values().filter(|item| {
+                item.projection.kind == patrol::PLAN && item.projection.title == month
+            });
+            plans.map(|item| item.record).collect()
+        };
+        let mut rounds: BTreeMap<RecordId, DayRound> = BTreeMap::new();
+        let mut zone = String::new();
+        for plan in plans {
+            let Some(review) = self.review(plan).await? else { continue };
+            zone.clone_from(&review.time_zone);
+            for planned in planned_rounds(&review, day) {
+                let record = planned.record;
+                rounds.insert(record, DayRound { record, planned: Some(planned), item: None });
+            }
+        }
+        let inner = self.inner().await?;
+        for item in inner.list.values().filter(|item| item.projection.kind == patrol::ROUND) {
+            let of_day = item.projection.origin.is_none()
+                && crate::rules::day_of(item.projection.created_at_ms, &zone).as_deref()
+                    == Some(day);
+            match rounds.get_mut(&item.record) {
+                Some(round) => round.item = Some(item.clone()),
+                None if of_day => {
+                    let record = item.record;
+                    let item = Some(item.clone());
+                    rounds.insert(record, DayRound { record, planned: None, item });
+                }
+                None => {}
+            }
+        }
+        let starts = |round: &DayRound| round.planned.as_ref().and_then(|p| p.round.starts_at_ms);
+        let mut rounds: Vec<DayRound> = rounds.into_values().collect();
+        rounds.sort_by_key(|round| (starts(round), round.record));
+        Ok(rounds)
+    }
+
+    /// Orders, violations and alarms that are open at a place, so that one dead lamp is not twenty
+    /// orders; the latest first.
+    pub async fn open_at(&self, place: &str) -> Result<Vec<ListItem>> {
+        let inner = self.inner().await?;
+        let place = place.trim();
+        let here = inner.list.values().filter(|item| {
+            let projection = &item.projection;
+            projection.unit.as_deref() == Some(place) && is_open(projection.status)
+        });
+        let mut items: Vec<ListItem> = here.cloned().collect();
+        items.sort_by_key(|item| (std::cmp::Reverse(item.projection.created_at_ms), item.record));
+        Ok(items)
+    }
+}
+
+fn is_open(status: Status) -> bool {
+    !matches!(
+        status,
+        Status::Finished
+            | Status::Returned
+            | Status::Closed
+            | Status::Cancelled
+            | Status::Settled
+            | Status::Withdrawn
+            | Status::Stopped
+            | Status::Lapsed
+    )
+}
+
+impl Inner {
+    /// The person, and whoever's role the person holds as a deputy now.
+    fn stands_for(&self, owner: PersonId, now_ms: i64) -> BTreeSet<PersonId> {
+        let grants = self.reference.grants.iter().filter(|grant| {
+            grant.person == owner
+                && grant.ended.is_none()
+                && grant.from_ms <= now_ms
+                && grant.to_ms.is_none_or(|to_ms| now_ms < to_ms)
+        });
+        grants.filter_map(|grant| grant.on_behalf_of).chain([owner]).collect()
+    }
+}

@@ -1,0 +1,140 @@
+//! The inbox of a person: what facts tell them, read off the records they hold. Read and
+//! acknowledged are facts too, so every device of the person shows the same.
+
+use serde::{Deserialize, Serialize};
+
+use super::review::{Review, TimelineEntry};
+use crate::model::id::{FactKey, PersonId, RecordId};
+use crate::model::time::WallMs;
+
+/// What an item is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InboxKind {
+    /// An alarm, told to this person first.
+    Alarm,
+    /// An alarm nobody before has acknowledged.
+    Escalated,
+    /// A question from the office.
+    Question,
+    /// Work given to this person.
+    Assigned,
+    /// Work given to somebody else.
+    Reassigned,
+}
+
+impl InboxKind {
+    /// Every kind, most pressing first.
+    pub const ALL: [Self; 5] =
+        [Self::Alarm, Self::Escalated, Self::Question, Self::Assigned, Self::Reassigned];
+
+    /// The stable code.
+    pub fn code(self) -> String {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::String(code)) => code,
+            _ => unreachable!("a kind serializes to its code"),
+        }
+    }
+
+    /// Whether reading is not enough.
+    pub fn wants_acknowledgement(self) -> bool {
+        matches!(self, Self::Alarm | Self::Escalated)
+    }
+}
+
+/// One item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboxItem {
+    /// The record.
+    pub record: RecordId,
+    /// The record's kind.
+    pub record_kind: String,
+    /// The fact that tells it; what `read` and `acknowledged` name.
+    pub key: FactKey,
+    /// What it is about.
+    pub kind: InboxKind,
+    /// Whom it is for.
+    pub person: PersonId,
+    /// Who wrote it; none is the server.
+    pub by: Option<PersonId>,
+    /// When.
+    pub at_ms: WallMs,
+    /// What the record is about.
+    pub title: String,
+    /// The question's text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The person has read it.
+    pub read: bool,
+    /// Somebody has taken it on, or answered it.
+    pub done: bool,
+}
+
+/// Items of one record that are kept: the latest.
+const ITEMS_MAX: usize = 50;
+
+/// What a record tells people, each item with whom it is for. Nobody is told of their own act.
+pub fn inbox(review: &Review) -> Vec<InboxItem> {
+    let mut items = Vec::new();
+    let mut assigned: Option<PersonId> = None;
+    for entry in &review.timeline {
+        let number = |name: &str| {
+            let number = entry.content.get(name)?.as_u64()?;
+            u32::try_from(number).ok().map(PersonId)
+        };
+        let is_mine = |person: &PersonId| entry.by != Some(*person);
+        match entry.fact_type.as_str() {
+            "alerted" => {
+                let first = entry.content["rank"].as_u64() == Some(0);
+                let kind = if first { InboxKind::Alarm } else { InboxKind::Escalated };
+                items.extend(
+                    number("person").filter(is_mine).map(|to| item(review, entry, kind, to)),
+                );
+            }
+            "asked" => {
+                let to = number("person").filter(is_mine);
+                items.extend(to.map(|to| item(review, entry, InboxKind::Question, to)));
+            }
+            "set" | "resolve" if entry.content["field"] == "assignee" => {
+                let next = number("value");
+                if next == assigned {
+                    continue;
+                }
+                let lost = assigned.filter(is_mine);
+                items.extend(lost.map(|to| item(review, entry, InboxKind::Reassigned, to)));
+                let won = next.filter(is_mine);
+                items.extend(won.map(|to| item(review, entry, InboxKind::Assigned, to)));
+                assigned = next;
+            }
+            _ => {}
+        }
+    }
+    items.split_off(items.len().saturating_sub(ITEMS_MAX))
+}
+
+fn item(review: &Review, entry: &TimelineEntry, kind: InboxKind, person: PersonId) -> InboxItem {
+    let of = |fact_type: &str, name: &str, key: FactKey| {
+        review.timeline.iter().any(|later| {
+            later.fact_type == fact_type
+                && later.content[name].as_str() == Some(&key.to_string())
+                && (fact_type != "read" || later.by == Some(person))
+        })
+    };
+    let acknowledged = of("acknowledged", "of", entry.key);
+    let taken = kind.wants_acknowledgement()
+        && review.alarm.as_ref().is_some_and(|alarm| !alarm.is_waiting());
+    let answered = of("answered", "question", entry.key);
+    InboxItem {
+        record: review.record,
+        record_kind: review.kind.clone(),
+        key: entry.key,
+        kind,
+        person,
+        by: entry.by,
+        at_ms: entry.at_ms,
+        title: super::projection::title(review),
+        text: entry.content["text"].as_str().map(str::to_owned),
+        read: acknowledged || answered || of("read", "of", entry.key),
+        done: acknowledged || taken || answered,
+    }
+}
