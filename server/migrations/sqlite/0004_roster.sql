@@ -48,3 +48,12 @@ create table roster_day (
     date text not null,
     primary key (site, date)
 );
+
+-- Up to which version of a plan its rounds of a day were made.
+create table patrol_day (
+    plan blob not null,
+    -- YYYY-MM-DD
+    day text not null,
+    version integer not null,
+    primary key (plan, day)
+) without rowid;

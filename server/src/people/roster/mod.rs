@@ -36,7 +36,7 @@ pub struct Dated {
 /// Whom an alarm at a site can reach: shifts around now and grants, without disabled people.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OnCall {
-    /// Shifts that are on, all duties.
+    /// Shifts of that time, all duties.
     pub shifts: Vec<Shift>,
     /// Grants of the site that are not ended.
     pub grants: Vec<RoleGrant>,
@@ -92,17 +92,21 @@ pub async fn window(
     touching(conn, site, from_ms, to_ms).await
 }
 
-/// Whom an alarm of now can reach.
+/// Whom an alarm can reach between two moments, both included.
 ///
 /// # Errors
 /// If the database does not answer.
-pub async fn on_call(conn: &mut SqliteConnection, site: SiteId, now_ms: WallMs) -> Result<OnCall> {
+pub async fn on_call(
+    conn: &mut SqliteConnection,
+    site: SiteId,
+    (from_ms, to_ms): (WallMs, WallMs),
+) -> Result<OnCall> {
     let disabled: Vec<u32> =
         sqlx::query_scalar("select person from person where disabled_ms is not null")
             .fetch_all(&mut *conn)
             .await?;
     let comes_in = |person: PersonId| !disabled.contains(&person.0);
-    let mut shifts = touching(conn, site, now_ms, now_ms + 1).await?;
+    let mut shifts = touching(conn, site, from_ms, to_ms + 1).await?;
     shifts.retain(|shift| comes_in(shift.person));
     let mut grants = super::grant::of_site(conn, site).await?;
     grants.retain(|grant| grant.ended.is_none() && comes_in(grant.person));
@@ -128,16 +132,28 @@ async fn touching(
     rows.into_iter().map(|row| row.dated().map(|dated| dated.shift)).collect()
 }
 
-/// Tells phones to take the window again when a new day has begun at a site with a roster; does
-/// nothing the second time. Answers whether it did.
+/// Whether a day has begun at a site that phones were not told of yet, see [`begin_day`].
 ///
 /// # Errors
-/// If the database does not answer.
+/// If there is no such site.
+pub async fn is_new_day(conn: &mut SqliteConnection, site: SiteId, now_ms: WallMs) -> Result<bool> {
+    let zone = zone(conn, site).await?;
+    let told: Option<i64> =
+        sqlx::query_scalar("select 1 from roster_day where site = ? and date = ?")
+            .bind(site.0)
+            .bind(local::date(zone, now_ms, 0).to_string())
+            .fetch_optional(conn)
+            .await?;
+    Ok(told.is_none())
+}
+
+/// Notes that a day has begun at a site, and tells phones to take the window again where the site
+/// has a roster. Does nothing the second time; answers whether it was the first.
+///
+/// # Errors
+/// If there is no such site.
 pub async fn begin_day(conn: &mut SqliteConnection, site: SiteId, now_ms: WallMs) -> Result<bool> {
     let zone = zone(conn, site).await?;
-    if window(conn, site, now_ms).await?.is_empty() {
-        return Ok(false);
-    }
     let begun = sqlx::query(
         "insert into roster_day (site, date) values (?, ?) on conflict (site, date) do nothing",
     )
@@ -146,7 +162,7 @@ pub async fn begin_day(conn: &mut SqliteConnection, site: SiteId, now_ms: WallMs
     .execute(&mut *conn)
     .await?
     .rows_affected();
-    if begun == 1 {
+    if begun == 1 && !window(conn, site, now_ms).await?.is_empty() {
         super::reference_changed(conn).await?;
     }
     Ok(begun == 1)
