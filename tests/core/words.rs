@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use sync_core::model::person::Role;
+use sync_core::model::roster::Duty;
 use sync_core::protocol::message::Outcome;
 use sync_core::protocol::problem::ProblemCode;
 use sync_core::rules::cases::CASES;
@@ -60,6 +61,9 @@ fn needed() -> BTreeSet<String> {
     add("role", Role::ALL.iter().map(|role| role.code()).collect());
     add("problem", ProblemCode::ALL.iter().map(|code| code.code().to_owned()).collect());
     patrols(&mut add);
+    add("duty", Duty::ALL.iter().map(|duty| duty.code().to_owned()).collect());
+    add("sheet", strings(&fieldbook_server::people::roster::import::CODES));
+    add("swap", strings(&fieldbook_server::people::roster::swap::CODES));
     let outcomes =
         [Outcome::Entered, Outcome::Rewritten, Outcome::Held, Outcome::Refused, Outcome::NotStored];
     add("outcome", outcomes.iter().map(|outcome| outcome.code().to_owned()).collect());
@@ -155,9 +159,20 @@ fn codes_that_are_gone_take_their_words_along() {
     let needed = needed();
     for id in ids(include_str!("../../sync-core/texts/zh-CN/fieldbook.ftl")) {
         let group = id.split('-').next().unwrap_or_default();
-        if ["case", "deviation", "denial", "status", "role", "problem", "outcome", "prompt"]
-            .contains(&group)
-        {
+        let groups = [
+            "case",
+            "deviation",
+            "denial",
+            "status",
+            "role",
+            "problem",
+            "outcome",
+            "prompt",
+            "duty",
+            "sheet",
+            "swap",
+        ];
+        if groups.contains(&group) {
             assert!(needed.contains(id), "{id} is nobody's");
         }
     }

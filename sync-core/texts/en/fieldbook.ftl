@@ -264,8 +264,47 @@ problem-unknown-session = The session is not registered
 problem-cursor-from-elsewhere = The cursor is from another server's life
 problem-too-many-requests = Too many requests
 problem-already-exists = Already exists
+problem-sheet-refused = The sheet has problems; nothing was imported
+problem-swap-refused = This swap of shifts cannot be
 problem-unavailable = Not available at present
 problem-internal = The server failed
+
+# the duty roster
+duty-security = Security
+duty-duty-operator = Operator on duty
+duty-patrol = Patrol
+duty-desk = Desk
+duty-engineering = Engineering
+sheet-too-large = The file is larger than 10 MB
+sheet-unpacked-too-large = The file unpacks to more than 200 MB
+sheet-too-many-rows = More than 100,000 rows
+sheet-not-a-sheet = Neither a readable .xlsx workbook nor CSV text
+sheet-old-workbook = An old .xls workbook: save it as .xlsx
+sheet-not-utf8 = The text is not UTF-8: save it as CSV UTF-8
+sheet-empty = The sheet is empty
+sheet-column-missing = The column is missing
+sheet-column-twice = The column stands twice
+sheet-missing = Nothing is written here
+sheet-bad-date = Not a date
+sheet-unknown-duty = No such duty
+sheet-bad-time = Not a time of day
+sheet-no-time-left = Clocks are put forward: nothing is left of the shift
+sheet-bad-rank = A rank is a whole number from 1 to 999
+sheet-bad-person = Neither a number nor a name
+sheet-person-unknown = Nobody of the site
+sheet-person-ambiguous = Several have this name: write the number
+sheet-person-disabled = The person's account is disabled
+sheet-role-missing = The person lacks the role for this duty at that time
+sheet-overlap = The person is on the same duty twice at that time
+swap-not-yours = Only those concerned or a supervisor may do this
+swap-same-person = Both sides are the same person
+swap-shift-begun = The shift has begun
+swap-shift-gone = The shift has changed meanwhile
+swap-person-disabled = The account of one of them is disabled
+swap-role-missing = Who would take the shift lacks the role for it
+swap-overlap = Who would take the shift has another one at that time
+swap-not-another-supervisor = A supervisor or project manager other than those concerned decides
+swap-closed = The swap is decided already
 
 # the demo
 demo-begin = Demo: { $site }, { $buildings } buildings, { $units } units, { $people } staff. All names and numbers are invented, time follows a script.

@@ -264,8 +264,47 @@ problem-unknown-session = 会话没有登记
 problem-cursor-from-elsewhere = 同步位置不属于这台服务器
 problem-too-many-requests = 请求太多，请稍后再试
 problem-already-exists = 已经存在
+problem-sheet-refused = 表格有问题，未导入任何内容
+problem-swap-refused = 不能这样换班
 problem-unavailable = 暂时不可用，请稍后再试
 problem-internal = 服务器出错
+
+# the duty roster
+duty-security = 保安
+duty-duty-operator = 夜间运行值班
+duty-patrol = 巡查
+duty-desk = 前台
+duty-engineering = 工程
+sheet-too-large = 文件超过 10 MB
+sheet-unpacked-too-large = 文件解压后超过 200 MB
+sheet-too-many-rows = 超过 100000 行
+sheet-not-a-sheet = 不是能读的 .xlsx 或 CSV 表格
+sheet-old-workbook = 旧式 .xls 表格，请另存为 .xlsx
+sheet-not-utf8 = 文本不是 UTF-8 编码，请另存为“CSV UTF-8”
+sheet-empty = 表格里没有内容
+sheet-column-missing = 缺少这一列
+sheet-column-twice = 这一列出现了两次
+sheet-missing = 没有填写
+sheet-bad-date = 不是有效的日期
+sheet-unknown-duty = 没有这个岗位
+sheet-bad-time = 不是有效的时间
+sheet-no-time-left = 拨钟之后这个班没有时间了
+sheet-bad-rank = 顺序应是 1 到 999 的整数
+sheet-bad-person = 不是工号或姓名
+sheet-person-unknown = 本项目没有这个人
+sheet-person-ambiguous = 有几个人同名，请填工号
+sheet-person-disabled = 此人的账号已停用
+sheet-role-missing = 此人在这段时间没有该岗位需要的角色
+sheet-overlap = 此人同一岗位的班次时间重叠
+swap-not-yours = 只有当事人或主管可以这样做
+swap-same-person = 换班双方是同一个人
+swap-shift-begun = 班次已经开始
+swap-shift-gone = 班次已经变动
+swap-person-disabled = 其中一人的账号已停用
+swap-role-missing = 接班的人没有该岗位需要的角色
+swap-overlap = 接班的人在这段时间另有班次
+swap-not-another-supervisor = 须由当事人以外的主管或项目经理决定
+swap-closed = 这次换班已有结论
 
 # the demo
 demo-begin = 演示：{ $site }，{ $buildings } 栋 { $units } 户，{ $people } 名员工。人名、号码都是虚构的，时间按脚本走。
