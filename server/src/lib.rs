@@ -4,6 +4,7 @@ pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
+mod console;
 pub mod db;
 pub mod demo;
 mod error;

@@ -60,48 +60,78 @@ impl FromStr for Language {
     }
 }
 
-type Bundle = FluentBundle<FluentResource>;
+/// The words of one language, from one or more sources: a program adds its own to those of the
+/// department.
+pub struct Catalogue(FluentBundle<FluentResource>);
 
-static ZH_CN: LazyLock<Bundle> =
-    LazyLock::new(|| bundle(Language::ZhCn, include_str!("../texts/zh-CN/fieldbook.ftl")));
-static EN: LazyLock<Bundle> =
-    LazyLock::new(|| bundle(Language::En, include_str!("../texts/en/fieldbook.ftl")));
+static ZH_CN: LazyLock<Catalogue> =
+    LazyLock::new(|| Catalogue::new(Language::ZhCn, &[source(Language::ZhCn)]));
+static EN: LazyLock<Catalogue> =
+    LazyLock::new(|| Catalogue::new(Language::En, &[source(Language::En)]));
 
-fn bundle(language: Language, catalogue: &str) -> Bundle {
-    let resource = FluentResource::try_new(catalogue.to_owned())
-        .unwrap_or_else(|(_, errors)| panic!("the catalogue {language} parses: {errors:?}"));
-    let tag = language.tag().parse().expect("a well-formed tag");
-    let mut bundle = Bundle::new_concurrent(vec![tag]);
-    // Isolation marks would stand inside names and amounts that people copy.
-    bundle.set_use_isolating(false);
-    bundle.add_resource(resource).expect("every id stands once");
-    bundle
+impl Catalogue {
+    /// Reads Fluent sources that are built into the program.
+    ///
+    /// # Panics
+    /// If a source does not parse, or two of them have the same id: a test reads every source.
+    pub fn new(language: Language, sources: &[&str]) -> Self {
+        let tag = language.tag().parse().expect("a well-formed tag");
+        let mut bundle = FluentBundle::new_concurrent(vec![tag]);
+        // Isolation marks would stand inside names and amounts that people copy.
+        bundle.set_use_isolating(false);
+        for source in sources {
+            let resource =
+                FluentResource::try_new((*source).to_owned()).unwrap_or_else(|(_, errors)| {
+                    panic!("the catalogue {language} parses: {errors:?}")
+                });
+            bundle.add_resource(resource).expect("every id stands once");
+        }
+        Self(bundle)
+    }
+
+    /// The words of `id`; the id itself where the catalogue has none, so that nothing is ever
+    /// blank.
+    pub fn text(&self, id: &str, arguments: &[(&str, &str)]) -> String {
+        let Some(pattern) = self.0.get_message(id).and_then(|message| message.value()) else {
+            return id.to_owned();
+        };
+        let mut values = FluentArgs::new();
+        for (name, value) in arguments {
+            values.set((*name).to_owned(), (*value).to_owned());
+        }
+        let mut errors = Vec::new();
+        self.0.format_pattern(pattern, Some(&values), &mut errors).into_owned()
+    }
+
+    /// Whether the catalogue has words for `id`.
+    pub fn has(&self, id: &str) -> bool {
+        self.0.get_message(id).is_some_and(|message| message.value().is_some())
+    }
 }
 
-fn of(language: Language) -> &'static Bundle {
+/// The Fluent source of the department's words.
+pub fn source(language: Language) -> &'static str {
+    match language {
+        Language::ZhCn => include_str!("../texts/zh-CN/fieldbook.ftl"),
+        Language::En => include_str!("../texts/en/fieldbook.ftl"),
+    }
+}
+
+fn of(language: Language) -> &'static Catalogue {
     match language {
         Language::ZhCn => &ZH_CN,
         Language::En => &EN,
     }
 }
 
-/// The words of `id`; the id itself where the catalogue has none, so that nothing is ever blank.
+/// [`Catalogue::text`] of the department's words.
 pub fn text(language: Language, id: &str, arguments: &[(&str, &str)]) -> String {
-    let bundle = of(language);
-    let Some(pattern) = bundle.get_message(id).and_then(|message| message.value()) else {
-        return id.to_owned();
-    };
-    let mut values = FluentArgs::new();
-    for (name, value) in arguments {
-        values.set((*name).to_owned(), (*value).to_owned());
-    }
-    let mut errors = Vec::new();
-    bundle.format_pattern(pattern, Some(&values), &mut errors).into_owned()
+    of(language).text(id, arguments)
 }
 
-/// Whether the catalogue has words for `id`.
+/// Whether the department's catalogue has words for `id`.
 pub fn has_text(language: Language, id: &str) -> bool {
-    of(language).get_message(id).is_some_and(|message| message.value().is_some())
+    of(language).has(id)
 }
 
 /// The id of a code's words: `denial-not-your-role` for (`denial`, `not_your_role`).

@@ -8,9 +8,10 @@ use sync_core::protocol::message::Outcome;
 use sync_core::protocol::problem::ProblemCode;
 use sync_core::rules::cases::CASES;
 use sync_core::rules::deadlines::DEADLINES;
+use sync_core::rules::patrol::ANOMALIES;
 use sync_core::rules::visit::DEVIATIONS;
 use sync_core::rules::{DenialCode, Status};
-use sync_core::texts::{Language, has_text, id_of, text};
+use sync_core::texts::{Catalogue, Language, has_text, id_of, source, text};
 
 fn needed() -> BTreeSet<String> {
     let mut ids = BTreeSet::new();
@@ -59,6 +60,7 @@ fn needed() -> BTreeSet<String> {
     add("status", Status::ALL.iter().map(|status| status.code()).collect());
     add("role", Role::ALL.iter().map(|role| role.code()).collect());
     add("problem", ProblemCode::ALL.iter().map(|code| code.code().to_owned()).collect());
+    patrols(&mut add);
     add("duty", Duty::ALL.iter().map(|duty| duty.code().to_owned()).collect());
     add("sheet", strings(&fieldbook_server::people::roster::import::CODES));
     add("swap", strings(&fieldbook_server::people::roster::swap::CODES));
@@ -66,6 +68,49 @@ fn needed() -> BTreeSet<String> {
         [Outcome::Entered, Outcome::Rewritten, Outcome::Held, Outcome::Refused, Outcome::NotStored];
     add("outcome", outcomes.iter().map(|outcome| outcome.code().to_owned()).collect());
     ids
+}
+
+fn code(value: impl serde::Serialize) -> String {
+    let value = serde_json::to_value(value).expect("a code");
+    value.as_str().expect("a code is a text").to_owned()
+}
+
+fn patrols(add: &mut impl FnMut(&str, Vec<String>)) {
+    use sync_core::model::alarm::AlarmKind;
+    use sync_core::model::patrol::{CheckResult, Checklist, FindingKind, PatrolKind, VisitMethod};
+    use sync_core::model::violation::ViolationCategory;
+    use sync_core::rules::InboxKind;
+
+    add("patrol", PatrolKind::ALL.iter().map(code).collect());
+    add("checklist", Checklist::ALL.iter().map(code).collect());
+    let items = Checklist::ALL.iter().flat_map(|list| list.items());
+    add("item", items.map(|item| (*item).to_owned()).collect());
+    let results = [CheckResult::Ok, CheckResult::NotOk, CheckResult::NotApplicable];
+    add("check", results.iter().map(code).collect());
+    let methods = [VisitMethod::QrCode, VisitMethod::Nfc, VisitMethod::Gps, VisitMethod::Manual];
+    add("method", methods.iter().map(code).collect());
+    let findings = [
+        FindingKind::Facility,
+        FindingKind::Decoration,
+        FindingKind::FireSafety,
+        FindingKind::Sanitation,
+        FindingKind::PublicSecurity,
+        FindingKind::HarmToOthers,
+        FindingKind::Other,
+    ];
+    add("finding", findings.iter().map(code).collect());
+    let violations = [
+        ViolationCategory::Decoration,
+        ViolationCategory::FireSafety,
+        ViolationCategory::Sanitation,
+        ViolationCategory::PublicSecurity,
+        ViolationCategory::HarmToOthers,
+    ];
+    add("violation", violations.iter().map(code).collect());
+    let alarms = [AlarmKind::Gas, AlarmKind::Burning, AlarmKind::RoundNotStarted, AlarmKind::Other];
+    add("alarm", alarms.iter().map(code).collect());
+    add("inbox", InboxKind::ALL.iter().map(code).collect());
+    add("anomaly", ANOMALIES.iter().map(|code| (*code).to_owned()).collect());
 }
 
 #[test]
@@ -87,6 +132,26 @@ fn both_catalogues_hold_the_same_ids() {
     let english = ids(include_str!("../../sync-core/texts/en/fieldbook.ftl"));
     assert_eq!(chinese, english);
     assert!(chinese.len() > 200);
+}
+
+#[test]
+fn the_offices_catalogues_hold_the_same_ids_and_none_of_the_departments() {
+    let chinese = ids(include_str!("../../server/texts/zh-CN/office.ftl"));
+    let english = ids(include_str!("../../server/texts/en/office.ftl"));
+    assert_eq!(chinese, english);
+    assert!(chinese.len() > 100);
+    let own = |id: &&&str| !id.starts_with("office-");
+    assert_eq!(chinese.iter().find(own), None, "the office's words begin with office-");
+}
+
+#[test]
+fn a_catalogue_of_two_sources_has_the_words_of_both() {
+    let own = include_str!("../../server/texts/en/office.ftl");
+    let both = Catalogue::new(Language::En, &[source(Language::En), own]);
+    assert_eq!(both.text("office-sign-in", &[]), "Sign in");
+    assert_eq!(both.text("status-closed", &[]), text(Language::En, "status-closed", &[]));
+    assert!(both.has("office-today") && !has_text(Language::En, "office-today"));
+    assert_eq!(both.text("no-such-id", &[]), "no-such-id");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::http::time::{parse_rfc3339, rfc3339};
 use crate::keys::Keys;
 use crate::people::grant::{NewGrant, role_of_code};
-use crate::people::{Act, device, directory, enrolment, grant, password, place};
+use crate::people::{Act, device, directory, enrolment, grant, office, password, place};
 use crate::{Error, Result};
 
 /// What is administered.
@@ -38,6 +38,8 @@ pub enum Admin {
     Device(DeviceCommand),
     /// Make a one-time code with which a person enrols a phone.
     Enrol(Enrol),
+    /// Make a one-time link that signs an office person in.
+    SignInLink(SignInLink),
     /// A site's numbers and times.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -161,6 +163,15 @@ pub struct Enrol {
     hours: Option<u32>,
 }
 
+#[derive(Debug, Args)]
+pub struct SignInLink {
+    /// The person's number.
+    person: PersonId,
+    /// Minutes the link is good for.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_440))]
+    minutes: u32,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum PolicyCommand {
     /// Show the policy in force.
@@ -249,6 +260,7 @@ async fn act(
         Admin::Unit(command) => units(command, now, outside, conn).await,
         Admin::Device(command) => devices(command, now, outside, conn).await,
         Admin::Enrol(enrol) => invite(&enrol, config, outside, conn).await,
+        Admin::SignInLink(link) => sign_in_link(&link, config, outside, conn).await,
         Admin::Policy(command) => policy(command, now, outside, conn).await,
         Admin::RosterImport(args) => roster::import(args, outside, conn).await,
         Admin::Keys(_) => Err(Error::Broken("keys need no database")),
@@ -423,6 +435,22 @@ async fn invite(
     writeln!(outside.out, "installation {}", keys.fingerprint())?;
     let until = rfc3339(act.at_ms + life_ms);
     writeln!(outside.out, "One phone of person {}, until {until}.", enrol.person)?;
+    Ok(())
+}
+
+async fn sign_in_link(
+    link: &SignInLink,
+    config: &Config,
+    outside: &mut Outside<'_>,
+    conn: &mut SqliteConnection,
+) -> Result<()> {
+    let life_ms = i64::from(link.minutes) * 60_000;
+    let randomness = outside.randomness.as_ref();
+    let act = outside.act();
+    let token = office::sign_in_link(conn, act, link.person, life_ms, randomness).await?;
+    let url = config.public_url.trim_end_matches('/');
+    writeln!(outside.out, "{url}/office/link/{token}")?;
+    writeln!(outside.out, "good once, for {} minutes", link.minutes)?;
     Ok(())
 }
 

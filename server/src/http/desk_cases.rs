@@ -19,6 +19,7 @@ use super::idempotency::{OfficePost, once};
 use super::names::names;
 use super::schema;
 use super::time::rfc3339;
+use crate::idempotency::RequestName;
 use crate::sync::{CaseDecision, CloseCase, DeskCaseRow, KeepClosing};
 use crate::{App, Error, Result};
 
@@ -198,8 +199,20 @@ async fn close(
     post: OfficePost<Word>,
 ) -> Result<Response> {
     let OfficePost { user, body: Word { decision, reason }, name } = post;
+    decide(&app, (&user, &name), case, (decision.into(), reason)).await
+}
+
+/// The office's word on a case, given once.
+///
+/// # Errors
+/// `not_found` for a case of another office, or none that is open; a denial of the reason.
+pub(crate) async fn decide(
+    app: &App,
+    (user, name): (&OfficeUser, &RequestName),
+    case: i64,
+    (decision, reason): (CaseDecision, String),
+) -> Result<Response> {
     rules::check_reason(&reason)?;
-    let decision = CaseDecision::from(decision);
     let closed = Closed { case, decision: decision.code().to_owned() };
     let answer = serde_json::to_vec(&closed).expect("a number and a text are JSON");
     let word = CloseCase { case, person: user.person(), decision, reason };
@@ -212,5 +225,5 @@ async fn close(
         }
         Err(error) => Err(error),
     };
-    once(&app, &name, work).await
+    once(app, name, work).await
 }

@@ -137,31 +137,53 @@ impl FromRequestParts<App> for OfficeUser {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        let secret = cookie(&parts.headers, super::office::cookie_name(&app.config))
+        let user = Self::of_cookie(&parts.headers, app, true).await?;
+        if !matches!(parts.method, Method::GET | Method::HEAD) {
+            let shown = parts.headers.get(CSRF_HEADER).map_or(&[][..], |value| value.as_bytes());
+            user.same_site(shown)?;
+        }
+        Ok(user)
+    }
+}
+
+impl OfficeUser {
+    /// Whose cookie it is. `counts` says whether this is somebody's doing: what a page asks for by
+    /// itself keeps no session alive.
+    ///
+    /// # Errors
+    /// `not_signed_in`, `account_disabled`.
+    pub(crate) async fn of_cookie(headers: &HeaderMap, app: &App, counts: bool) -> Result<Self> {
+        let secret = cookie(headers, super::office::cookie_name(&app.config))
             .ok_or(Error::problem(ProblemCode::NotSignedIn))?;
         let now_ms = app.now_ms();
         let mut conn = app.db.reader().acquire().await?;
         let (session, note_use) = office::find(&mut conn, secret, now_ms).await?;
         super::trace::who(Bearer { person: session.person, device: session.device });
-        if !matches!(parts.method, Method::GET | Method::HEAD) {
-            let shown = parts.headers.get(CSRF_HEADER).map_or(&[][..], |value| value.as_bytes());
-            if !bool::from(session.csrf.as_bytes().ct_eq(shown)) {
-                return Err(Error::problem(ProblemCode::CrossSite));
-            }
-        }
         let principal = grant::principal(&mut conn, session.person).await?;
         drop(conn);
-        if note_use {
+        if note_use && counts {
             let mut transaction = app.db.begin_write().await?;
             office::note_use(&mut transaction, session.session, now_ms).await?;
             transaction.commit().await?;
         }
         Ok(Self { session, principal, now_ms })
     }
+
+    /// Checks the token that a write repeats, in constant time.
+    ///
+    /// # Errors
+    /// `cross_site` if it is another one.
+    pub(crate) fn same_site(&self, shown: &[u8]) -> Result<()> {
+        if bool::from(self.session.csrf.as_bytes().ct_eq(shown)) {
+            Ok(())
+        } else {
+            Err(Error::problem(ProblemCode::CrossSite))
+        }
+    }
 }
 
 /// The value of a cookie.
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers
         .get_all(header::COOKIE)
         .iter()

@@ -1,31 +1,31 @@
 //! What speaks HTTP: one file a resource. Every error leaves as problem details, every request as
 //! one log line without content.
 
-mod cases;
-mod command;
+pub(crate) mod cases;
+pub(crate) mod command;
 mod contacts;
-mod desk_cases;
+pub(crate) mod desk_cases;
 mod devices;
 mod enrol;
-mod extract;
+pub(crate) mod extract;
 mod grants;
 pub(crate) mod idempotency;
 mod meta;
-mod names;
-mod office;
+pub(crate) mod names;
+pub(crate) mod office;
 mod poke;
-mod problem;
+pub(crate) mod problem;
 mod roster;
 mod roster_swaps;
 mod schema;
 mod sync;
 pub(crate) mod time;
 mod trace;
-mod work_order_list;
+pub(crate) mod work_order_list;
 mod work_orders;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::future::Future;
 use std::time::Duration;
@@ -40,7 +40,7 @@ use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{App, Error, Result};
+use crate::{App, Error, Result, console};
 
 pub use self::extract::{OfficeUser, PhoneUser};
 pub use self::meta::openapi;
@@ -75,6 +75,8 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), give_up))
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(middleware::from_fn(problem::render))
+        // Pages for people: their errors are pages too.
+        .merge(console::router(&app))
         .layer(middleware::from_fn_with_state(app.clone(), trace::request))
         .with_state(app)
 }
@@ -104,7 +106,7 @@ pub async fn serve(
 }
 
 /// Ends a request that takes too long; what it had not committed is undone.
-async fn give_up(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn give_up(State(app): State<App>, request: Request, next: Next) -> Response {
     let limit = Duration::from_secs(app.config.request_timeout_s);
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,

@@ -16,13 +16,11 @@ pub async fn names(
     people: impl IntoIterator<Item = PersonId>,
 ) -> Result<BTreeMap<PersonId, String>> {
     let wanted: BTreeSet<PersonId> = people.into_iter().collect();
-    let mut names = BTreeMap::new();
-    for person in wanted {
-        let name: Option<String> = sqlx::query_scalar("select name from person where person = ?")
-            .bind(person.0)
-            .fetch_optional(&mut *conn)
-            .await?;
-        names.extend(name.map(|name| (person, name)));
-    }
-    Ok(names)
+    let rows: Vec<(u32, String)> = sqlx::query_as(
+        "select person, name from person where person in (select value from json_each(?))",
+    )
+    .bind(serde_json::json!(wanted).to_string())
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|(person, name)| (PersonId(person), name)).collect())
 }

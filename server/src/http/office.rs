@@ -83,8 +83,24 @@ async fn sign_in(
     State(app): State<App>,
     JsonBody(SignIn { login, password }): JsonBody<SignIn>,
 ) -> Result<Response> {
+    let (session, secret, name) = enter(&app, &login, password).await?;
+    let cookie = set_cookie(&app.config, &secret, LIFE_MS / 1_000);
+    let body = SignedIn::new(&session, name);
+    Ok(([(header::SET_COOKIE, cookie)], Json(body)).into_response())
+}
+
+/// Opens a session by login and password; answers it with the cookie's secret and the person's
+/// name.
+///
+/// # Errors
+/// `wrong_password`, `account_disabled`.
+pub(crate) async fn enter(
+    app: &App,
+    login: &str,
+    password: String,
+) -> Result<(OfficeSession, String, String)> {
     let mut conn = app.db.reader().acquire().await?;
-    let candidate = office::candidate(&mut conn, &login).await?;
+    let candidate = office::candidate(&mut conn, login).await?;
     drop(conn);
     // The same work for names that do not exist: the time must not tell.
     let hash = candidate.as_ref().and_then(|candidate| candidate.password_hash.clone());
@@ -99,9 +115,7 @@ async fn sign_in(
         office::open(&mut transaction, app.now_ms(), candidate.person, app.randomness.as_ref())
             .await?;
     transaction.commit().await?;
-    let cookie = set_cookie(&app.config, &secret, LIFE_MS / 1_000);
-    let body = SignedIn::new(&session, candidate.name);
-    Ok(([(header::SET_COOKIE, cookie)], Json(body)).into_response())
+    Ok((session, secret, candidate.name))
 }
 
 /// End the session.
@@ -138,7 +152,8 @@ async fn session(State(app): State<App>, user: OfficeUser) -> Result<Json<Signed
     Ok(Json(SignedIn::new(&user.session, name)))
 }
 
-fn set_cookie(config: &Config, secret: &str, max_age_s: i64) -> String {
+/// The cookie of a session; an age of 0 takes it away.
+pub(crate) fn set_cookie(config: &Config, secret: &str, max_age_s: i64) -> String {
     let secure = if config.is_loopback() { "" } else { "; Secure" };
     let name = cookie_name(config);
     format!("{name}={secret}; HttpOnly; SameSite=Strict; Path=/; Max-Age={max_age_s}{secure}")

@@ -31,6 +31,20 @@ impl IntoResponse for Error {
     }
 }
 
+/// What an answer says of why it failed, taken out of it: for those who write it in another form
+/// than [`render`].
+pub(crate) fn taken(response: &mut Response) -> Option<(ProblemCode, BTreeMap<String, String>)> {
+    let status = response.status();
+    let failure = match response.extensions_mut().remove::<Failure>() {
+        Some(failure) => failure,
+        None if status.is_client_error() || status.is_server_error() => {
+            Failure { code: code_of(status), params: BTreeMap::new() }
+        }
+        None => return None,
+    };
+    Some((failure.code, failure.params))
+}
+
 fn failed(failure: Failure) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() =

@@ -226,19 +226,26 @@ async fn current(app: &App, row: Row, now_ms: WallMs) -> Result<WorkOrderRow> {
 }
 
 /// A place in the list: the order of a page's last row.
-struct Place {
-    created_ms: WallMs,
-    record: RecordId,
+pub(crate) struct Place {
+    /// When the row's record was created.
+    pub created_ms: WallMs,
+    /// The record.
+    pub record: RecordId,
 }
 
 impl Place {
-    fn text(&self) -> String {
+    /// As it stands in an address.
+    pub fn text(&self) -> String {
         let mut bytes = self.created_ms.to_be_bytes().to_vec();
         bytes.extend_from_slice(&self.record.0);
         BASE64URL_NOPAD.encode(&bytes)
     }
 
-    fn read(text: &str) -> Result<Self> {
+    /// Reads [`Self::text`].
+    ///
+    /// # Errors
+    /// `malformed` if it is none.
+    pub fn read(text: &str) -> Result<Self> {
         let read = || {
             let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
             let (time, record) = bytes.split_at_checked(8)?;
@@ -251,7 +258,11 @@ impl Place {
     }
 }
 
-fn id(bytes: &[u8]) -> Result<RecordId> {
+/// The id in a cell.
+///
+/// # Errors
+/// If it is none.
+pub(crate) fn id(bytes: &[u8]) -> Result<RecordId> {
     let bytes = bytes.try_into().map_err(|_| Error::Broken("a record id of not 16 bytes"))?;
     Ok(RecordId(bytes))
 }

@@ -10,13 +10,17 @@ use sync_core::model::id::{DeviceId, PersonId, SessionId};
 use sync_core::model::time::WallMs;
 use sync_core::protocol::problem::ProblemCode;
 
-use super::{Act, audit};
+use super::{Act, audit, device};
 use crate::{Error, Result};
 
 /// A session's life.
 pub const LIFE_MS: i64 = 12 * 3_600_000;
 /// How long it may stay unused.
 pub const IDLE_MS: i64 = 2 * 3_600_000;
+/// How long a sign-in link is good, when nobody says otherwise.
+pub const LINK_LIFE_MS: i64 = 10 * 60_000;
+/// How long it is known that a link was used or has ended: so long it is told.
+const LINK_REMEMBERED_MS: i64 = 24 * 3_600_000;
 /// How exactly its use is noted: a read a second needs no write a second.
 const NOTED_EVERY_MS: i64 = 60_000;
 
@@ -202,6 +206,104 @@ pub async fn close(
         .await?;
     let act = Act { at_ms: now_ms, by: Some(session.person) };
     audit::append(conn, act, "office_signed_out", &json!({ "device": session.device })).await
+}
+
+/// How a sign-in link stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkState {
+    /// It lets this person in, once.
+    Good(PersonId),
+    /// It was used or has ended.
+    Over,
+    /// There is none, or it ended long ago.
+    Unknown,
+}
+
+/// Makes a one-time sign-in link for a person: its token, which is kept nowhere.
+///
+/// # Errors
+/// If there is no such person.
+pub async fn sign_in_link(
+    conn: &mut SqliteConnection,
+    act: Act,
+    person: PersonId,
+    life_ms: i64,
+    randomness: &dyn Randomness,
+) -> Result<String> {
+    device::person_exists(conn, person).await?;
+    sqlx::query("delete from sign_in_link where expires_ms <= ?")
+        .bind(act.at_ms - LINK_REMEMBERED_MS)
+        .execute(&mut *conn)
+        .await?;
+    let token = random_text(randomness);
+    sqlx::query(
+        "insert into sign_in_link (token_hash, person, created_ms, expires_ms) values (?, ?, ?, ?)",
+    )
+    .bind(secret_hash(&token))
+    .bind(person.0)
+    .bind(act.at_ms)
+    .bind(act.at_ms.saturating_add(life_ms))
+    .execute(&mut *conn)
+    .await?;
+    audit::append(conn, act, "sign_in_link_made", &json!({ "person": person })).await?;
+    Ok(token)
+}
+
+/// How a link stands; looking does not use it.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn link_state(
+    conn: &mut SqliteConnection,
+    token: &str,
+    now_ms: WallMs,
+) -> Result<LinkState> {
+    let row: Option<(u32, i64, Option<i64>)> =
+        sqlx::query_as("select person, expires_ms, used_ms from sign_in_link where token_hash = ?")
+            .bind(secret_hash(token))
+            .fetch_optional(conn)
+            .await?;
+    Ok(match row {
+        None => LinkState::Unknown,
+        Some((person, expires_ms, None)) if now_ms < expires_ms => {
+            LinkState::Good(PersonId(person))
+        }
+        Some(_) => LinkState::Over,
+    })
+}
+
+/// Uses a link and opens the session it is for; the state of one that is not good.
+///
+/// # Errors
+/// `account_disabled`; then the link stays good, and the caller rolls back.
+pub async fn use_link(
+    conn: &mut SqliteConnection,
+    token: &str,
+    now_ms: WallMs,
+    randomness: &dyn Randomness,
+) -> Result<Result<(OfficeSession, String), LinkState>> {
+    let state = link_state(conn, token, now_ms).await?;
+    let LinkState::Good(person) = state else { return Ok(Err(state)) };
+    let disabled_ms: Option<i64> =
+        sqlx::query_scalar("select disabled_ms from person where person = ?")
+            .bind(person.0)
+            .fetch_one(&mut *conn)
+            .await?;
+    if disabled_ms.is_some() {
+        return Err(Error::problem(ProblemCode::AccountDisabled));
+    }
+    // The condition, not the look before it, is what makes it one-time.
+    let used =
+        sqlx::query("update sign_in_link set used_ms = ? where token_hash = ? and used_ms is null")
+            .bind(now_ms)
+            .bind(secret_hash(token))
+            .execute(&mut *conn)
+            .await?
+            .rows_affected();
+    if used == 0 {
+        return Ok(Err(LinkState::Over));
+    }
+    Ok(Ok(open(conn, now_ms, person, randomness).await?))
 }
 
 fn random_text(randomness: &dyn Randomness) -> String {

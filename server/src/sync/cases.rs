@@ -169,6 +169,27 @@ pub async fn list(
     rows.into_iter().map(Row::case).collect()
 }
 
+/// The open cases of a record, oldest first.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn of_record(
+    conn: &mut SqliteConnection,
+    record: RecordId,
+    limit: u64,
+) -> Result<Vec<DeskCaseRow>> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select id, site, kind, record, person, device, from_number, to_number, code, params,
+           opened_ms, closed_ms
+         from desk_case where record = ? and closed_ms is null order by id limit ?",
+    )
+    .bind(record.0.to_vec())
+    .bind(number(limit))
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Row::case).collect()
+}
+
 /// Closes a case.
 ///
 /// # Errors

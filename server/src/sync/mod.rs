@@ -28,9 +28,9 @@ mod sessions;
 mod standing;
 mod stops;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod write;
 mod writer;
 
@@ -262,6 +262,19 @@ impl Sync {
     ) -> Result<Vec<DeskCaseRow>> {
         let mut conn = self.shared.database.reader().acquire().await?;
         cases::list(&mut conn, Some(sites), after, limit, closed_too).await
+    }
+
+    /// The open desk cases of a record.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn desk_cases_of_record(
+        &self,
+        record: RecordId,
+        limit: u64,
+    ) -> Result<Vec<DeskCaseRow>> {
+        let mut conn = self.shared.database.reader().acquire().await?;
+        cases::of_record(&mut conn, record, limit).await
     }
 
     /// Closes a desk case with the office's word on it.

@@ -1,0 +1,296 @@
+//! Open cases as forms: the two values of a field, what else a record's review asks, and the
+//! commands that wait for a word.
+
+use std::collections::BTreeMap;
+
+use axum::http::StatusCode;
+use maud::{Markup, html};
+use serde_json::Value;
+use sqlx::SqliteConnection;
+use sync_core::model::id::{FactKey, PersonId};
+use sync_core::rules::{Case, CaseSide, FieldValue};
+
+use super::desk::Desk;
+use super::form::Fields;
+use super::layout::badge;
+use super::record::Sheet;
+use super::timeline::{detail, fact_name, field_value};
+use super::words::{Zone, yuan};
+use crate::Result;
+use crate::sync::DeskCaseRow;
+use crate::sync::log::facts_from_cell;
+
+/// What was typed into a form that could not be carried out, and why.
+#[derive(Debug)]
+pub struct Typed {
+    /// The form.
+    pub form: String,
+    /// What stood in it.
+    pub fields: Fields,
+    /// Why not, in words.
+    pub problem: String,
+    /// The status of the answer.
+    pub status: StatusCode,
+}
+
+impl Typed {
+    /// What stood in a field of a form, else `otherwise`.
+    pub fn or(typed: Option<&Self>, form: &str, field: &str, otherwise: &str) -> String {
+        let typed = typed.filter(|typed| typed.form == form);
+        typed.map_or_else(|| otherwise.to_owned(), |typed| typed.fields.text(field).to_owned())
+    }
+}
+
+/// Forms for cases on a page, at most.
+const CASES_MAX: usize = 50;
+
+/// Keys as a form carries them.
+pub fn keys_text<'a>(keys: impl IntoIterator<Item = &'a FactKey>) -> String {
+    keys.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// The open cases of a record.
+pub fn of_record(desk: &Desk, sheet: &Sheet, typed: Option<&Typed>) -> Markup {
+    let words = desk.words;
+    // What somebody has to choose between comes first.
+    let mut open: Vec<&Case> = sheet.review.open_cases().collect();
+    open.sort_by_key(|case| case.kind != "field_conflict");
+    let waiting: Vec<&DeskCaseRow> =
+        sheet.desk_cases.iter().filter(|case| case.closed_ms.is_none()).collect();
+    if open.is_empty() && waiting.is_empty() {
+        return html! {};
+    }
+    let left_out = open.len().saturating_sub(CASES_MAX) + waiting.len().saturating_sub(CASES_MAX);
+    html! {
+        section #cases aria-labelledby="cases-title" {
+            h2 #cases-title { (words.say("office-cases")) }
+            @for case in open.iter().take(CASES_MAX) {
+                @if case.kind == "field_conflict" { (conflict(desk, sheet, case, typed)) }
+                @else { (record_case(desk, sheet, case, typed)) }
+            }
+            @for case in waiting.iter().take(CASES_MAX) {
+                (desk_case(desk, sheet.zone, case, Around {
+                    names: &sheet.names, contents: &sheet.contents, typed, page_of: Some(&sheet.review.kind),
+                }))
+            }
+            @if left_out > 0 {
+                p { (words.with("office-left-out", &[("count", &left_out.to_string())])) }
+            }
+        }
+    }
+}
+
+/// Two values of a field: a button for each.
+fn conflict(desk: &Desk, sheet: &Sheet, case: &Case, typed: Option<&Typed>) -> Markup {
+    let words = desk.words;
+    let name = case.params.get("field").and_then(Value::as_str).unwrap_or_default();
+    let Some(field) = sheet.review.fields.get(name) else { return html! {} };
+    let form = format!("conflict-{name}");
+    let reason = Typed::or(typed, &form, "reason", &words.say("office-reason-conflict"));
+    let keys = keys_text(field.conflict.iter().map(|value| &value.key));
+    html! {
+        form.case method="post" action={ (sheet.url()) "/resolve" } id=(form)
+            data-case="field_conflict" data-field=(name)
+        {
+            (desk.guard())
+            input type="hidden" name="form" value=(form);
+            input type="hidden" name="field" value=(name);
+            input type="hidden" name="rests_on" value=(keys);
+            h3 { (words.code("field", name)) }
+            p { (words.code("case", "field_conflict")) }
+            (reason_input(desk, &form, &reason))
+            div.choices {
+                @for value in &field.conflict { (choice(desk, sheet, name, value)) }
+            }
+        }
+    }
+}
+
+fn choice(desk: &Desk, sheet: &Sheet, name: &str, value: &FieldValue) -> Markup {
+    let words = desk.words;
+    let from = if value.office { "office-from-office" } else { "office-from-phone" };
+    html! {
+        button type="submit" name="value" value=(value.value.to_string()) {
+            strong { (field_value(words, sheet.zone, &sheet.names, name, &value.value)) }
+            span.by {
+                (sheet.person(value.by)) " · " (sheet.zone.minute(value.at_ms)) " · "
+                (words.say(from))
+                @if !value.verified { " · " (words.say("office-unverified")) }
+            }
+        }
+    }
+}
+
+fn reason_input(desk: &Desk, form: &str, value: &str) -> Markup {
+    html! {
+        label for={ (form) "-reason" } { (desk.words.say("office-reason")) }
+        input id={ (form) "-reason" } name="reason" required maxlength="200" value=(value);
+    }
+}
+
+/// Any other case of the review: closed with a reason.
+fn record_case(desk: &Desk, sheet: &Sheet, case: &Case, typed: Option<&Typed>) -> Markup {
+    let words = desk.words;
+    let keys = keys_text(&case.rests_on);
+    let at = case.rests_on.first().map(ToString::to_string).unwrap_or_default();
+    let form = format!("case-{}-{}", case.kind, at.replace(['.', '~'], "-"));
+    let reason = Typed::or(typed, &form, "reason", &words.say("office-reason-close"));
+    html! {
+        form.case method="post" action={ (sheet.url()) "/close-case" } id=(form)
+            data-case=(case.kind)
+        {
+            (desk.guard())
+            input type="hidden" name="form" value=(form);
+            input type="hidden" name="case" value=(case.kind);
+            input type="hidden" name="rests_on" value=(keys);
+            h3 { (words.code("case", &case.kind)) }
+            ul.plain {
+                @for code in case.params.get("codes").and_then(Value::as_array).into_iter().flatten()
+                {
+                    li { (words.code("deviation", code.as_str().unwrap_or_default())) }
+                }
+                @for (name, id) in [("charged_fen", "charged"), ("other_fen", "other")] {
+                    @if let Some(fen) = case.params.get(name).and_then(Value::as_i64) {
+                        li { (words.code("office-amount", id)) " " (yuan(fen)) }
+                    }
+                }
+                @if case.kind != "step_deviation" {
+                    @for side in &case.sides {
+                        li {
+                            (sheet.zone.minute(side.at_ms)) " " (sheet.person(side.by)) " "
+                            (side_text(desk, sheet, side))
+                        }
+                    }
+                }
+            }
+            (reason_input(desk, &form, &reason))
+            button type="submit" { (words.say("office-close-case")) }
+        }
+    }
+}
+
+/// What a side of a case says.
+fn side_text(desk: &Desk, sheet: &Sheet, side: &CaseSide) -> String {
+    let words = desk.words;
+    let entry = sheet.review.timeline.iter().find(|entry| entry.key == side.key);
+    let Some(entry) = entry else { return String::new() };
+    let said = detail(words, sheet.zone, &sheet.names, &entry.fact_type, &entry.content);
+    format!("{} {said}", fact_name(words, &entry.fact_type))
+}
+
+/// What a desk case is shown with.
+#[derive(Debug, Clone, Copy)]
+pub struct Around<'a> {
+    /// Names of people.
+    pub names: &'a BTreeMap<PersonId, String>,
+    /// What the commands say, by case.
+    pub contents: &'a Contents,
+    /// What was typed.
+    pub typed: Option<&'a Typed>,
+    /// The kind of the record whose page this is; on today's page cases link to their records.
+    pub page_of: Option<&'a str>,
+}
+
+/// Facts of the commands that cases are about, by case: type and content.
+pub type Contents = BTreeMap<i64, Vec<(String, Value)>>;
+
+/// What became of commands that no review shows, with the office's word on them.
+pub fn desk_case(desk: &Desk, zone: Zone, case: &DeskCaseRow, around: Around<'_>) -> Markup {
+    let words = desk.words;
+    let form = format!("desk-case-{}", case.case);
+    let reason = words.say("office-reason-close");
+    let reason = Typed::or(around.typed, &form, "reason", &reason);
+    let name = around.names.get(&case.person).map_or("—", String::as_str);
+    let (from, to) = (case.from.to_string(), case.to.to_string());
+    let numbers = if case.from == case.to { from } else { format!("{from}–{to}") };
+    let ruled = case.record.is_some() && matches!(case.kind.as_str(), "refused" | "held");
+    let decisions: &[&str] = if ruled { &["accept_after_all", "discard"] } else { &["dismiss"] };
+    html! {
+        form.case method="post" action={ "/office/desk-cases/" (case.case) } id=(form)
+            data-case=(case.kind)
+        {
+            (desk.guard())
+            input type="hidden" name="form" value=(form);
+            @if let Some(site) = case.site { input type="hidden" name="site" value=(site); }
+            @if let (Some(record), Some(kind)) = (case.record, around.page_of) {
+                input type="hidden" name="back" value=(record);
+                input type="hidden" name="kind" value=(kind);
+            }
+            h3 { (words.code("office-desk-case", &case.kind)) }
+            p {
+                (zone.minute(case.opened_ms)) " · " (name) " · "
+                (words.with("office-numbers", &[("numbers", &numbers)]))
+                @if let Some(code) = &case.code { " · " (why(desk, code, case.params.as_ref())) }
+            }
+            @if let Some(facts) = around.contents.get(&case.case) {
+                ul.plain { @for (fact_type, content) in facts {
+                    li {
+                        (badge("status", &fact_name(words, fact_type))) " "
+                        (detail(words, zone, around.names, fact_type, content))
+                    }
+                } }
+            }
+            @if let (Some(record), None) = (case.record, around.page_of) {
+                p { a href={ "/office/records/" (record) } { (words.say("office-to-order")) } }
+            }
+            (reason_input(desk, &form, &reason))
+            div.choices {
+                @for decision in decisions {
+                    button type="submit" name="decision" value=(decision) {
+                        (words.code("office-decision", decision))
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Why a command is where it is.
+fn why(desk: &Desk, code: &str, params: Option<&Value>) -> String {
+    let words = desk.words;
+    let members = params.and_then(Value::as_object);
+    let values: Vec<(&str, String)> = members
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.as_str(), super::words::plain(value)))
+        .collect();
+    let values: Vec<(&str, &str)> = values.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    let groups = ["denial", "refusal", "office-why"];
+    let group = groups.into_iter().find(|group| words.knows(group, code));
+    words.code_with(group.unwrap_or("office-why"), code, &values)
+}
+
+/// What the commands say that cases are about: all of a page's cases in one statement.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn commands(conn: &mut SqliteConnection, cases: &[DeskCaseRow]) -> Result<Contents> {
+    let mut contents = Contents::new();
+    let wanted: Vec<i64> = cases.iter().map(|case| case.case).collect();
+    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
+        "select d.id, c.facts from desk_case d
+           join change c on c.record = d.record and c.device = d.device
+             and c.number between d.from_number and d.to_number
+         where d.id in (select value from json_each(?)) and c.state in ('held', 'refused')
+         order by c.id limit 500",
+    )
+    .bind(serde_json::json!(wanted).to_string())
+    .fetch_all(conn)
+    .await?;
+    for (case, cell) in rows {
+        for fact in facts_from_cell(&cell)? {
+            // What does not read was refused for that: there is nothing to show of it.
+            let Ok(fact) = fact.parse() else { continue };
+            let (fact_type, content) = fact.payload.to_parts().unwrap_or_default();
+            let content = fact.stored_content.clone().unwrap_or(content);
+            let facts = contents.entry(case).or_default();
+            if facts.len() < FACTS_SHOWN_MAX {
+                facts.push((fact_type, content));
+            }
+        }
+    }
+    Ok(contents)
+}
+
+/// Facts of one case's commands that are shown.
+const FACTS_SHOWN_MAX: usize = 20;
