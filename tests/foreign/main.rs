@@ -4,6 +4,7 @@
 
 mod built;
 mod office;
+mod second_client;
 mod server;
 
 use std::io::Write as _;

@@ -6,7 +6,7 @@ Prints one line of JSON for the test to compare with the office; any surprise is
 import json
 import sys
 
-from changes import from_base64url
+from changes import base64url, from_base64url
 from fieldbook_client import Client, cbor2, framed, unframed
 
 
@@ -16,11 +16,13 @@ def told(client, given):
     names = ("number", "outcome", "code", "had")
     folded = client.folded(record)
     return {
+        "record": given["order"],
         "person": client.state["person"],
         "device": client.state["device"],
         "commands": [{name: c.get(name) for name in names} for c in client.state["commands"]],
         "digest": client.document(record).digest().hex(),
         "facts": {entry["key"]: entry["fact"] for entry in folded},
+        "frontier": client.frontier(client.facts(record)),
         "order": [entry["key"] for entry in folded],
         "repaired": client.state.get("repaired", []),
     }
@@ -42,6 +44,12 @@ def visit(client, given):
 def write(client, given):
     order = from_base64url(given["order"])
     client.write(order, given["site"], *given["steps"])
+
+
+def contact(client, given):
+    """Opens a contact by hand, without signal."""
+    members = {"name": given["name"], "phones": ["13800000000"], "salt": "0f"}
+    given["order"] = base64url(client.create("contact", given["site"], members))
 
 
 def sync(client, given):
@@ -73,7 +81,7 @@ def tampered(client, given):
 
 
 def main():
-    acts = (enrol, visit, write, sync, lost, expired, tampered)
+    acts = (enrol, visit, write, contact, sync, lost, expired, tampered)
     acts = {act.__name__: act for act in acts}
     given = json.loads(sys.stdin.read())
     client = Client(given["store"], given["url"])

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 )
 
 from changes import Change, Document, Refused, base64url, canonical, from_base64url
-from changes import key_parts, pack, session_bytes, session_text, unpack, written_key
+from changes import key_parts, pack, record_id, session_text, unpack, written_key
 
 VERSION = 1
 APP = "second-client/1"
@@ -167,7 +167,7 @@ class Client:
         """Commands of this phone that are not in the accepted document, oldest first."""
         return [
             command for command in self.state["commands"]
-            if command["outcome"] in (None, "held", "not_stored", "rewritten")
+            if command["outcome"] not in ("entered", "refused") and not command.get("arrived")
             and record in (None, bytes.fromhex(command["record"]))
         ]  # fmt: skip
 
@@ -227,6 +227,15 @@ class Client:
         })  # fmt: skip
         self.save()
         return [key for key, _ in written]
+
+    def create(self, kind, site, members):
+        """Opens a record by hand; gives its id."""
+        self.session = self.session or self.open_session()
+        origin = f"{session_text(self.session)}.{self.state['last_number'] + 1}"
+        record = record_id(kind, site, origin)
+        payload = {"kind": kind, "site": site, "schema": 1} | members
+        self.write(record, site, ("created", payload))
+        return record
 
     def own_last(self, facts):
         me = [self.state["person"], self.state["device"]]
@@ -399,7 +408,7 @@ class Client:
         for command in self.pending():
             there = self.document(bytes.fromhex(command["record"])).facts()
             if all(key in there for key, _ in command["facts"]):
-                command["outcome"] = "entered"
+                command["arrived"] = True
 
     def folded(self, record):
         """The record's facts as a list, each behind those it comes after."""
