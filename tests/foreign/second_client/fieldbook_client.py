@@ -180,19 +180,19 @@ class Client:
 
     def predecessors(self, facts):
         """The keys that each fact comes after."""
-        by_writer, comes_after = {}, {}
+        told = {key: json.loads(text) for key, text in facts.items()}
+        comes_after = {key: set(fact.get("after", [])) for key, fact in told.items()}
+        by_writer = {}
         for key in facts:
-            origin, number, index = key_parts(key)
-            writer = tuple(self.state["sessions"].get(session_text(origin), ())) if number else ()
-            by_writer.setdefault(writer or origin, []).append((number or 0, index, key))
+            session, number, index = key_parts(key)
+            if number:
+                writer = tuple(self.state["sessions"].get(session_text(session), [session]))
+                by_writer.setdefault(writer, []).append((number, index, key))
         for written in by_writer.values():
             written.sort()
-            for before, (number, index, key) in zip([None, *written], written):
-                told = json.loads(facts[key])
-                comes_after[key] = set(told.get("after", []))
-                in_command = before and before[0] == number and index > 0
-                if before and ("after" not in told or in_command):
-                    comes_after[key].add(before[2])
+            for (_, _, before), (_, index, key) in zip(written, written[1:]):
+                if "after" not in told[key] or index > 0:
+                    comes_after[key].add(before)
         return comes_after
 
     def frontier(self, facts):
