@@ -1,6 +1,6 @@
 //! A second implementation of the protocol: `second_client/`, Python written from
 //! docs/protocol.md alone, against a real server process and beside a phone of this code. What it
-//! cannot do by the page is a fault of the page.
+//! cannot do by the page is a fault of the page. Its packages are installed once, by pip.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
