@@ -2,7 +2,7 @@
 //! docs/protocol.md alone, against a real server process and beside a phone of this code. What it
 //! cannot do by the page is a fault of the page. Its packages are installed once, by pip.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -148,6 +148,7 @@ async fn a_contact_opened_by_hand_is_the_offices() {
 
 /// Type and payload of facts by key.
 type Facts = BTreeMap<String, (Value, Value)>;
+type Keys = BTreeSet<String>;
 
 /// A server with a desk that opened and dispatched an order, and the worker it named.
 struct Scene {
@@ -217,7 +218,7 @@ impl Scene {
     }
 
     /// The office's facts and their frontier, as a client tells them.
-    async fn facts(&self) -> (Facts, Value) {
+    async fn facts(&self) -> (Facts, Keys) {
         let order = self.order().await;
         let review = &order["review"];
         let timeline = review["timeline"].as_array().expect("a timeline");
@@ -225,7 +226,7 @@ impl Scene {
             let key = entry["key"].as_str().expect("a key").to_owned();
             (key, (entry["fact_type"].clone(), members(&entry["content"])))
         });
-        (facts.collect(), review["frontier"].clone())
+        (facts.collect(), keys(&review["frontier"]))
     }
 }
 
@@ -280,10 +281,16 @@ fn python() -> Command {
 }
 
 /// The facts that a client holds, and their frontier.
-fn held_by(told: &Value) -> (Facts, Value) {
+fn held_by(told: &Value) -> (Facts, Keys) {
     let facts = told["facts"].as_object().expect("facts by key").iter();
     let facts = facts.map(|(key, fact)| (key.clone(), (fact["t"].clone(), members(&fact["p"]))));
-    (facts.collect(), told["frontier"].clone())
+    (facts.collect(), keys(&told["frontier"]))
+}
+
+/// Keys, whose order in a frontier says nothing.
+fn keys(listed: &Value) -> Keys {
+    let listed = listed.as_array().expect("a list").iter();
+    listed.map(|key| key.as_str().expect("a key").to_owned()).collect()
 }
 
 /// A payload without members may be left out.
