@@ -70,7 +70,8 @@ pub fn of_record(desk: &Desk, sheet: &Sheet, typed: Option<&Typed>) -> Markup {
             }
             @for case in waiting.iter().take(CASES_MAX) {
                 (desk_case(desk, sheet.zone, case, Around {
-                    names: &sheet.names, contents: &sheet.contents, typed, page_of: Some(&sheet.review.kind),
+                    names: &sheet.names, contents: &sheet.contents, typed,
+                    page_of: Some(&sheet.review.kind),
                 }))
             }
             @if left_out > 0 {

@@ -143,8 +143,8 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
     });
     let first = created.clone().next();
     let schema = created.by_ref().map(|(_, created)| created.schema).max().unwrap_or_default();
-    let created_ms = first.map(|(fact, _)| fact_time(fact, input.sessions).at_ms);
-    let policy = policy(input.policies, created_ms.unwrap_or(input.now_ms));
+    let created_ms = first.map_or(input.now_ms, |(fact, _)| fact_time(fact, input.sessions).at_ms);
+    let policy = policy(input.policies, created_ms);
     let steps = steps(&causality);
     let money = money(&causality, input.sessions);
     let folded = Folded { causality: &causality, fields: &fields, steps: &steps, money: &money };
@@ -172,19 +172,14 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
         policy: &policy,
         now_ms: input.now_ms,
     });
-    let mut until_ms = next_change_ms(&deadlines, &money, &policy, input.now_ms);
-    let status = match (&round, &alarm) {
-        (Some(round), _) => {
-            let (status, changes_ms) = round.status(&causality, &policy, input.now_ms);
-            until_ms = changes_ms;
-            status
+    let (status, status_until_ms) = match (&round, &alarm) {
+        (Some(round), _) => round.status(&causality, &policy, input.now_ms),
+        (None, Some(alarm)) => (alarm.status(), alarm.next_alert_ms),
+        _ => {
+            let until_ms = next_change_ms(&deadlines, &money, &policy, input.now_ms);
+            let order = is_order.then(|| work_order(&causality, &visits));
+            (order.unwrap_or(Status::Kept), until_ms)
         }
-        (None, Some(alarm)) => {
-            until_ms = alarm.next_alert_ms;
-            alarm.status()
-        }
-        _ if is_order => work_order(&causality, &visits),
-        _ => Status::Kept,
     };
     Review {
         record: input.record,
@@ -194,7 +189,7 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
         time_zone: policy.time_zone.clone(),
         service_grade: policy.service_grade,
         status,
-        status_until_ms: until_ms,
+        status_until_ms,
         timeline: causality.facts.iter().map(|fact| entry(fact, input.sessions)).collect(),
         frontier: causality.frontier(),
         kind,
