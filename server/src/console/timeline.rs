@@ -54,7 +54,9 @@ pub fn show(app: &App, desk: &Desk, sheet: &Sheet, before: Option<FactKey>) -> M
     let start = end.saturating_sub(PAGE);
     let shown = &timeline[start..end];
     let beside = Beside::of(sheet);
-    let mut day = String::new();
+    let days: Vec<String> = shown.iter().map(|entry| sheet.zone.day(entry.at_ms)).collect();
+    let begins = |index: usize| index == 0 || days[index] != days[index - 1];
+    let days = (0..days.len()).map(|index| begins(index).then_some(&days[index]));
     html! {
         section #timeline aria-labelledby="timeline-title" {
             h2 #timeline-title { (words.say("office-timeline")) }
@@ -63,11 +65,8 @@ pub fn show(app: &App, desk: &Desk, sheet: &Sheet, before: Option<FactKey>) -> M
                     (words.say("office-earlier"))
                 } }
             }
-            ol.timeline { @for entry in shown {
-                @if sheet.zone.day(entry.at_ms) != day {
-                    @let _ = day = sheet.zone.day(entry.at_ms);
-                    li.day { (day) }
-                }
+            ol.timeline { @for (entry, day) in shown.iter().zip(days) {
+                @if let Some(day) = day { li.day { (day) } }
                 (step(app, desk, sheet, &beside, entry))
             } }
             @if end < timeline.len() {
@@ -203,9 +202,22 @@ pub fn detail(
     if fact_type == "created" {
         parts.extend(text("description").map(str::to_owned));
     } else {
-        let plain = ["name", "number", "text", "reason", "reported_to", "answered_by"];
+        let plain = [
+            "name",
+            "number",
+            "text",
+            "reason",
+            "reported_to",
+            "answered_by",
+            "checkpoint",
+            "place",
+            "description",
+            "note",
+        ];
         parts.extend(plain.iter().filter_map(|member| text(member)).map(str::to_owned));
     }
+    parts.extend(text("item").map(|item| words.code("office-item", item)));
+    parts.extend(text("result").map(|code| words.code("office-result", code)));
     parts.extend(number("amount_fen").map(yuan));
     if let (Some(milli), Some(price)) = (number("quantity_milli"), number("unit_price_fen")) {
         let whole = milli / 1_000;
@@ -214,9 +226,8 @@ pub fn detail(
         let count = count.trim_end_matches('0').trim_end_matches('.');
         parts.push(format!("{count} {} × {}", text("unit").unwrap_or_default(), yuan(price)));
     }
-    for (member, group) in
-        [("method", "office-paid"), ("via", "office-via"), ("moment", "office-photo")]
-    {
+    let method = if fact_type == "checkpoint_visited" { "office-method" } else { "office-paid" };
+    for (member, group) in [("method", method), ("via", "office-via"), ("moment", "office-photo")] {
         parts.extend(text(member).map(|code| words.code(group, code)));
     }
     let person = number("person").and_then(|person| u32::try_from(person).ok());

@@ -14,7 +14,7 @@ use super::order::Causality;
 use super::patrol::{Round, round};
 use super::status::{Status, work_order};
 use super::time::fact_time;
-use super::visit::{Site, Visit, endings, fold, steps};
+use super::visit::{Site, Step, Visit, endings, fold, steps};
 use crate::model::fact::Fact;
 use crate::model::id::{DeviceId, FactKey, PersonId, RecordId, SiteId};
 use crate::model::payload::{GeneralFact, Payload};
@@ -147,22 +147,8 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
     let policy = policy(input.policies, created_ms.unwrap_or(input.now_ms));
     let steps = steps(&causality);
     let money = money(&causality, input.sessions);
-    let endings = endings(&causality, &steps, input.sessions);
-    let category = fields.get("category").and_then(|field| field.value.as_str());
-    let public = category == Some("public");
-    let visits: Vec<Visit> = causality
-        .facts
-        .iter()
-        .filter_map(|fact| Some((fact.key, steps.get(&fact.key)?)))
-        .map(|(key, steps)| {
-            // Quoted at one visit, done at the next.
-            let mut quotes = money.quotes.iter();
-            let quoted = quotes.any(|quote| quote.visit != key && quote.accepted == Some(true));
-            let end = endings.get(&key).copied();
-            let site = Site { policy: &policy, sessions: input.sessions, public, end };
-            fold(key, steps, &site, quoted)
-        })
-        .collect();
+    let folded = Folded { causality: &causality, fields: &fields, steps: &steps, money: &money };
+    let visits = visits(&folded, &policy, input.sessions);
     let kind = first.map(|(_, created)| created.kind.clone()).unwrap_or_default();
     let is_order = kind == crate::model::work_order::KIND;
     let deadlines = if is_order {
@@ -187,17 +173,18 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
         now_ms: input.now_ms,
     });
     let mut until_ms = next_change_ms(&deadlines, &money, &policy, input.now_ms);
-    let status = if let Some(round) = &round {
-        let (status, changes_ms) = round.status(&causality, &policy, input.now_ms);
-        until_ms = changes_ms;
-        status
-    } else if let Some(alarm) = &alarm {
-        until_ms = alarm.next_alert_ms;
-        alarm.status()
-    } else if is_order {
-        work_order(&causality, &visits)
-    } else {
-        Status::Kept
+    let status = match (&round, &alarm) {
+        (Some(round), _) => {
+            let (status, changes_ms) = round.status(&causality, &policy, input.now_ms);
+            until_ms = changes_ms;
+            status
+        }
+        (None, Some(alarm)) => {
+            until_ms = alarm.next_alert_ms;
+            alarm.status()
+        }
+        _ if is_order => work_order(&causality, &visits),
+        _ => Status::Kept,
     };
     Review {
         record: input.record,
@@ -219,6 +206,32 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
         alarm,
         cases,
     }
+}
+
+/// What visits are folded from.
+struct Folded<'a> {
+    causality: &'a Causality<'a>,
+    fields: &'a BTreeMap<String, Field>,
+    steps: &'a BTreeMap<FactKey, Vec<Step<'a>>>,
+    money: &'a Money,
+}
+
+fn visits(folded: &Folded<'_>, policy: &SlaPolicy, sessions: &SessionRows) -> Vec<Visit> {
+    let endings = endings(folded.causality, folded.steps, sessions);
+    let category = folded.fields.get("category").and_then(|field| field.value.as_str());
+    let public = category == Some("public");
+    let facts = folded.causality.facts.iter();
+    facts
+        .filter_map(|fact| Some((fact.key, folded.steps.get(&fact.key)?)))
+        .map(|(key, steps)| {
+            // Quoted at one visit, done at the next.
+            let mut quotes = folded.money.quotes.iter();
+            let quoted = quotes.any(|quote| quote.visit != key && quote.accepted == Some(true));
+            let end = endings.get(&key).copied();
+            let site = Site { policy, sessions, public, end };
+            fold(key, steps, &site, quoted)
+        })
+        .collect()
 }
 
 /// The version in force at `at_ms`: the latest that had begun.
