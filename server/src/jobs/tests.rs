@@ -234,7 +234,7 @@ async fn alarms(scene: &Scene) -> Vec<RecordId> {
 }
 
 #[tokio::test]
-async fn a_round_not_begun_15_min_after_its_time_raises_one_alarm_that_a_late_start_leaves() {
+async fn a_round_not_begun_after_fifteen_minutes_is_one_alarm_that_a_late_start_leaves() {
     let scene = Scene::new(SHEET).await;
     let round = round(&scene).await;
     let due_ms = 45 * MINUTE_MS + 1;

@@ -22,8 +22,7 @@ pub fn declared_bytes(archive: &[u8]) -> Option<u64> {
         let lengths = [28, 30, 32].map(|offset| u16_at(archive, at + offset).map(usize::from));
         at += ENTRY_BYTES + lengths.into_iter().sum::<Option<usize>>()?;
     }
-    // Deflate makes at most 1,032 bytes of one: who declares less than one in a thousand may, but
-    // entries whose packed bytes are more than the archive overlap.
+    // Entries with more packed bytes than the archive has overlap.
     (packed_total <= archive.len() as u64).then_some(total)
 }
 

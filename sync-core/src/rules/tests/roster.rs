@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use crate::model::id::{PersonId, SiteId};
 use crate::model::person::{Role, RoleGrant};
@@ -168,7 +169,7 @@ fn any_grant() -> impl Strategy<Value = RoleGrant> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        rng_seed: proptest::test_runner::RngSeed::Fixed(31),
+        rng_seed: RngSeed::Fixed(31),
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
