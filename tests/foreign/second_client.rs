@@ -163,8 +163,7 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        static BUILT: OnceLock<Built> = OnceLock::new();
-        let built = BUILT.get_or_init(Built::now);
+        let built = Built::now();
         let folder = tempfile::tempdir().expect("a folder");
         let installation = Installation::make(&built.fieldbook, folder.path());
         let desk = installation.person("陈静", Some("chen"), "front_desk");
