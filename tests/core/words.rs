@@ -9,7 +9,7 @@ use sync_core::rules::cases::CASES;
 use sync_core::rules::deadlines::DEADLINES;
 use sync_core::rules::visit::DEVIATIONS;
 use sync_core::rules::{DenialCode, Status};
-use sync_core::texts::{Language, has_text, id_of, text};
+use sync_core::texts::{Catalogue, Language, has_text, id_of, source, text};
 
 fn needed() -> BTreeSet<String> {
     let mut ids = BTreeSet::new();
@@ -83,6 +83,26 @@ fn both_catalogues_hold_the_same_ids() {
     let english = ids(include_str!("../../sync-core/texts/en/fieldbook.ftl"));
     assert_eq!(chinese, english);
     assert!(chinese.len() > 200);
+}
+
+#[test]
+fn the_offices_catalogues_hold_the_same_ids_and_none_of_the_departments() {
+    let chinese = ids(include_str!("../../server/texts/zh-CN/office.ftl"));
+    let english = ids(include_str!("../../server/texts/en/office.ftl"));
+    assert_eq!(chinese, english);
+    assert!(chinese.len() > 100);
+    let own = |id: &&&str| !id.starts_with("office-");
+    assert_eq!(chinese.iter().find(own), None, "the office's words begin with office-");
+}
+
+#[test]
+fn a_catalogue_of_two_sources_has_the_words_of_both() {
+    let own = include_str!("../../server/texts/en/office.ftl");
+    let both = Catalogue::new(Language::En, &[source(Language::En), own]);
+    assert_eq!(both.text("office-sign-in", &[]), "Sign in");
+    assert_eq!(both.text("status-closed", &[]), text(Language::En, "status-closed", &[]));
+    assert!(both.has("office-today") && !has_text(Language::En, "office-today"));
+    assert_eq!(both.text("no-such-id", &[]), "no-such-id");
 }
 
 #[test]

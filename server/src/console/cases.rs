@@ -8,13 +8,13 @@ use maud::{Markup, html};
 use serde_json::Value;
 use sqlx::SqliteConnection;
 use sync_core::model::id::{FactKey, PersonId};
-use sync_core::rules::{Case, FieldValue};
+use sync_core::rules::{Case, CaseSide, FieldValue};
 
 use super::desk::Desk;
 use super::form::Fields;
 use super::layout::badge;
 use super::order::Order;
-use super::timeline::{detail, field_value};
+use super::timeline::{detail, fact_name, field_value};
 use super::words::{Zone, yuan};
 use crate::Result;
 use crate::sync::DeskCaseRow;
@@ -52,7 +52,9 @@ pub fn keys_text<'a>(keys: impl IntoIterator<Item = &'a FactKey>) -> String {
 /// The open cases of an order.
 pub fn of_order(desk: &Desk, order: &Order, typed: Option<&Typed>) -> Markup {
     let words = desk.words;
-    let open: Vec<&Case> = order.review.open_cases().collect();
+    // What somebody has to choose between comes first.
+    let mut open: Vec<&Case> = order.review.open_cases().collect();
+    open.sort_by_key(|case| case.kind != "field_conflict");
     let waiting: Vec<&DeskCaseRow> =
         order.desk_cases.iter().filter(|case| case.closed_ms.is_none()).collect();
     if open.is_empty() && waiting.is_empty() {
@@ -156,7 +158,7 @@ fn record_case(desk: &Desk, order: &Order, case: &Case, typed: Option<&Typed>) -
                     @for side in &case.sides {
                         li {
                             (order.zone.minute(side.at_ms)) " " (order.person(side.by)) " "
-                            (words.code("fact", side.value.as_str().unwrap_or_default()))
+                            (side_text(desk, order, side))
                         }
                     }
                 }
@@ -165,6 +167,15 @@ fn record_case(desk: &Desk, order: &Order, case: &Case, typed: Option<&Typed>) -
             button type="submit" { (words.say("office-close-case")) }
         }
     }
+}
+
+/// What a side of a case says.
+fn side_text(desk: &Desk, order: &Order, side: &CaseSide) -> String {
+    let words = desk.words;
+    let entry = order.review.timeline.iter().find(|entry| entry.key == side.key);
+    let Some(entry) = entry else { return String::new() };
+    let said = detail(words, order.zone, &order.names, &entry.fact_type, &entry.content);
+    format!("{} {said}", fact_name(words, &entry.fact_type))
 }
 
 /// What a desk case is shown with.
@@ -213,7 +224,7 @@ pub fn desk_case(desk: &Desk, zone: Zone, case: &DeskCaseRow, around: Around<'_>
             @if let Some(facts) = around.contents.get(&case.case) {
                 ul.plain { @for (fact_type, content) in facts {
                     li {
-                        (badge("status", &words.code("fact", fact_type))) " "
+                        (badge("status", &fact_name(words, fact_type))) " "
                         (detail(words, zone, around.names, fact_type, content))
                     }
                 } }

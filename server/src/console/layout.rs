@@ -13,7 +13,7 @@ use sync_core::texts::Language;
 use super::assets::{SCRIPT, STYLE};
 use super::desk::Desk;
 use super::words::Words;
-use super::{HOME, SIGN_IN, status_of};
+use super::{HOME, HTML, SIGN_IN, status_of};
 
 /// What stands around a page's content.
 #[derive(Debug, Clone, Copy)]
@@ -108,7 +108,7 @@ fn answer(words: Words, frame: Frame<'_>, body: &Markup) -> Response {
             }
         }
     };
-    let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
+    let kind = [(header::CONTENT_TYPE, HTML)];
     (frame.status, kind, document.into_string()).into_response()
 }
 
@@ -116,6 +116,10 @@ fn answer(words: Words, frame: Frame<'_>, body: &Markup) -> Response {
 pub fn reason(words: Words, code: ProblemCode, params: &BTreeMap<String, String>) -> String {
     let values: Vec<(&str, &str)> =
         params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    if code == ProblemCode::IdempotencyConflict {
+        // Another button with the same form's key, or other values than those that were seen.
+        return words.say("office-seen-changed");
+    }
     match params.get("denial") {
         Some(denial) => words.code_with("denial", denial, &values),
         None => words.code_with("problem", code.code(), &values),

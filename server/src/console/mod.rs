@@ -36,6 +36,9 @@ use crate::{App, Error};
 pub const HOME: &str = "/office";
 const SIGN_IN: &str = "/office/sign-in";
 
+/// The media type of every page.
+const HTML: &str = "text/html; charset=utf-8";
+
 /// Bytes of a form: the longest text is a note of 1,000 characters, nine bytes each as coded.
 const FORM_BYTES_MAX: usize = 32 << 10;
 
@@ -73,7 +76,8 @@ async fn around(State(app): State<App>, mut request: Request, next: Next) -> Res
     request.extensions_mut().insert(language);
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let mut response = next.run(request).await;
-    if let Some((code, params)) = problem::taken(&mut response) {
+    let is_page = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == HTML);
+    if !is_page && let Some((code, params)) = problem::taken(&mut response) {
         response = if code == ProblemCode::NotSignedIn && reads {
             Redirect::to(SIGN_IN).into_response()
         } else {

@@ -97,8 +97,7 @@ fn step(
             div {
                 div.what {
                     strong {
-                        @if entry.unknown { (words.say("office-unknown-fact")) }
-                        @else { (words.code("fact", &entry.fact_type)) }
+                        (fact_name(words, &entry.fact_type))
                     }
                     " "
                     (detail(words, order.zone, &order.names, &entry.fact_type, &entry.content))
@@ -154,6 +153,13 @@ fn signed(app: &App, words: Words, order: &Order, entry: &TimelineEntry) -> Mark
     signature::show(words, &entry.content, &verification)
 }
 
+/// A fact's type in words, also of kinds that only a newer app knows.
+pub fn fact_name(words: Words, fact_type: &str) -> String {
+    let groups = ["fact", "office-fact"];
+    let group = groups.into_iter().find(|group| words.knows(group, fact_type));
+    words.code(group.unwrap_or("fact"), fact_type)
+}
+
 /// A field's value in words.
 pub fn field_value(
     words: Words,
@@ -204,7 +210,8 @@ pub fn detail(
     if let (Some(milli), Some(price)) = (number("quantity_milli"), number("unit_price_fen")) {
         let whole = milli / 1_000;
         let rest = milli.rem_euclid(1_000);
-        let count = if rest == 0 { whole.to_string() } else { format!("{whole}.{rest:03}") };
+        let count = format!("{whole}.{rest:03}");
+        let count = count.trim_end_matches('0').trim_end_matches('.');
         parts.push(format!("{count} {} × {}", text("unit").unwrap_or_default(), yuan(price)));
     }
     for (member, group) in

@@ -190,7 +190,7 @@ fn table(desk: &Desk, zone: Zone, rows: &[Row]) -> Markup {
     let head = ["order", "unit", "status", "assignee", "appointment", "changed"];
     html! {
         @if rows.is_empty() { p.quiet { (words.say("office-none")) } } @else {
-            table.cards {
+            table.cards.orders {
                 thead { tr { @for column in head {
                     th scope="col" { (words.code("office-column", column)) }
                 } } }

@@ -22,7 +22,7 @@ pub(crate) mod work_order_list;
 mod work_orders;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::future::Future;
 use std::time::Duration;

@@ -28,9 +28,9 @@ mod sessions;
 mod standing;
 mod stops;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod write;
 mod writer;
 

@@ -178,7 +178,7 @@ async fn people(database: &Database) {
 }
 
 impl Phone {
-    fn request(&self) -> SyncRequest {
+    pub fn request(&self) -> SyncRequest {
         let packs: Vec<_> = self
             .records
             .iter()
@@ -202,7 +202,7 @@ impl Phone {
 
     /// Takes an answer as a phone does: accepted changes join the accepted record, receipts end
     /// what is pending, and the heads must be what the server says.
-    fn take(&mut self, answer: &SyncResponse) {
+    pub fn take(&mut self, answer: &SyncResponse) {
         let mut packs = if answer.packs.is_empty() {
             Vec::new()
         } else {
