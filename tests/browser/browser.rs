@@ -2,7 +2,8 @@
 //! WebDriver has no word for (the console's log, a page's size, its picture) by the driver's own
 //! addresses. Nothing here knows the office's pages.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ struct Driver {
     process: Child,
     /// The browser's process, once there is one.
     browser: Option<u64>,
+    session: String,
     url: String,
 }
 
@@ -35,7 +37,8 @@ impl Driver {
             .spawn()
             .unwrap_or_else(|error| panic!("no chromedriver (package chromium-driver): {error}"));
         let told = BufReader::new(process.stdout.take().expect("its output is a pipe"));
-        let mut driver = Self { process, browser: None, url: String::new() };
+        let mut driver =
+            Self { process, browser: None, session: String::new(), url: String::new() };
         let marker = "started successfully on port ";
         let mut lines = told.lines();
         let line = lines.find_map(|line| line.ok().filter(|line| line.contains(marker)));
@@ -48,12 +51,28 @@ impl Driver {
     }
 }
 
+impl Driver {
+    /// Without the test's runtime, which may have ended.
+    fn end_session(&self) -> std::io::Result<()> {
+        let address = self.url.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(AT_MOST))?;
+        let head = format!(
+            "DELETE /session/{} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n",
+            self.session
+        );
+        stream.write_all(head.as_bytes())?;
+        stream.read(&mut [0; 16]).map(drop)
+    }
+}
+
 impl Drop for Driver {
     fn drop(&mut self) {
-        // All of it fails where it has ended already, which is what is wanted.
-        if let Some(pid) = self.browser {
-            let kill = Command::new("kill").arg(pid.to_string()).stderr(Stdio::null()).status();
-            drop(kill);
+        // The driver ends the browser and waits for it, so that its folder can be removed next.
+        if self.end_session().is_err()
+            && let Some(pid) = self.browser
+        {
+            let _ = Command::new("kill").arg(pid.to_string()).status();
         }
         let _ = self.process.kill();
         let _ = self.process.wait();
@@ -88,8 +107,8 @@ impl Browser {
         let client = client.unwrap_or_else(|error| panic!("no Chromium: {error}"));
         let told = client.capabilities().and_then(|told| told.get("goog:processID"));
         driver.browser = told.and_then(Value::as_u64);
-        let session = client.session_id().await.expect("answers").expect("a session");
-        let session = format!("{}/session/{session}", driver.url);
+        driver.session = client.session_id().await.expect("answers").expect("a session");
+        let session = format!("{}/session/{}", driver.url, driver.session);
         let http = reqwest::Client::new();
         Self { client, http, session, _driver: driver, _profile: profile }
     }
@@ -201,6 +220,8 @@ fn capabilities(profile: &str, kind: Kind) -> Value {
         // A container's /dev/shm is too small for a page.
         "--disable-dev-shm-usage",
         "--window-size=1440,900",
+        // As on a phone, where they lie over the page.
+        "--hide-scrollbars",
         "--lang=zh-CN",
         &profile,
     ];
