@@ -2,9 +2,12 @@
 //! no brings the page back with the reason and with what was typed.
 
 use axum::extract::{Path, State};
+use axum::http::Uri;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
+use sync_core::model::alarm::{self, AlarmFact, AlarmSettled};
 use sync_core::model::id::{FactKey, PersonId, RecordId};
+use sync_core::model::patrol;
 use sync_core::model::work_order::{KIND, Reason, WorkOrderFact};
 use sync_core::protocol::problem::ProblemCode;
 use sync_core::rules::Command;
@@ -13,7 +16,8 @@ use super::cases::{Typed, keys_text};
 use super::desk::Desk;
 use super::form::{Fields, Post};
 use super::layout::reason;
-use super::{HOME, order, status_of, to, today};
+use super::record::url_of;
+use super::{order, round, status_of, to, today};
 use crate::http::idempotency::OfficePost;
 use crate::http::{command, desk_cases, problem};
 use crate::sync::CaseDecision;
@@ -28,29 +32,108 @@ pub async fn on_order(
     Path((record, action)): Path<(String, String)>,
     post: Post,
 ) -> Result<Response> {
+    on_record(&app, KIND, (&record, &action), post).await
+}
+
+/// A form on a round's page.
+///
+/// # Errors
+/// `not_found` for a round or an action that is not there.
+pub async fn on_round(
+    State(app): State<App>,
+    Path((record, action)): Path<(String, String)>,
+    post: Post,
+) -> Result<Response> {
+    on_record(&app, patrol::ROUND, (&record, &action), post).await
+}
+
+async fn on_record(
+    app: &App,
+    kind: &'static str,
+    (record, action): (&str, &str),
+    post: Post,
+) -> Result<Response> {
     let record: RecordId = record.parse().map_err(|_| Error::problem(ProblemCode::NotFound))?;
     let Post { desk, fields, name } = post;
     let done = async {
-        let command = command_of(&action, &fields)?;
+        let command = command_of(action, &fields)?;
         if let Command::Resolve { field, .. } = &command {
-            still_between(&app, &desk, record, (field, fields.text("rests_on"))).await?;
+            still_between(app, &desk, (kind, record), (field, fields.text("rests_on"))).await?;
         }
         let post = OfficePost { user: desk.user.clone(), body: (), name };
-        command::command(&app, post, (KIND, record), command).await
+        command::command(app, post, (kind, record), command).await
     };
     match told(&desk, fields.clone(), done.await)? {
-        None => Ok(to(&format!("/office/orders/{record}"))),
-        Some(typed) => {
-            let wanted = order::Wanted::default();
-            order::answer(&app, &desk, (record, &wanted), Some(&typed)).await
-        }
+        None => Ok(to(&url_of(kind, record))),
+        Some(typed) => page(app, &desk, (kind, record), &typed).await,
     }
 }
 
-/// The address of a form read again, e.g. after signing in: there is only the page.
-pub async fn back(Path((record, _)): Path<(String, String)>) -> Result<Response> {
+/// A record's page with what was typed.
+async fn page(
+    app: &App,
+    desk: &Desk,
+    (kind, record): (&str, RecordId),
+    typed: &Typed,
+) -> Result<Response> {
+    let wanted = order::Wanted::default();
+    if kind == patrol::ROUND {
+        round::answer(app, desk, (record, &wanted), Some(typed)).await
+    } else {
+        order::answer(app, desk, (record, &wanted), Some(typed)).await
+    }
+}
+
+/// A form beside an alarm on today's page.
+///
+/// # Errors
+/// `not_found` for an alarm or an action that is not there.
+pub async fn on_alarm(
+    State(app): State<App>,
+    Path((record, action)): Path<(String, String)>,
+    post: Post,
+) -> Result<Response> {
     let record: RecordId = record.parse().map_err(|_| Error::problem(ProblemCode::NotFound))?;
-    Ok(to(&format!("/office/orders/{record}")))
+    let Post { desk, fields, name } = post;
+    let done = async {
+        let mut conn = app.db.reader().acquire().await?;
+        command::site_of(&mut conn, &desk.user, alarm::KIND, record).await?;
+        drop(conn);
+        let command = match action.as_str() {
+            "acknowledge" => Command::Acknowledge { of: told_by(&app, record).await? },
+            "settle" => {
+                let text = fields.text("text").trim().to_owned();
+                Command::step(AlarmFact::AlarmSettled(AlarmSettled { text }))
+            }
+            _ => return Err(Error::problem(ProblemCode::NotFound)),
+        };
+        let post = OfficePost { user: desk.user.clone(), body: (), name };
+        command::command(&app, post, (alarm::KIND, record), command).await
+    };
+    let wanted = today::Wanted::of_site(fields.text("site").parse().ok());
+    match told(&desk, fields.clone(), done.await)? {
+        None => Ok(to(&wanted.url())),
+        Some(typed) => today::answer(&app, &desk, &wanted, Some(&typed)).await,
+    }
+}
+
+/// The fact by which an alarm was last told to somebody, else the one that raised it.
+async fn told_by(app: &App, record: RecordId) -> Result<FactKey> {
+    let read = app.sync.read(record).await?;
+    let (_, _, review) = read.ok_or(Error::problem(ProblemCode::NotFound))?;
+    let alerted = review.alarm.as_ref().and_then(|alarm| alarm.alerted.last());
+    let first = review.timeline.first().map(|entry| entry.key);
+    alerted.map(|alerted| alerted.key).or(first).ok_or(Error::problem(ProblemCode::NotFound))
+}
+
+/// The address of a form read again, e.g. after signing in: there is only the page.
+///
+/// # Errors
+/// `not_found` for what is no record.
+pub async fn back(uri: Uri) -> Result<Response> {
+    let page = uri.path().rsplit_once('/').map(|(page, _)| page);
+    let page = page.filter(|page| page.starts_with("/office/"));
+    page.map(to).ok_or(Error::problem(ProblemCode::NotFound))
 }
 
 /// The office's word on a desk case.
@@ -70,17 +153,13 @@ pub async fn on_desk_case(
     };
     let typed = told(&desk, fields.clone(), done.await)?;
     let record: Option<RecordId> = fields.text("back").parse().ok();
+    let kind = if fields.text("kind") == patrol::ROUND { patrol::ROUND } else { KIND };
+    let wanted = today::Wanted::of_site(fields.text("site").parse().ok());
     match (record, typed) {
-        (Some(record), None) => Ok(to(&format!("/office/orders/{record}"))),
-        (Some(record), Some(typed)) => {
-            let wanted = order::Wanted::default();
-            order::answer(&app, &desk, (record, &wanted), Some(&typed)).await
-        }
-        (None, None) => Ok(to(HOME)),
-        (None, Some(typed)) => {
-            let wanted = today::Wanted::of_site(fields.text("site").parse().ok());
-            today::answer(&app, &desk, &wanted, Some(&typed)).await
-        }
+        (Some(record), None) => Ok(to(&url_of(kind, record))),
+        (Some(record), Some(typed)) => page(&app, &desk, (kind, record), &typed).await,
+        (None, None) => Ok(to(&wanted.url())),
+        (None, Some(typed)) => today::answer(&app, &desk, &wanted, Some(&typed)).await,
     }
 }
 
@@ -146,11 +225,11 @@ fn decision_of(code: &str) -> Result<CaseDecision> {
 async fn still_between(
     app: &App,
     desk: &Desk,
-    record: RecordId,
+    (kind, record): (&str, RecordId),
     (field, seen): (&str, &str),
 ) -> Result<()> {
     let mut conn = app.db.reader().acquire().await?;
-    command::site_of(&mut conn, &desk.user, KIND, record).await?;
+    command::site_of(&mut conn, &desk.user, kind, record).await?;
     drop(conn);
     let Some((_, _, review)) = app.sync.read(record).await? else { return Ok(()) };
     let Some(field) = review.fields.get(field) else { return Ok(()) };

@@ -13,7 +13,7 @@ use sync_core::rules::{Case, CaseSide, FieldValue};
 use super::desk::Desk;
 use super::form::Fields;
 use super::layout::badge;
-use super::order::Order;
+use super::record::Sheet;
 use super::timeline::{detail, fact_name, field_value};
 use super::words::{Zone, yuan};
 use crate::Result;
@@ -49,14 +49,14 @@ pub fn keys_text<'a>(keys: impl IntoIterator<Item = &'a FactKey>) -> String {
     keys.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
-/// The open cases of an order.
-pub fn of_order(desk: &Desk, order: &Order, typed: Option<&Typed>) -> Markup {
+/// The open cases of a record.
+pub fn of_record(desk: &Desk, sheet: &Sheet, typed: Option<&Typed>) -> Markup {
     let words = desk.words;
     // What somebody has to choose between comes first.
-    let mut open: Vec<&Case> = order.review.open_cases().collect();
+    let mut open: Vec<&Case> = sheet.review.open_cases().collect();
     open.sort_by_key(|case| case.kind != "field_conflict");
     let waiting: Vec<&DeskCaseRow> =
-        order.desk_cases.iter().filter(|case| case.closed_ms.is_none()).collect();
+        sheet.desk_cases.iter().filter(|case| case.closed_ms.is_none()).collect();
     if open.is_empty() && waiting.is_empty() {
         return html! {};
     }
@@ -65,12 +65,12 @@ pub fn of_order(desk: &Desk, order: &Order, typed: Option<&Typed>) -> Markup {
         section #cases aria-labelledby="cases-title" {
             h2 #cases-title { (words.say("office-cases")) }
             @for case in open.iter().take(CASES_MAX) {
-                @if case.kind == "field_conflict" { (conflict(desk, order, case, typed)) }
-                @else { (record_case(desk, order, case, typed)) }
+                @if case.kind == "field_conflict" { (conflict(desk, sheet, case, typed)) }
+                @else { (record_case(desk, sheet, case, typed)) }
             }
             @for case in waiting.iter().take(CASES_MAX) {
-                (desk_case(desk, order.zone, case, Around {
-                    names: &order.names, contents: &order.contents, typed, is_linked: false,
+                (desk_case(desk, sheet.zone, case, Around {
+                    names: &sheet.names, contents: &sheet.contents, typed, page_of: Some(&sheet.review.kind),
                 }))
             }
             @if left_out > 0 {
@@ -81,15 +81,15 @@ pub fn of_order(desk: &Desk, order: &Order, typed: Option<&Typed>) -> Markup {
 }
 
 /// Two values of a field: a button for each.
-fn conflict(desk: &Desk, order: &Order, case: &Case, typed: Option<&Typed>) -> Markup {
+fn conflict(desk: &Desk, sheet: &Sheet, case: &Case, typed: Option<&Typed>) -> Markup {
     let words = desk.words;
     let name = case.params.get("field").and_then(Value::as_str).unwrap_or_default();
-    let Some(field) = order.review.fields.get(name) else { return html! {} };
+    let Some(field) = sheet.review.fields.get(name) else { return html! {} };
     let form = format!("conflict-{name}");
     let reason = Typed::or(typed, &form, "reason", &words.say("office-reason-conflict"));
     let keys = keys_text(field.conflict.iter().map(|value| &value.key));
     html! {
-        form.case method="post" action={ (order.url()) "/resolve" } id=(form)
+        form.case method="post" action={ (sheet.url()) "/resolve" } id=(form)
             data-case="field_conflict" data-field=(name)
         {
             (desk.guard())
@@ -100,20 +100,20 @@ fn conflict(desk: &Desk, order: &Order, case: &Case, typed: Option<&Typed>) -> M
             p { (words.code("case", "field_conflict")) }
             (reason_input(desk, &form, &reason))
             div.choices {
-                @for value in &field.conflict { (choice(desk, order, name, value)) }
+                @for value in &field.conflict { (choice(desk, sheet, name, value)) }
             }
         }
     }
 }
 
-fn choice(desk: &Desk, order: &Order, name: &str, value: &FieldValue) -> Markup {
+fn choice(desk: &Desk, sheet: &Sheet, name: &str, value: &FieldValue) -> Markup {
     let words = desk.words;
     let from = if value.office { "office-from-office" } else { "office-from-phone" };
     html! {
         button type="submit" name="value" value=(value.value.to_string()) {
-            strong { (field_value(words, order.zone, &order.names, name, &value.value)) }
+            strong { (field_value(words, sheet.zone, &sheet.names, name, &value.value)) }
             span.by {
-                (order.person(value.by)) " · " (order.zone.minute(value.at_ms)) " · "
+                (sheet.person(value.by)) " · " (sheet.zone.minute(value.at_ms)) " · "
                 (words.say(from))
                 @if !value.verified { " · " (words.say("office-unverified")) }
             }
@@ -129,14 +129,14 @@ fn reason_input(desk: &Desk, form: &str, value: &str) -> Markup {
 }
 
 /// Any other case of the review: closed with a reason.
-fn record_case(desk: &Desk, order: &Order, case: &Case, typed: Option<&Typed>) -> Markup {
+fn record_case(desk: &Desk, sheet: &Sheet, case: &Case, typed: Option<&Typed>) -> Markup {
     let words = desk.words;
     let keys = keys_text(&case.rests_on);
     let at = case.rests_on.first().map(ToString::to_string).unwrap_or_default();
     let form = format!("case-{}-{}", case.kind, at.replace(['.', '~'], "-"));
     let reason = Typed::or(typed, &form, "reason", &words.say("office-reason-close"));
     html! {
-        form.case method="post" action={ (order.url()) "/close-case" } id=(form)
+        form.case method="post" action={ (sheet.url()) "/close-case" } id=(form)
             data-case=(case.kind)
         {
             (desk.guard())
@@ -157,8 +157,8 @@ fn record_case(desk: &Desk, order: &Order, case: &Case, typed: Option<&Typed>) -
                 @if case.kind != "step_deviation" {
                     @for side in &case.sides {
                         li {
-                            (order.zone.minute(side.at_ms)) " " (order.person(side.by)) " "
-                            (side_text(desk, order, side))
+                            (sheet.zone.minute(side.at_ms)) " " (sheet.person(side.by)) " "
+                            (side_text(desk, sheet, side))
                         }
                     }
                 }
@@ -170,11 +170,11 @@ fn record_case(desk: &Desk, order: &Order, case: &Case, typed: Option<&Typed>) -
 }
 
 /// What a side of a case says.
-fn side_text(desk: &Desk, order: &Order, side: &CaseSide) -> String {
+fn side_text(desk: &Desk, sheet: &Sheet, side: &CaseSide) -> String {
     let words = desk.words;
-    let entry = order.review.timeline.iter().find(|entry| entry.key == side.key);
+    let entry = sheet.review.timeline.iter().find(|entry| entry.key == side.key);
     let Some(entry) = entry else { return String::new() };
-    let said = detail(words, order.zone, &order.names, &entry.fact_type, &entry.content);
+    let said = detail(words, sheet.zone, &sheet.names, &entry.fact_type, &entry.content);
     format!("{} {said}", fact_name(words, &entry.fact_type))
 }
 
@@ -187,8 +187,8 @@ pub struct Around<'a> {
     pub contents: &'a Contents,
     /// What was typed.
     pub typed: Option<&'a Typed>,
-    /// Whether to link to the record.
-    pub is_linked: bool,
+    /// The kind of the record whose page this is; on today's page cases link to their records.
+    pub page_of: Option<&'a str>,
 }
 
 /// Facts of the commands that cases are about, by case: type and content.
@@ -212,8 +212,9 @@ pub fn desk_case(desk: &Desk, zone: Zone, case: &DeskCaseRow, around: Around<'_>
             (desk.guard())
             input type="hidden" name="form" value=(form);
             @if let Some(site) = case.site { input type="hidden" name="site" value=(site); }
-            @if let (Some(record), false) = (case.record, around.is_linked) {
+            @if let (Some(record), Some(kind)) = (case.record, around.page_of) {
                 input type="hidden" name="back" value=(record);
+                input type="hidden" name="kind" value=(kind);
             }
             h3 { (words.code("office-desk-case", &case.kind)) }
             p {
@@ -229,8 +230,8 @@ pub fn desk_case(desk: &Desk, zone: Zone, case: &DeskCaseRow, around: Around<'_>
                     }
                 } }
             }
-            @if let (Some(record), true) = (case.record, around.is_linked) {
-                p { a href={ "/office/orders/" (record) } { (words.say("office-to-order")) } }
+            @if let (Some(record), None) = (case.record, around.page_of) {
+                p { a href={ "/office/records/" (record) } { (words.say("office-to-order")) } }
             }
             (reason_input(desk, &form, &reason))
             div.choices {

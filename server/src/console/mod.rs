@@ -2,6 +2,7 @@
 //! show what the API shows and write through the same commands.
 
 mod act;
+mod alarms;
 mod assets;
 mod cases;
 mod desk;
@@ -9,6 +10,10 @@ mod form;
 mod layout;
 mod order;
 mod phones;
+mod plan;
+mod record;
+mod round;
+mod rounds;
 mod session;
 mod signature;
 mod timeline;
@@ -54,6 +59,10 @@ pub fn router(app: &App) -> Router<App> {
         .route("/office/desk-cases/{case}", post(act::on_desk_case))
         .route("/office/orders/{record}", get(order::show))
         .route("/office/orders/{record}/{action}", post(act::on_order).get(act::back))
+        .route("/office/records/{record}", get(record::find))
+        .route("/office/rounds/{record}", get(round::show))
+        .route("/office/rounds/{record}/{action}", post(act::on_round).get(act::back))
+        .route("/office/alarms/{record}/{action}", post(act::on_alarm))
         .route("/office/phones", get(phones::show))
         .route(SIGN_IN, get(session::show).post(session::sign_in))
         .route("/office/sign-out", post(session::sign_out))

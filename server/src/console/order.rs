@@ -1,165 +1,27 @@
 //! One order's page: what it is, its limits, its open cases, what the office may do, its money and
 //! everything that happened.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::SqliteConnection;
-use sync_core::model::fact::StoredFact;
-use sync_core::model::id::{DeviceId, FactKey, PersonId, RecordId, SiteId};
-use sync_core::model::time::{Seen, WallMs};
+use sync_core::model::id::{FactKey, PersonId, RecordId, SiteId};
+use sync_core::model::time::WallMs;
 use sync_core::model::work_order::{KIND, Reason, WorkOrderFact};
 use sync_core::protocol::problem::ProblemCode;
-use sync_core::rules::{self, Command, DeadlineState, DenialCode, Moment, Review};
+use sync_core::rules::{Command, DeadlineState, Review};
 
-use super::cases::{self, Contents, Typed};
+use super::cases::{self, Typed};
 use super::desk::Desk;
 use super::layout::{Frame, badge, page};
+use super::record::Sheet;
 use super::timeline::{self, field_value};
-use super::words::{Zone, yuan};
-use crate::http::command::site_of;
+use super::words::yuan;
 use crate::http::extract::{PathId, QueryOf};
-use crate::http::names::names;
-use crate::sync::DeskCaseRow;
 use crate::{App, Error, Result};
-
-/// A device as the timeline names it.
-#[derive(Debug, Clone)]
-pub struct Device {
-    /// What its person calls it.
-    pub name: String,
-    /// Its certificate; a cookie session has none.
-    pub certificate: Option<String>,
-}
-
-/// An order with what its page needs beside it.
-pub struct Order {
-    /// The record.
-    pub record: RecordId,
-    /// Everything that can be said of it.
-    pub review: Review,
-    /// Its `signed` facts as they are stored.
-    pub signed: BTreeMap<FactKey, StoredFact>,
-    /// Names of everyone in it.
-    pub names: BTreeMap<PersonId, String>,
-    /// The devices it was written on.
-    pub devices: BTreeMap<DeviceId, Device>,
-    /// Its open desk cases.
-    pub desk_cases: Vec<DeskCaseRow>,
-    /// What their commands say.
-    pub contents: Contents,
-    /// The customer's name.
-    pub contact: Option<String>,
-    /// Who may be named to do it.
-    pub workers: Vec<(PersonId, String)>,
-    /// The site's zone.
-    pub zone: Zone,
-}
-
-/// Desk cases of one record on its page.
-const DESK_CASES_MAX: u64 = 200;
-/// People to choose from.
-const WORKERS_MAX: i64 = 300;
-
-impl Order {
-    /// Reads an order of the person's office.
-    ///
-    /// # Errors
-    /// `not_found` if there is none there.
-    pub async fn read(app: &App, desk: &Desk, record: RecordId) -> Result<Self> {
-        let mut conn = app.db.reader().acquire().await?;
-        let site = site_of(&mut conn, &desk.user, KIND, record).await?;
-        drop(conn);
-        let desk_cases = app.sync.desk_cases_of_record(record, DESK_CASES_MAX).await?;
-        let read = app.sync.read(record).await?;
-        let (facts, _, review) = read.ok_or(Error::problem(ProblemCode::NotFound))?;
-        let signs = |entry: &&rules::TimelineEntry| entry.fact_type == "signed";
-        let signed: BTreeSet<FactKey> =
-            review.timeline.iter().filter(signs).map(|entry| entry.key).collect();
-        let signed = facts.into_iter().filter(|fact| signed.contains(&fact.key));
-        let mut conn = app.db.reader().acquire().await?;
-        Ok(Self {
-            record,
-            signed: signed.map(|fact| (fact.key, fact)).collect(),
-            names: names(&mut conn, people(&review, &desk_cases)).await?,
-            devices: devices(&mut conn, &review).await?,
-            contents: cases::commands(&mut conn, &desk_cases).await?,
-            contact: contact(&mut conn, &review).await?,
-            workers: workers(&mut conn, site, desk.user.now_ms).await?,
-            zone: Zone::named(&review.time_zone),
-            desk_cases,
-            review,
-        })
-    }
-
-    /// Its page's address.
-    pub fn url(&self) -> String {
-        format!("/office/orders/{}", self.record)
-    }
-
-    /// A person's name.
-    pub fn person(&self, person: Option<PersonId>) -> &str {
-        person.and_then(|person| self.names.get(&person)).map_or("—", String::as_str)
-    }
-
-    /// Whether a person's roles let it do something here, as far as the page can know: the writer
-    /// asks the same rules again.
-    fn permits(&self, desk: &Desk, command: &Command) -> bool {
-        let moment = Moment {
-            wall_ms: desk.user.now_ms,
-            monotonic_ms: None,
-            now_ms: desk.user.now_ms,
-            seen: Seen { epoch: 0, sequence: 0 },
-            session: desk.user.session.session,
-            n: u64::from(u32::MAX),
-            device: desk.user.session.device,
-        };
-        let done = rules::perform(command, &desk.user.principal, Some(&self.review), &moment);
-        // What else may be wrong is told when it is tried.
-        !done.is_err_and(|denial| denial.code == DenialCode::NotYourRole)
-    }
-
-    fn has(&self, fact_type: &str) -> bool {
-        self.review.timeline.iter().any(|entry| entry.fact_type == fact_type)
-    }
-}
-
-fn people(review: &Review, desk_cases: &[DeskCaseRow]) -> BTreeSet<PersonId> {
-    let mut people: BTreeSet<PersonId> = desk_cases.iter().map(|case| case.person).collect();
-    for entry in &review.timeline {
-        people.extend(entry.by);
-        people.extend(entry.on_behalf_of);
-        let of = |member: &str| entry.content.get(member).and_then(Value::as_u64);
-        let assigned =
-            (entry.content.get("field") == Some(&json!("assignee"))).then(|| of("value"));
-        let named = assigned.flatten().or_else(|| of("person"));
-        people.extend(named.and_then(|person| u32::try_from(person).ok()).map(PersonId));
-    }
-    people.extend(review.assignee());
-    people.extend(review.visits.iter().flat_map(|visit| visit.helpers.iter().copied()));
-    people
-}
-
-async fn devices(
-    conn: &mut SqliteConnection,
-    review: &Review,
-) -> Result<BTreeMap<DeviceId, Device>> {
-    let wanted: BTreeSet<DeviceId> = review.timeline.iter().filter_map(|e| e.device).collect();
-    let rows: Vec<(u32, String, Option<String>)> = sqlx::query_as(
-        "select device, name, certificate from device
-         where device in (select value from json_each(?))",
-    )
-    .bind(json!(wanted).to_string())
-    .fetch_all(conn)
-    .await?;
-    let rows = rows.into_iter();
-    Ok(rows.map(|(id, name, certificate)| (DeviceId(id), Device { name, certificate })).collect())
-}
 
 async fn contact(conn: &mut SqliteConnection, review: &Review) -> Result<Option<String>> {
     let Some(contact) = review.contact() else { return Ok(None) };
@@ -169,6 +31,9 @@ async fn contact(conn: &mut SqliteConnection, review: &Review) -> Result<Option<
         .await?;
     Ok(name)
 }
+
+/// People to choose from.
+const WORKERS_MAX: i64 = 300;
 
 async fn workers(
     conn: &mut SqliteConnection,
@@ -220,8 +85,13 @@ pub async fn answer(
     (record, wanted): (RecordId, &Wanted),
     typed: Option<&Typed>,
 ) -> Result<Response> {
-    let order = Order::read(app, desk, record).await?;
+    let order = Sheet::read(app, desk, (KIND, record)).await?;
     let words = desk.words;
+    let mut conn = app.db.reader().acquire().await?;
+    let contact = contact(&mut conn, &order.review).await?;
+    let site = order.review.site.ok_or(Error::problem(ProblemCode::NotFound))?;
+    let workers = workers(&mut conn, site, desk.user.now_ms).await?;
+    drop(conn);
     let title = order.review.text("description").unwrap_or_default().to_owned();
     let content = html! {
         p.crumb { a href="/office" { (words.say("office-back-to-today")) } }
@@ -232,13 +102,13 @@ pub async fn answer(
         @if let Some(typed) = typed { p.problem role="alert" { (typed.problem) } }
         div.two {
             div {
-                (cases::of_order(desk, &order, typed))
+                (cases::of_record(desk, &order, typed))
                 (timeline::show(app, desk, &order, wanted.before))
             }
             div.side {
-                (facts(desk, &order))
+                (facts(desk, &order, contact.as_deref()))
                 (deadlines(desk, &order))
-                (actions(desk, &order, typed))
+                (actions(desk, &order, &workers, typed))
                 (money(desk, &order))
             }
         }
@@ -253,7 +123,7 @@ pub async fn answer(
 }
 
 /// The fields, in the order in which people ask for them.
-fn facts(desk: &Desk, order: &Order) -> Markup {
+fn facts(desk: &Desk, order: &Sheet, contact: Option<&str>) -> Markup {
     let words = desk.words;
     let shown = ["unit", "place", "priority", "category", "appointment", "assignee"];
     let has = |name: &&&str| order.review.fields.get(**name).is_some_and(|f| !f.value.is_null());
@@ -271,7 +141,7 @@ fn facts(desk: &Desk, order: &Order) -> Markup {
                         }
                     }
                 }
-                @if let Some(contact) = &order.contact {
+                @if let Some(contact) = contact {
                     dt { (words.code("field", "contact")) } dd { (contact) }
                 }
                 dt { (words.say("office-record")) }
@@ -281,7 +151,7 @@ fn facts(desk: &Desk, order: &Order) -> Markup {
     }
 }
 
-fn deadlines(desk: &Desk, order: &Order) -> Markup {
+fn deadlines(desk: &Desk, order: &Sheet) -> Markup {
     let words = desk.words;
     html! {
         @if !order.review.deadlines.is_empty() {
@@ -313,7 +183,12 @@ fn deadline_state(desk: &Desk, state: DeadlineState) -> Markup {
 }
 
 /// What the office may do now.
-fn actions(desk: &Desk, order: &Order, typed: Option<&Typed>) -> Markup {
+fn actions(
+    desk: &Desk,
+    order: &Sheet,
+    workers: &[(PersonId, String)],
+    typed: Option<&Typed>,
+) -> Markup {
     let words = desk.words;
     let status = order.review.status.code();
     let step = |fact: WorkOrderFact| order.permits(desk, &Command::step(fact));
@@ -339,7 +214,7 @@ fn actions(desk: &Desk, order: &Order, typed: Option<&Typed>) -> Markup {
                     button type="submit" { (words.code("office-action", action)) }
                 }
             } }
-            @if assigns { (assign(desk, order, typed)) }
+            @if assigns { (assign(desk, order, workers, typed)) }
             @if notes { (note(desk, order, typed)) }
             @if !over && step(cancel) {
                 details open[typed.is_some_and(|typed| typed.form == "cancel")] {
@@ -358,7 +233,12 @@ fn actions(desk: &Desk, order: &Order, typed: Option<&Typed>) -> Markup {
     }
 }
 
-fn assign(desk: &Desk, order: &Order, typed: Option<&Typed>) -> Markup {
+fn assign(
+    desk: &Desk,
+    order: &Sheet,
+    workers: &[(PersonId, String)],
+    typed: Option<&Typed>,
+) -> Markup {
     let words = desk.words;
     let now = order.review.assignee().map(|person| person.to_string()).unwrap_or_default();
     let chosen = Typed::or(typed, "assign", "person", &now);
@@ -369,7 +249,7 @@ fn assign(desk: &Desk, order: &Order, typed: Option<&Typed>) -> Markup {
             label for="assign-person" { (words.code("field", "assignee")) }
             select #assign-person name="person" required {
                 @if now.is_empty() { option value="" { "—" } }
-                @for (person, name) in &order.workers {
+                @for (person, name) in workers {
                     option value=(person) selected[person.to_string() == chosen] { (name) }
                 }
             }
@@ -378,7 +258,8 @@ fn assign(desk: &Desk, order: &Order, typed: Option<&Typed>) -> Markup {
     }
 }
 
-fn note(desk: &Desk, order: &Order, typed: Option<&Typed>) -> Markup {
+/// A note, on any record's page.
+pub fn note(desk: &Desk, order: &Sheet, typed: Option<&Typed>) -> Markup {
     let words = desk.words;
     html! {
         form #note method="post" action={ (order.url()) "/note" } {
@@ -393,7 +274,7 @@ fn note(desk: &Desk, order: &Order, typed: Option<&Typed>) -> Markup {
     }
 }
 
-fn money(desk: &Desk, order: &Order) -> Markup {
+fn money(desk: &Desk, order: &Sheet) -> Markup {
     let words = desk.words;
     let money = &order.review.money;
     html! {

@@ -10,7 +10,7 @@ use sync_core::rules::{Deviation, TimelineEntry, Wait};
 
 use super::desk::Desk;
 use super::layout::badge;
-use super::order::Order;
+use super::record::Sheet;
 use super::signature;
 use super::words::{Words, Zone, plain, yuan};
 use crate::App;
@@ -25,12 +25,12 @@ struct Beside<'a> {
 }
 
 impl<'a> Beside<'a> {
-    fn of(order: &'a Order) -> Self {
-        let timeline = &order.review.timeline;
+    fn of(sheet: &'a Sheet) -> Self {
+        let timeline = &sheet.review.timeline;
         let places: BTreeMap<FactKey, usize> =
             timeline.iter().enumerate().map(|(place, entry)| (entry.key, place)).collect();
         let mut beside = Self { waits: BTreeMap::new(), deviations: BTreeMap::new() };
-        for visit in &order.review.visits {
+        for visit in &sheet.review.visits {
             for wait in &visit.waits {
                 beside.waits.entry(wait.to).or_default().push(wait);
             }
@@ -46,32 +46,32 @@ impl<'a> Beside<'a> {
 }
 
 /// The timeline.
-pub fn show(app: &App, desk: &Desk, order: &Order, before: Option<FactKey>) -> Markup {
+pub fn show(app: &App, desk: &Desk, sheet: &Sheet, before: Option<FactKey>) -> Markup {
     let words = desk.words;
-    let timeline = &order.review.timeline;
+    let timeline = &sheet.review.timeline;
     let end = before.and_then(|before| timeline.iter().position(|entry| entry.key == before));
     let end = end.unwrap_or(timeline.len());
     let start = end.saturating_sub(PAGE);
     let shown = &timeline[start..end];
-    let beside = Beside::of(order);
+    let beside = Beside::of(sheet);
     let mut day = String::new();
     html! {
         section #timeline aria-labelledby="timeline-title" {
             h2 #timeline-title { (words.say("office-timeline")) }
             @if let (true, Some(first)) = (start > 0, shown.first()) {
-                p { a href={ (order.url()) "?before=" (first.key) "#timeline" } {
+                p { a href={ (sheet.url()) "?before=" (first.key) "#timeline" } {
                     (words.say("office-earlier"))
                 } }
             }
             ol.timeline { @for entry in shown {
-                @if order.zone.day(entry.at_ms) != day {
-                    @let _ = day = order.zone.day(entry.at_ms);
+                @if sheet.zone.day(entry.at_ms) != day {
+                    @let _ = day = sheet.zone.day(entry.at_ms);
                     li.day { (day) }
                 }
-                (step(app, desk, order, &beside, entry))
+                (step(app, desk, sheet, &beside, entry))
             } }
             @if end < timeline.len() {
-                p { a href={ (order.url()) "#timeline" } { (words.say("office-latest")) } }
+                p { a href={ (sheet.url()) "#timeline" } { (words.say("office-latest")) } }
             }
         }
     }
@@ -80,54 +80,54 @@ pub fn show(app: &App, desk: &Desk, order: &Order, before: Option<FactKey>) -> M
 fn step(
     app: &App,
     desk: &Desk,
-    order: &Order,
+    sheet: &Sheet,
     beside: &Beside<'_>,
     entry: &TimelineEntry,
 ) -> Markup {
     let words = desk.words;
-    let device = entry.device.and_then(|device| order.devices.get(&device));
+    let device = entry.device.and_then(|device| sheet.devices.get(&device));
     let by = match entry.by {
-        Some(_) => order.person(entry.by).to_owned(),
+        Some(_) => sheet.person(entry.by).to_owned(),
         None => words.say("office-server"),
     };
     let from_office = device.is_some_and(|device| device.certificate.is_none());
     html! {
         li data-fact=(entry.fact_type) {
-            time datetime=(order.zone.machine(entry.at_ms)) { (order.zone.second(entry.at_ms)) }
+            time datetime=(sheet.zone.machine(entry.at_ms)) { (sheet.zone.second(entry.at_ms)) }
             div {
                 div.what {
                     strong {
                         (fact_name(words, &entry.fact_type))
                     }
                     " "
-                    (detail(words, order.zone, &order.names, &entry.fact_type, &entry.content))
+                    (detail(words, sheet.zone, &sheet.names, &entry.fact_type, &entry.content))
                 }
                 div.by {
                     (by)
                     @if from_office { " · " (words.say("office-from-office")) }
                     @else if let Some(device) = device { " · " (device.name) }
                 }
-                (marks(desk, order, entry))
+                (marks(desk, sheet, entry))
                 (notes(words, beside, entry.key))
-                @if entry.fact_type == "signed" { (signed(app, words, order, entry)) }
+                @if entry.fact_type == "signed" { (signed(app, words, sheet, entry)) }
             }
         }
     }
 }
 
 /// What makes an entry less than a step written at once by whoever did it.
-fn marks(desk: &Desk, order: &Order, entry: &TimelineEntry) -> Markup {
+fn marks(desk: &Desk, sheet: &Sheet, entry: &TimelineEntry) -> Markup {
     let words = desk.words;
     html! {
         @if !entry.verified { (badge("warn", &words.say("office-unverified"))) }
         @if let Some(said_at_ms) = entry.said_at_ms {
             (badge("warn", &words.with(
-                "office-said-at", &[("time", &order.zone.minute(said_at_ms))],
+                "office-said-at", &[("time", &sheet.zone.minute(said_at_ms))],
             )))
         }
         @if entry.on_behalf_of.is_some() {
             (badge("warn", &words.with(
-                "office-on-behalf", &[("person", order.person(entry.on_behalf_of))],
+                "office-on-behalf", &[("person", sheet.person(entry.on_behalf_of))],
             )))
         }
     }
@@ -145,11 +145,11 @@ fn notes(words: Words, beside: &Beside<'_>, key: FactKey) -> Markup {
     }
 }
 
-fn signed(app: &App, words: Words, order: &Order, entry: &TimelineEntry) -> Markup {
-    let device = entry.device.and_then(|device| order.devices.get(&device));
+fn signed(app: &App, words: Words, sheet: &Sheet, entry: &TimelineEntry) -> Markup {
+    let device = entry.device.and_then(|device| sheet.devices.get(&device));
     let certificate = device.and_then(|device| device.certificate.as_deref());
-    let Some(stored) = order.signed.get(&entry.key) else { return html! {} };
-    let verification = signature::check(app, &order.review, stored, entry, certificate);
+    let Some(stored) = sheet.signed.get(&entry.key) else { return html! {} };
+    let verification = signature::check(app, &sheet.review, stored, entry, certificate);
     signature::show(words, &entry.content, &verification)
 }
 

@@ -10,11 +10,11 @@ use sync_core::model::id::{RecordId, SiteId};
 use sync_core::model::time::WallMs;
 use sync_core::rules;
 
-use super::HOME;
 use super::cases::{self, Typed};
 use super::desk::Desk;
 use super::layout::{Frame, badge, page};
 use super::words::Zone;
+use super::{HOME, alarms, rounds};
 use crate::http::extract::QueryOf;
 use crate::http::names::names;
 use crate::http::work_order_list::{Place, id};
@@ -30,6 +30,8 @@ pub struct Wanted {
     site: Option<SiteId>,
     /// Where the page of orders begins.
     after: Option<String>,
+    /// Where the page of rounds begins.
+    round: Option<String>,
     /// Where the page of desk cases begins.
     case: Option<i64>,
 }
@@ -38,6 +40,17 @@ impl Wanted {
     /// The first page of a site.
     pub fn of_site(site: Option<SiteId>) -> Self {
         Self { site, ..Self::default() }
+    }
+
+    /// Its address.
+    pub fn url(&self) -> String {
+        let site = self.site.map(|site| ("site", site.to_string()));
+        let case = self.case.map(|case| ("case", case.to_string()));
+        let after = self.after.clone().map(|after| ("after", after));
+        let round = self.round.clone().map(|round| ("round", round));
+        let pairs = [site, after, round, case].into_iter().flatten();
+        let pairs: Vec<String> = pairs.map(|(name, value)| format!("{name}={value}")).collect();
+        if pairs.is_empty() { HOME.to_owned() } else { format!("{HOME}?{}", pairs.join("&")) }
     }
 }
 
@@ -90,6 +103,8 @@ pub async fn answer(
         all.into_iter().filter(|(site, _)| offices.contains(site)).collect();
     let (waiting, _) = orders(app, desk, site, zone, (true, None)).await?;
     let (others, next) = orders(app, desk, site, zone, (false, wanted.after.as_deref())).await?;
+    let alarms = alarms::open(app, desk, (site, zone), typed).await?;
+    let rounds = rounds::today(app, desk, (site, zone), wanted.round.as_deref()).await?;
     let desk_cases = desk_cases(app, desk, site, (zone, wanted.case), typed).await?;
     let title = words.say("office-today");
     let url = format!("{HOME}?site={site}");
@@ -108,11 +123,13 @@ pub async fn answer(
             }
         }
         @if let Some(typed) = typed { p.problem role="alert" { (typed.problem) } }
+        (alarms)
         section #waiting aria-labelledby="waiting-title" {
             h2 #waiting-title { (words.say("office-waiting")) }
             (waiting)
         }
         (desk_cases)
+        (rounds)
         section #orders aria-labelledby="orders-title" {
             h2 #orders-title { (words.say("office-orders")) }
             (others)
@@ -121,13 +138,8 @@ pub async fn answer(
             }
         }
     };
-    let url = match &wanted.after {
-        Some(after) => format!("{url}&after={after}"),
-        None if wanted.site.is_some() => url,
-        None => HOME.to_owned(),
-    };
     let status = typed.map_or(StatusCode::OK, |typed| typed.status);
-    Ok(page(desk, Frame { title: &title, url: &url, status }, &content))
+    Ok(page(desk, Frame { title: &title, url: &wanted.url(), status }, &content))
 }
 
 /// A table of orders, newest first, and where its next page begins.
@@ -262,7 +274,7 @@ async fn desk_cases(
             h2 #desk-cases-title { (words.say("office-desk-cases")) }
             @for row in &rows {
                 (cases::desk_case(desk, zone, row, cases::Around {
-                    names: &names, contents: &contents, typed, is_linked: true,
+                    names: &names, contents: &contents, typed, page_of: None,
                 }))
             }
             @if let Some(next) = next {

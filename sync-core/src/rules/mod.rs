@@ -37,7 +37,7 @@ pub use inbox::{InboxItem, InboxKind, inbox};
 pub use limits::check_reason;
 pub use money::{Charge, Money, Quote};
 pub use opening::{Opening, PlannedRound, day_of, not_started_alarm, openings, planned_rounds};
-pub use patrol::Round;
+pub use patrol::{Anomaly, Coverage, FindingState, Round};
 pub use permission::permit;
 pub use projection::{Projection, projection};
 pub use review::{Review, ReviewInput, TimelineEntry, review};
