@@ -11,6 +11,7 @@ mod patrol;
 #[expect(dead_code, reason = "of the phones of the end-to-end tests only a part is needed")]
 #[path = "../end_to_end/phone.rs"]
 mod phone;
+mod round;
 mod scene;
 mod screens;
 #[expect(dead_code, reason = "of the stage of the end-to-end tests only a part is needed")]

@@ -60,6 +60,7 @@ impl Scene {
         }
         scene.wang.sync().await;
         scene.visit().await;
+        scene.chen.sync().await;
         scene.disagree().await;
         scene.wang.cancel_unjudged(scene.order).await;
         scene.wang.sync().await;
@@ -77,20 +78,18 @@ impl Scene {
         let (wang, order) = (&self.wang, self.order);
         wang.step(order, "received", Value::Null).await;
         let visit = wang.step(order, "set_out", json!({ "grade": 2 })).await.key;
-        for (step, after_ms) in [
-            ("ring", 9 * MINUTE_MS),
-            ("ring", 5_400),
-            ("introduce", 40_000),
-            ("enter", 6_000),
-            ("start_work", 2 * MINUTE_MS),
-        ] {
+        for (step, after_ms) in
+            [("ring", 9 * MINUTE_MS), ("ring", 5_400), ("introduce", 40_000), ("enter", 6_000)]
+        {
             self.stage.pass_ms(after_ms);
             wang.step(order, step, json!({ "visit": visit })).await;
         }
         let items = json!([{ "name": "角阀", "amount_fen": 8_800 }]);
+        self.stage.pass_ms(2 * MINUTE_MS);
         let quoted = json!({ "visit": visit, "amount_fen": 8_800, "items": items });
         let quote = wang.step(order, "quoted", quoted).await.key;
         wang.step(order, "quote_accepted", json!({ "quote": quote })).await;
+        wang.step(order, "start_work", json!({ "visit": visit })).await;
         let material = json!({ "visit": visit, "name": "角阀", "quantity_milli": 1_000,
             "unit": "个", "unit_price_fen": 6_800 });
         wang.step(order, "material", material).await;
@@ -162,7 +161,11 @@ impl Scene {
     /// Every page that someone signed in can open.
     pub fn pages(&self) -> Vec<String> {
         let url = &self.stage.url;
-        vec![format!("{url}/office"), self.order_url(), format!("{url}/office/phones")]
+        let round = self.round.map(|round| format!("{url}/office/rounds/{round}"));
+        let mut pages = vec![format!("{url}/office"), self.order_url()];
+        pages.extend(round);
+        pages.push(format!("{url}/office/phones"));
+        pages
     }
 
     /// A field's value and whether it is in conflict, as a phone sees it.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::scene::Scene;
 
 const SIZES: [(u32, u32); 2] = [(1440, 900), (390, 844)];
-const NAMES: [&str; 3] = ["today", "order", "phones"];
+const NAMES: [&str; 4] = ["today", "order", "round", "phones"];
 
 fn picture(name: &str, width: u32) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/screens");

@@ -37,7 +37,7 @@ pub fn draw(words: Words, coverage: &[Coverage]) -> Markup {
         svg.plan viewBox={ "0 0 " (WIDTH) " " (height) } role="img"
             aria-label=(words.say("office-plan"))
         {
-            polyline points=(path) fill="none" stroke="#0b5394" stroke-width="2";
+            polyline points=(path) fill="none" stroke="#0b5394" stroke-width="2" {}
             @for (index, (x, y)) in points.iter().enumerate() {
                 (point(words, index, (*x, *y), &coverage[index]))
             }
@@ -59,9 +59,9 @@ fn point(words: Words, index: usize, (x, y): (f64, f64), covered: &Coverage) -> 
         g {
             title { (index + 1) ". " (covered.checkpoint.name) ": " (words.say(state)) }
             circle cx={ (format!("{x:.1}")) } cy={ (format!("{y:.1}")) } r="7" fill=(fill)
-                stroke=(stroke) stroke-width="2";
+                stroke=(stroke) stroke-width="2" {}
             @if covered.missed && covered.visit.is_none() {
-                path d=(cross) stroke=(stroke) stroke-width="2";
+                path d=(cross) stroke=(stroke) stroke-width="2" {}
             }
             text x={ (format!("{:.1}", x + 9.0)) } y={ (format!("{:.1}", y - 7.0)) } font-size="12" {
                 (index + 1)

@@ -73,7 +73,7 @@ fn drawing(words: Words, strokes: &Strokes) -> Markup {
             g fill="none" stroke="currentColor" stroke-width=(width) stroke-linecap="round"
                 stroke-linejoin="round"
             {
-                @for stroke in &strokes.strokes { polyline points=(points(stroke)); }
+                @for stroke in &strokes.strokes { polyline points=(points(stroke)) {} }
             }
         }
     }

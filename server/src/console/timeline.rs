@@ -178,6 +178,7 @@ pub fn field_value(
         ("priority", Value::String(code)) => words.code("office-priority", code),
         ("category", Value::String(code)) => words.code("office-category", code),
         ("chargeable_fen", Value::Number(number)) => yuan(number.as_i64().unwrap_or_default()),
+        (_, Value::Null) => "—".to_owned(),
         (_, value) => plain(value),
     }
 }
@@ -194,8 +195,14 @@ pub fn detail(
     let number = |member: &str| content.get(member).and_then(Value::as_i64);
     let mut parts = Vec::new();
     if let (Some(field), Some(value)) = (text("field"), content.get("value")) {
-        let value = field_value(words, zone, names, field, value);
-        parts.push(format!("{}: {value}", words.code("field", field)));
+        let name = words.code("field", field);
+        // Another record's id, which means nothing to a reader: its name stands beside.
+        if field == "contact" {
+            parts.push(name);
+        } else {
+            let value = field_value(words, zone, names, field, value);
+            parts.push(format!("{name}: {value}"));
+        }
     }
     if fact_type == "case_closed" {
         parts.extend(text("case").map(|case| words.code("case", case)));
