@@ -8,8 +8,11 @@ mod record;
 mod words;
 
 pub use error::ApiError;
-pub use phone::Phone;
-pub use record::{Account, Identity, ListItem, Pause, Performed, Refused, Statement, SyncReport};
-pub use words::{code_words, words};
+pub use phone::{Phone, new_store_key};
+pub use record::{
+    Account, Identity, ListItem, Outbox, OutboxCommand, OutboxSession, Pause, Performed, Refused,
+    Statement, SyncReport,
+};
+pub use words::{code_words, local_time, words};
 
 uniffi::setup_scaffolding!();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use sync_core::environment::{Clock, NoHooks, SystemClock, SystemRandomness};
+use sync_core::environment::{Clock, NoHooks, Randomness as _, SystemClock, SystemRandomness};
 use sync_core::model::id::{FactKey, RecordId};
 use sync_core::replica::http::HttpTransport;
 use sync_core::replica::{Replica, ReplicaOptions};
@@ -16,7 +16,7 @@ use tokio::sync::{RwLock, RwLockReadGuard};
 use crate::error::bad_json;
 use crate::record::json;
 use crate::{
-    Account, ApiError, Identity, ListItem, Pause, Performed, Refused, Statement, SyncReport,
+    Account, ApiError, Identity, ListItem, Outbox, Pause, Performed, Refused, Statement, SyncReport,
 };
 
 /// One person's phone: a sealed store, the rules, and sync. What it calls saved is committed to
@@ -108,6 +108,24 @@ impl Phone {
         self.replica().await?.list().await.into_iter().map(TryInto::try_into).collect()
     }
 
+    /// The rounds of a day (`YYYY-MM-DD`, the site's), planned or not, opened by anybody yet or
+    /// not: JSON of a list of `replica::DayRound`.
+    pub async fn rounds(&self, day: String) -> Result<String, ApiError> {
+        json(&self.replica().await?.rounds(&day).await?)
+    }
+
+    /// Orders, violations and alarms that are open at a place; the latest first.
+    pub async fn open_at(&self, place: String) -> Result<Vec<ListItem>, ApiError> {
+        let items = self.replica().await?.open_at(&place).await?;
+        items.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// The person's inbox, most pressing first: JSON of a list of `rules::InboxItem`. What is
+    /// read or taken on is said by the commands `read` and `acknowledge` on the item's record.
+    pub async fn inbox(&self) -> Result<String, ApiError> {
+        json(&self.replica().await?.inbox().await?)
+    }
+
     /// Everything about one record, as JSON of `rules::Review`; none if the phone does not hold it.
     pub async fn review(&self, record: String) -> Result<Option<String>, ApiError> {
         let record = parse(&record)?;
@@ -136,6 +154,11 @@ impl Phone {
     pub async fn refused(&self) -> Result<Vec<Refused>, ApiError> {
         let rows = self.replica().await?.refused().await?;
         rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// What is only on the phone so far, or not known to have arrived.
+    pub async fn outbox(&self) -> Result<Outbox, ApiError> {
+        self.replica().await?.outbox().await?.try_into()
     }
 
     /// Where everything this person saved on this device is.
@@ -183,6 +206,15 @@ impl Phone {
         let open = self.replica.read().await;
         RwLockReadGuard::try_map(open, Option::as_ref).map_err(|_| ApiError::Closed)
     }
+}
+
+/// A new key for a store: 32 random bytes. For programs without a platform key store; keep it
+/// where only this person's account can read it, apart from any backup of the store.
+#[uniffi::export]
+pub fn new_store_key() -> Vec<u8> {
+    let mut key = vec![0; 32];
+    SystemRandomness.fill(&mut key);
+    key
 }
 
 const REQUESTS_MAX: u32 = 100;

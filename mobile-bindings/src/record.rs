@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use sync_core::model::fact::StoredFact;
 use sync_core::{replica, store};
 
 use crate::ApiError;
@@ -110,17 +111,102 @@ impl TryFrom<store::RefusedRow> for Refused {
     type Error = ApiError;
 
     fn try_from(row: store::RefusedRow) -> Result<Self, ApiError> {
-        let facts: BTreeMap<String, String> =
-            row.facts.into_iter().map(|fact| (fact.key.to_string(), fact.json)).collect();
         Ok(Self {
             number: row.n,
             record: row.record.to_string(),
             code: row.code,
             params: row.params.into_iter().collect(),
-            facts_json: json(&facts)?,
+            facts_json: facts_json(row.facts)?,
             refused_wall_ms: row.refused_wall_ms,
         })
     }
+}
+
+/// What is only on the phone so far.
+#[derive(Clone, PartialEq, Eq, uniffi::Record)]
+pub struct Outbox {
+    /// The sessions that the commands were written in, in the order in which they were opened.
+    pub sessions: Vec<OutboxSession>,
+    /// The commands by number: exactly those that the account counts as `on_phone`.
+    pub commands: Vec<OutboxCommand>,
+}
+
+/// A session of the outbox: one opening of the store.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct OutboxSession {
+    /// The session.
+    pub session: String,
+    /// The boot it was opened in, lower-case hex.
+    pub boot: String,
+    /// The wall clock at its opening, in milliseconds.
+    pub opened_wall_ms: i64,
+    /// The monotonic clock at its opening, in milliseconds since that boot.
+    pub opened_monotonic_ms: i64,
+    /// The server knows it.
+    pub registered: bool,
+}
+
+/// A command of the outbox.
+#[derive(Clone, PartialEq, Eq, uniffi::Record)]
+pub struct OutboxCommand {
+    /// Its number.
+    pub number: u64,
+    /// The record.
+    pub record: String,
+    /// `unsent`, `sent` (no receipt came yet) or `not_stored` (the server had no room).
+    pub state: String,
+    /// Why it was not stored, if so: a stable code.
+    pub code: Option<String>,
+    /// When it was saved, by the phone's wall clock, in milliseconds.
+    pub saved_wall_ms: i64,
+    /// Its facts: a JSON object from key to the canonical JSON of the fact, as a string.
+    pub facts_json: String,
+}
+
+impl TryFrom<replica::Outbox> for Outbox {
+    type Error = ApiError;
+
+    fn try_from(outbox: replica::Outbox) -> Result<Self, ApiError> {
+        let commands = outbox.commands.into_iter().map(TryInto::try_into);
+        Ok(Self {
+            sessions: outbox.sessions.into_iter().map(Into::into).collect(),
+            commands: commands.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl From<store::OwnSession> for OutboxSession {
+    fn from(session: store::OwnSession) -> Self {
+        Self {
+            session: session.session.to_string(),
+            boot: session.boot.0.iter().map(|byte| format!("{byte:02x}")).collect(),
+            opened_wall_ms: session.opened_wall_ms,
+            opened_monotonic_ms: session.opened_monotonic_ms,
+            registered: session.registered,
+        }
+    }
+}
+
+impl TryFrom<store::PendingRow> for OutboxCommand {
+    type Error = ApiError;
+
+    fn try_from(row: store::PendingRow) -> Result<Self, ApiError> {
+        Ok(Self {
+            number: row.n,
+            record: row.record.to_string(),
+            state: row.state.code().to_owned(),
+            code: row.code,
+            saved_wall_ms: row.saved_wall_ms,
+            facts_json: facts_json(row.facts)?,
+        })
+    }
+}
+
+/// Facts as JSON by key.
+fn facts_json(facts: Vec<StoredFact>) -> Result<String, ApiError> {
+    let facts: BTreeMap<String, String> =
+        facts.into_iter().map(|fact| (fact.key.to_string(), fact.json)).collect();
+    json(&facts)
 }
 
 /// Where this person's commands are; `saved = accepted + held + refused + on_phone`.

@@ -29,6 +29,13 @@ pub fn code_words(
     Ok(code_text(parse::<Language>(&language)?, &group, &code, &pairs(&arguments)))
 }
 
+/// A moment in a site's zone (an IANA name, as in a review), e.g. `2026-03-02 09:15`; in UTC
+/// where the zone is unknown. `at_ms` counts from 1970.
+#[uniffi::export]
+pub fn local_time(at_ms: i64, zone: String) -> String {
+    sync_core::rules::statement::local_time(at_ms, &zone)
+}
+
 fn pairs(arguments: &HashMap<String, String>) -> Vec<(&str, &str)> {
     arguments.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use sync_core::environment::{Clock, Hooks, Randomness};
 use sync_core::model::time::WallMs;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::db::Database;
@@ -47,6 +48,7 @@ pub struct App {
     /// Requests with an `Idempotency-Key` that are being answered.
     pub(crate) in_flight: Arc<InFlight>,
     closing: Arc<watch::Sender<bool>>,
+    jobs: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
 impl App {
@@ -69,6 +71,15 @@ impl App {
             config: Arc::new(config),
             in_flight: Arc::default(),
             closing: Arc::new(watch::Sender::new(false)),
+            jobs: Arc::default(),
+        }
+    }
+
+    /// Runs the jobs from now until the app stops; a second call changes nothing.
+    pub async fn start_jobs(&self) {
+        let mut jobs = self.jobs.lock().await;
+        if jobs.is_none() {
+            *jobs = Some(tokio::spawn(crate::jobs::run(self.clone())));
         }
     }
 
@@ -92,9 +103,14 @@ impl App {
         self.closing.subscribe()
     }
 
-    /// Ends sync after what it was given, then closes the database.
+    /// Ends the jobs and sync after what they were given, then closes the database.
     pub async fn stop(&self) {
         self.close();
+        if let Some(jobs) = self.jobs.lock().await.take()
+            && let Err(error) = jobs.await
+        {
+            tracing::error!(%error, "the jobs did not end well");
+        }
         self.sync.stop().await;
         self.db.close().await;
     }

@@ -71,7 +71,7 @@ pub struct World {
     pub app: App,
     /// Its clock.
     pub clock: Arc<FixedClock>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl World {
@@ -97,7 +97,21 @@ impl World {
             hooks: Arc::new(NoHooks),
             config,
         });
-        Self { app, clock, _folder: folder }
+        Self { app, clock, folder }
+    }
+
+    /// Another server on the same database, with the same clock.
+    pub async fn another_app(&self) -> App {
+        let path = self.folder.path().join("fieldbook.db");
+        let randomness = Arc::new(Seeded::new(2));
+        App::start(AppOptions {
+            db: Database::open(&path).await.expect("opens"),
+            keys: Keys::generate(randomness.as_ref(), START_MS),
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            randomness,
+            hooks: Arc::new(NoHooks),
+            config: Config::default(),
+        })
     }
 
     /// A transaction that writes.

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use sync_core::model::person::Role;
+use sync_core::model::roster::Duty;
 use sync_core::protocol::message::Outcome;
 use sync_core::protocol::problem::ProblemCode;
 use sync_core::rules::cases::CASES;
 use sync_core::rules::deadlines::DEADLINES;
+use sync_core::rules::patrol::ANOMALIES;
 use sync_core::rules::visit::DEVIATIONS;
 use sync_core::rules::{DenialCode, Status};
 use sync_core::texts::{Catalogue, Language, has_text, id_of, source, text};
@@ -58,10 +60,57 @@ fn needed() -> BTreeSet<String> {
     add("status", Status::ALL.iter().map(|status| status.code()).collect());
     add("role", Role::ALL.iter().map(|role| role.code()).collect());
     add("problem", ProblemCode::ALL.iter().map(|code| code.code().to_owned()).collect());
+    patrols(&mut add);
+    add("duty", Duty::ALL.iter().map(|duty| duty.code().to_owned()).collect());
+    add("sheet", strings(&fieldbook_server::people::roster::import::CODES));
+    add("swap", strings(&fieldbook_server::people::roster::swap::CODES));
     let outcomes =
         [Outcome::Entered, Outcome::Rewritten, Outcome::Held, Outcome::Refused, Outcome::NotStored];
     add("outcome", outcomes.iter().map(|outcome| outcome.code().to_owned()).collect());
     ids
+}
+
+fn code(value: impl serde::Serialize) -> String {
+    let value = serde_json::to_value(value).expect("a code");
+    value.as_str().expect("a code is a text").to_owned()
+}
+
+fn patrols(add: &mut impl FnMut(&str, Vec<String>)) {
+    use sync_core::model::alarm::AlarmKind;
+    use sync_core::model::patrol::{CheckResult, Checklist, FindingKind, PatrolKind, VisitMethod};
+    use sync_core::model::violation::ViolationCategory;
+    use sync_core::rules::InboxKind;
+
+    add("patrol", PatrolKind::ALL.iter().map(code).collect());
+    add("checklist", Checklist::ALL.iter().map(code).collect());
+    let items = Checklist::ALL.iter().flat_map(|list| list.items());
+    add("item", items.map(|item| (*item).to_owned()).collect());
+    let results = [CheckResult::Ok, CheckResult::NotOk, CheckResult::NotApplicable];
+    add("check", results.iter().map(code).collect());
+    let methods = [VisitMethod::QrCode, VisitMethod::Nfc, VisitMethod::Gps, VisitMethod::Manual];
+    add("method", methods.iter().map(code).collect());
+    let findings = [
+        FindingKind::Facility,
+        FindingKind::Decoration,
+        FindingKind::FireSafety,
+        FindingKind::Sanitation,
+        FindingKind::PublicSecurity,
+        FindingKind::HarmToOthers,
+        FindingKind::Other,
+    ];
+    add("finding", findings.iter().map(code).collect());
+    let violations = [
+        ViolationCategory::Decoration,
+        ViolationCategory::FireSafety,
+        ViolationCategory::Sanitation,
+        ViolationCategory::PublicSecurity,
+        ViolationCategory::HarmToOthers,
+    ];
+    add("violation", violations.iter().map(code).collect());
+    let alarms = [AlarmKind::Gas, AlarmKind::Burning, AlarmKind::RoundNotStarted, AlarmKind::Other];
+    add("alarm", alarms.iter().map(code).collect());
+    add("inbox", InboxKind::ALL.iter().map(code).collect());
+    add("anomaly", ANOMALIES.iter().map(|code| (*code).to_owned()).collect());
 }
 
 #[test]
@@ -110,9 +159,20 @@ fn codes_that_are_gone_take_their_words_along() {
     let needed = needed();
     for id in ids(include_str!("../../sync-core/texts/zh-CN/fieldbook.ftl")) {
         let group = id.split('-').next().unwrap_or_default();
-        if ["case", "deviation", "denial", "status", "role", "problem", "outcome", "prompt"]
-            .contains(&group)
-        {
+        let groups = [
+            "case",
+            "deviation",
+            "denial",
+            "status",
+            "role",
+            "problem",
+            "outcome",
+            "prompt",
+            "duty",
+            "sheet",
+            "swap",
+        ];
+        if groups.contains(&group) {
             assert!(needed.contains(id), "{id} is nobody's");
         }
     }

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -18,11 +19,19 @@ pub struct Built {
     bindgen: PathBuf,
     /// The server.
     pub fieldbook: PathBuf,
+    /// The phone in the terminal.
+    pub fieldbook_phone: PathBuf,
 }
 
 impl Built {
-    /// Builds them where this test was built; nothing to do when they are fresh.
-    pub fn now() -> Self {
+    /// Builds them where this test was built, once for all tests; nothing to do when they are
+    /// fresh.
+    pub fn now() -> &'static Self {
+        static BUILT: OnceLock<Built> = OnceLock::new();
+        BUILT.get_or_init(Self::build)
+    }
+
+    fn build() -> Self {
         let me = std::env::current_exe().expect("this test is a file");
         // <target>/<profile>/deps/<this test>
         let profile = me.ancestors().nth(2).expect("a profile's folder");
@@ -52,6 +61,7 @@ impl Built {
             library: file_of(&artifacts, "filenames", LIBRARY),
             bindgen: file_of(&artifacts, "executable", "uniffi-bindgen"),
             fieldbook: file_of(&artifacts, "executable", "fieldbook"),
+            fieldbook_phone: file_of(&artifacts, "executable", "fieldbook-phone"),
         }
     }
 

@@ -4,6 +4,8 @@
 
 mod built;
 mod office;
+mod phone_cli;
+mod phone_patrol;
 mod server;
 
 use std::io::Write as _;
@@ -25,7 +27,7 @@ const WORKER: &str = "王师傅 𠮷";
 async fn a_phone_in_python_does_a_whole_visit_and_the_office_reads_every_step() {
     let built = Built::now();
     let folder = tempfile::tempdir().expect("a folder");
-    let python = Python::new(&built, folder.path());
+    let python = Python::new(built, folder.path());
     let installation = Installation::make(&built.fieldbook, folder.path());
     installation.person("陈静", Some("chen"), "front_desk");
     let worker = installation.person(WORKER, None, "technician");

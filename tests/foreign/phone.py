@@ -6,6 +6,7 @@ Prints one line of JSON for the test to compare with the office; any surprise is
 
 import asyncio
 import json
+import os
 import sys
 
 import fieldbook_mobile as fieldbook
@@ -100,6 +101,11 @@ async def receives(given, phone):
     review = json.loads(await phone.review(given["order"]))
     assert review["fields"]["description"]["value"] == given["description"], review
     assert await phone.review("A" * 22) is None
+    assert json.loads(await phone.inbox())[0]["kind"] == "assigned"
+    assert json.loads(await phone.rounds("2026-03-02")) == []
+    assert [item.record for item in await phone.open_at("3-2-1501")] == [given["order"]]
+    assert fieldbook.local_time(0, "Asia/Shanghai") == "1970-01-01 08:00"
+    assert len(fieldbook.new_store_key()) == 32
     reference = json.loads(await phone.reference())
     assert reference["people"][str(given["person"])] == given["person_name"], reference
     assert [grant["role"] for grant in reference["grants"]] == ["technician"], reference
@@ -222,6 +228,12 @@ async def act_visit(given):
     on_phone = {"saved": saved, "accepted": 0, "held": 0, "refused": 0, "on_phone": saved}
     assert counts(await phone.account()) == on_phone
 
+    outbox = await phone.outbox()
+    assert [command.number for command in outbox.commands] == list(range(1, saved + 1))
+    facts = json.loads(outbox.commands[-1].facts_json)
+    assert [json.loads(fact)["p"]["text"] for fact in facts.values()] == [given["text"]]
+    assert len(outbox.sessions) == 1, outbox
+
     # Killed or closed in between: what was saved is there.
     await phone.close()
     phone = await opened(given)
@@ -272,7 +284,11 @@ async def act_again(given):
 def main():
     acts = {"visit": act_visit, "offline": act_offline, "again": act_again}
     given = json.loads(sys.stdin.read())
-    print(json.dumps(asyncio.run(acts[sys.argv[1]](given))))
+    print(json.dumps(asyncio.run(acts[sys.argv[1]](given))), flush=True)
+    # A thread of the library may still tell the event loop that something is done. Python ends
+    # such a thread in the middle of the library's code when it shuts down, which aborts the
+    # process after all work is done; so it is left without a shutdown.
+    os._exit(0)
 
 
 main()

@@ -9,6 +9,7 @@ use sync_core::model::id::{DeviceId, PersonId, SiteId};
 use sync_core::model::person::Role;
 use sync_core::model::time::WallMs;
 
+use super::roster::{self, RosterImport};
 use super::{Outside, open, table};
 use crate::config::Config;
 use crate::http::time::{parse_rfc3339, rfc3339};
@@ -42,6 +43,8 @@ pub enum Admin {
     /// A site's numbers and times.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Import a duty roster from a sheet: all of it or nothing.
+    RosterImport(RosterImport),
     /// The installation's keys.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -259,6 +262,7 @@ async fn act(
         Admin::Enrol(enrol) => invite(&enrol, config, outside, conn).await,
         Admin::SignInLink(link) => sign_in_link(&link, config, outside, conn).await,
         Admin::Policy(command) => policy(command, now, outside, conn).await,
+        Admin::RosterImport(args) => roster::import(args, outside, conn).await,
         Admin::Keys(_) => Err(Error::Broken("keys need no database")),
     }
 }

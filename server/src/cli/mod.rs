@@ -3,6 +3,7 @@
 
 mod admin;
 mod maintain;
+mod roster;
 mod serve;
 mod setup;
 

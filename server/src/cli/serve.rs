@@ -44,6 +44,7 @@ pub async fn serve(serve: Serve, config: Config, outside: &mut Outside<'_>) -> R
         hooks: Arc::new(NoHooks),
         config,
     });
+    app.start_jobs().await;
     let shutdown = async move {
         tokio::select! {
             _ = interrupt.recv() => {}

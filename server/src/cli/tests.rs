@@ -146,6 +146,34 @@ async fn a_policy_gets_a_new_version_or_stays() {
 }
 
 #[tokio::test]
+async fn a_roster_is_imported_or_every_problem_of_it_is_named() {
+    let terminal = Terminal::new();
+    terminal.init().await;
+    terminal.says("admin person add 李强").await;
+    terminal.says("admin role grant 2 security 7").await;
+    let head = "date,duty,from,to,person,rank\n2026-09-22,security,08:00,20:00,2,1\n";
+    std::fs::write(terminal.path("bad.csv"), format!("{head}2026-09-23,gate,8,20:00,2,1\n"))
+        .expect("written");
+    std::fs::write(terminal.path("good.csv"), head).expect("written");
+    let import = |name: &str| format!("admin roster-import {} --site 7", terminal.path(name));
+    let cli = Cli::try_parse_from(["fieldbook", "admin", "roster-import", "x"]);
+    assert!(cli.is_err(), "the site is asked for");
+    assert_eq!(
+        terminal.refuses(&import("bad.csv")).await,
+        "configuration: 2 problems; nothing was imported"
+    );
+    let dry = terminal.says(&(import("good.csv") + " --dry-run")).await;
+    assert_eq!(dry, "1 rows of 1 dates\nwould be added 1, removed 0, unchanged 0\n");
+    let real = terminal.says(&import("good.csv")).await;
+    assert_eq!(real, "1 rows of 1 dates\nadded 1, removed 0, unchanged 0\n");
+    let again = terminal.says(&import("good.csv")).await;
+    assert_eq!(again, "1 rows of 1 dates\nadded 0, removed 0, unchanged 1\n");
+    let other = import("good.csv").replace("--site 7", "--site 9");
+    assert_eq!(terminal.refuses(&other).await, "configuration: Not found");
+    assert!(terminal.refuses(&import("none.csv")).await.starts_with("io"), "no such file");
+}
+
+#[tokio::test]
 async fn an_enrolment_code_is_shown_as_text_and_picture() {
     let terminal = Terminal::new();
     terminal.init().await;

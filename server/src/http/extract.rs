@@ -95,6 +95,22 @@ impl OfficeUser {
         self.in_force().filter(|(role, _)| role.is_office()).map(|(_, site)| site).collect()
     }
 
+    /// Checks that the person has any role at a site.
+    ///
+    /// # Errors
+    /// `forbidden` if not.
+    pub fn at_site(&self, site: SiteId) -> Result<()> {
+        self.holds(|_, at| at == site)
+    }
+
+    /// Checks that the person holds one of these roles at a site.
+    ///
+    /// # Errors
+    /// `forbidden` if not.
+    pub fn holds_at(&self, site: SiteId, roles: &[Role]) -> Result<()> {
+        self.holds(|role, at| at == site && roles.contains(&role))
+    }
+
     /// Checks that the person is an administrator of one of these sites.
     ///
     /// # Errors

@@ -38,15 +38,28 @@ impl<T: DeserializeOwned> FromRequest<App> for OfficePost<T> {
     async fn from_request(request: Request, app: &App) -> Result<Self> {
         let (mut parts, rest) = request.into_parts();
         let user = OfficeUser::from_request_parts(&mut parts, app).await?;
-        let key = key(&parts.headers)?;
+        key(&parts.headers)?;
         is_json(&parts.headers)?;
-        let mut hash = Sha256::new();
-        hash.update(format!("{} {}\n", parts.method, parts.uri));
+        let line = format!("{} {}\n", parts.method, parts.uri);
+        let headers = parts.headers.clone();
         let bytes = body(Request::from_parts(parts, rest), app).await?;
-        hash.update(&bytes);
-        let name = RequestName { person: user.person(), key, request_hash: hash.finalize().into() };
+        let name = request_name(user.person(), &headers, &line, &bytes)?;
         Ok(Self { user, body: parse_json(&bytes)?, name })
     }
+}
+
+/// The name of a request: its `Idempotency-Key`, and what it asks for by its first line and body.
+///
+/// # Errors
+/// If it has no key, or none that can be used.
+pub fn request_name(
+    person: PersonId,
+    headers: &HeaderMap,
+    line: &str,
+    body: &[u8],
+) -> Result<RequestName> {
+    let request_hash = Sha256::new().chain_update(line).chain_update(body).finalize().into();
+    Ok(RequestName { person, key: key(headers)?, request_hash })
 }
 
 fn key(headers: &HeaderMap) -> Result<String> {

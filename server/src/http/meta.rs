@@ -28,6 +28,7 @@ use crate::{App, Error, Result};
         (name = "work orders", description = "Work orders and their visits"),
         (name = "contacts", description = "Occupants and callers"),
         (name = "devices", description = "Phones, and what became of their work"),
+        (name = "roster", description = "Who is on duty, from a sheet; swaps"),
         (name = "about", description = "The interface about itself"),
     )
 )]

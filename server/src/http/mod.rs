@@ -8,12 +8,15 @@ pub(crate) mod desk_cases;
 mod devices;
 mod enrol;
 pub(crate) mod extract;
+mod grants;
 pub(crate) mod idempotency;
 mod meta;
 pub(crate) mod names;
 pub(crate) mod office;
 mod poke;
 pub(crate) mod problem;
+mod roster;
+mod roster_swaps;
 mod schema;
 mod sync;
 pub(crate) mod time;
@@ -57,6 +60,9 @@ fn routes() -> OpenApiRouter<App> {
         .merge(work_orders::routes())
         .merge(contacts::routes())
         .merge(devices::routes())
+        .merge(grants::routes())
+        .merge(roster::routes())
+        .merge(roster_swaps::routes())
 }
 
 /// The whole interface as one service.

@@ -30,10 +30,14 @@ pub struct NewGrant {
 /// Grants a role.
 ///
 /// # Errors
-/// If there is no such person or site, or it would end before it begins.
+/// If there is no such person or site, it would end before it begins, or somebody would stand in
+/// for itself.
 pub async fn grant(conn: &mut SqliteConnection, act: Act, new: &NewGrant) -> Result<i64> {
     if new.to_ms.is_some_and(|to_ms| to_ms <= new.from_ms) {
         return Err(Error::malformed("to"));
+    }
+    if new.on_behalf_of == Some(new.person) {
+        return Err(Error::malformed("on_behalf_of"));
     }
     for person in [Some(new.person), new.on_behalf_of].into_iter().flatten() {
         super::device::person_exists(conn, person).await?;
@@ -56,7 +60,7 @@ pub async fn grant(conn: &mut SqliteConnection, act: Act, new: &NewGrant) -> Res
     .await?;
     let detail = json!({
         "grant": id, "person": new.person, "role": new.role, "site": new.site,
-        "on_behalf_of": new.on_behalf_of,
+        "on_behalf_of": new.on_behalf_of, "from_ms": new.from_ms, "to_ms": new.to_ms,
     });
     audit::append(conn, act, "role_granted", &detail).await?;
     reference_changed(conn).await?;
@@ -102,15 +106,31 @@ pub async fn end(
 /// If the database does not answer.
 pub async fn principal(conn: &mut SqliteConnection, person: PersonId) -> Result<Principal> {
     let rows: Vec<Row> = sqlx::query_as(
-        "select role, site, from_ms, to_ms, granted_epoch, granted_sequence, ended_epoch,
+        "select person, role, site, from_ms, to_ms, granted_epoch, granted_sequence, ended_epoch,
            ended_sequence, on_behalf_of
          from role_grant where person = ? order by id",
     )
     .bind(person.0)
     .fetch_all(conn)
     .await?;
-    let grants = rows.into_iter().map(|row| row.grant(person)).collect::<Result<_>>()?;
+    let grants = rows.into_iter().map(Row::grant).collect::<Result<_>>()?;
     Ok(Principal { person, grants })
+}
+
+/// Everyone's grants at a site, ended ones too.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn of_site(conn: &mut SqliteConnection, site: SiteId) -> Result<Vec<RoleGrant>> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select person, role, site, from_ms, to_ms, granted_epoch, granted_sequence, ended_epoch,
+           ended_sequence, on_behalf_of
+         from role_grant where site = ? order by id",
+    )
+    .bind(site.0)
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Row::grant).collect()
 }
 
 /// Whether a grant is in force.
@@ -127,6 +147,7 @@ pub fn role_of_code(code: &str) -> Option<Role> {
 
 #[derive(sqlx::FromRow)]
 struct Row {
+    person: u32,
     role: String,
     site: u32,
     from_ms: i64,
@@ -139,10 +160,10 @@ struct Row {
 }
 
 impl Row {
-    fn grant(self, person: PersonId) -> Result<RoleGrant> {
+    fn grant(self) -> Result<RoleGrant> {
         let seen = |epoch, sequence: i64| Seen { epoch, sequence: sequence.unsigned_abs() };
         Ok(RoleGrant {
-            person,
+            person: PersonId(self.person),
             role: role_of_code(&self.role).ok_or(Error::Broken("a role that is none"))?,
             site: SiteId(self.site),
             from_ms: self.from_ms,

@@ -13,6 +13,7 @@ pub mod grant;
 pub mod office;
 pub mod password;
 pub mod place;
+pub mod roster;
 pub mod token;
 
 use sqlx::SqliteConnection;

@@ -57,7 +57,10 @@ async fn every_change_raises_the_reference_version_and_is_in_the_audit_log() {
             "installation_made {}",
             r#"site_added {"site":7}"#,
             r#"person_added {"person":1}"#,
-            r#"role_granted {"grant":1,"on_behalf_of":null,"person":1,"role":"technician","site":7}"#,
+            concat!(
+                r#"role_granted {"from_ms":1790000000000,"grant":1,"on_behalf_of":null,"person":1,"#,
+                r#""role":"technician","site":7,"to_ms":null}"#
+            ),
             r#"policy_changed {"site":7,"version":2}"#,
             r#"role_ended {"person":1,"role":"technician","site":7}"#,
             r#"person_disabled {"person":1}"#,

@@ -42,7 +42,11 @@ impl Sync {
         let pushed = self.push(who, &request, &standing, &people, &reading, now_ms).await?;
 
         let mut conn = shared.database.reader().acquire().await?;
-        let stale = request.reference_version != standing.reference_version;
+        let reference = if request.reference_version == standing.reference_version {
+            None
+        } else {
+            Some(people.reference(who.person, now_ms, &mut conn).await?)
+        };
         let mut response = SyncResponse {
             version: VERSION,
             epoch: standing.epoch,
@@ -50,7 +54,7 @@ impl Sync {
             anchor: anchor.into(),
             receipts: Vec::new(),
             receipts_after: request.receipts_after,
-            reference: if stale { Some(people.reference(who.person)?) } else { None },
+            reference,
             sessions: Vec::new(),
             records: Vec::new(),
             packs: Vec::new(),

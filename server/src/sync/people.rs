@@ -13,6 +13,7 @@ use sync_core::model::time::{Seen, WallMs};
 use sync_core::protocol::limits::LIMITS;
 use sync_core::protocol::message::{Reference, ReferenceData};
 
+use crate::people::roster;
 use crate::{Error, Result};
 
 /// Everyone and everything that is judged by, as of one version.
@@ -51,8 +52,18 @@ impl People {
             .collect()
     }
 
-    /// What a person's phone holds of people and sites.
-    pub fn reference(&self, person: PersonId) -> Result<Reference> {
+    /// What a person's phone holds of people and sites, and of the roster around now.
+    pub async fn reference(
+        &self,
+        person: PersonId,
+        now_ms: WallMs,
+        conn: &mut SqliteConnection,
+    ) -> Result<Reference> {
+        let mut rosters = BTreeMap::new();
+        let here = self.audiences(person, now_ms);
+        for site in here.into_iter().map(Audience::site).collect::<BTreeSet<SiteId>>() {
+            rosters.insert(site, roster::window(conn, site, now_ms).await?);
+        }
         let grants = self.principals.get(&person).map(|p| p.grants.clone()).unwrap_or_default();
         let sites: BTreeSet<SiteId> = grants.iter().map(|grant| grant.site).collect();
         let staff = self
@@ -66,6 +77,7 @@ impl People {
             sites: of_sites(&self.sites, &sites),
             grants,
             limits: Some(LIMITS),
+            roster: rosters,
         };
         let json = serde_json::to_string(&data)
             .map_err(|_| Error::Broken("reference data does not write as JSON"))?;

@@ -11,6 +11,7 @@ pub mod patrol;
 pub mod payload;
 pub mod person;
 pub mod policy;
+pub mod roster;
 pub mod session;
 pub mod signing;
 pub mod time;

@@ -296,6 +296,9 @@ pub struct ReferenceData {
     pub sites: BTreeMap<SiteId, String>,
     /// The server's limits.
     pub limits: Option<super::limits::Limits>,
+    /// The duty roster of the person's sites: shifts that touch yesterday to eight days ahead, in
+    /// the site's zone.
+    pub roster: BTreeMap<SiteId, Vec<crate::model::roster::Shift>>,
 }
 
 /// A session row on the wire.

@@ -92,6 +92,10 @@ codes! {
     TooManyRequests = "too_many_requests", 429;
     /// Already exists.
     AlreadyExists = "already_exists", 409;
+    /// A sheet with problems; nothing was changed. `problems` counts them, a dry run names all.
+    SheetRefused = "sheet_refused", 422;
+    /// A swap of shifts that cannot be; `why` names the rule.
+    SwapRefused = "swap_refused", 422;
     /// Busy or broken; nothing was changed, try again.
     Unavailable = "unavailable", 503;
     /// A defect of the server; nothing was acknowledged.

@@ -6,6 +6,7 @@ mod convert;
 #[cfg(feature = "http")]
 pub mod http;
 mod look;
+mod outbox;
 mod request;
 mod sign_in;
 mod sync;
@@ -38,6 +39,7 @@ use crate::{Error, Result};
 
 pub use crate::engine::schedule::Pause;
 pub use look::DayRound;
+pub use outbox::Outbox;
 pub use sign_in::Enrolment;
 pub use sync::SyncReport;
 pub use transport::{HttpRequest, HttpResponse, Method, Transport};

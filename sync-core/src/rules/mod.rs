@@ -20,6 +20,7 @@ mod permission;
 mod position;
 mod projection;
 mod review;
+pub mod roster;
 pub mod signature;
 pub mod statement;
 mod status;

@@ -271,7 +271,8 @@ fn thousandths(milli: i64) -> String {
     }
 }
 
-fn local_time(at_ms: i64, zone: &str) -> String {
+/// Minutes of a moment in a zone, e.g. `2026-03-02 09:15`; in UTC where the zone is unknown.
+pub fn local_time(at_ms: i64, zone: &str) -> String {
     let zone: chrono_tz::Tz = zone.parse().unwrap_or(chrono_tz::UTC);
     super::time::moment(at_ms)
         .map(|at| at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string())

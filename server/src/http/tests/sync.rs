@@ -16,7 +16,7 @@ use crate::testing::START_MS;
 
 use super::{Answer, Site, problem, problem_with, request};
 
-fn message(device: DeviceId) -> SyncRequest {
+pub fn message(device: DeviceId) -> SyncRequest {
     SyncRequest {
         version: 1,
         device,
@@ -31,7 +31,7 @@ fn message(device: DeviceId) -> SyncRequest {
     }
 }
 
-async fn push(site: &Site, bearer: &str, bytes: Vec<u8>) -> Answer {
+pub async fn push(site: &Site, bearer: &str, bytes: Vec<u8>) -> Answer {
     let headers = [("authorization", bearer), ("content-type", MEDIA_TYPE)];
     site.send(request(Method::POST, "/v1/sync", &headers, Body::from(bytes))).await
 }

@@ -1,11 +1,14 @@
 //! The rule book, told as stories: people write commands on their devices, a review judges them.
 
+mod alarms;
 mod cases;
 mod commands;
 mod deadlines;
 mod fields;
 mod kinds;
+mod patrols;
 mod permissions;
+mod roster;
 mod statements;
 mod visits;
 

@@ -1,0 +1,42 @@
+//! What is only on the phone so far: read for the person and for support, never changed here.
+
+use std::collections::BTreeSet;
+
+use super::Replica;
+use crate::Result;
+use crate::model::id::SessionId;
+use crate::store::{OwnSession, PendingRow, PendingState};
+
+/// The commands that are only on the phone, or not known to have arrived, and the sessions that
+/// they were written in.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outbox {
+    /// The sessions, in the order in which they were opened.
+    pub sessions: Vec<OwnSession>,
+    /// The commands by number: exactly those that the account counts as `on_phone`.
+    pub commands: Vec<PendingRow>,
+}
+
+impl Replica {
+    /// What has not arrived yet.
+    ///
+    /// # Errors
+    /// If the store does not answer, or before anybody enrolled.
+    pub async fn outbox(&self) -> Result<Outbox> {
+        let inner = self.inner().await?;
+        let owner = inner.owner()?;
+        let mut commands = self.store.pending(owner, None).await?;
+        commands.retain(|command| match command.state {
+            PendingState::Unsent | PendingState::Sent | PendingState::NotStored => true,
+            PendingState::Held | PendingState::Accepted => false,
+        });
+        commands.sort_unstable_by_key(|command| command.n);
+        let keys = commands.iter().flat_map(|command| &command.facts).map(|fact| fact.key);
+        let mut wanted: BTreeSet<SessionId> = keys.filter_map(|key| key.session()).collect();
+        wanted.extend(commands.iter().map(|command| command.change.actor));
+        let mut sessions = self.store.own_sessions(owner).await?;
+        sessions.retain(|session| wanted.contains(&session.session));
+        sessions.sort_by_key(|session| (session.opened_wall_ms, session.session));
+        Ok(Outbox { sessions, commands })
+    }
+}
