@@ -13,6 +13,9 @@ use super::stage::{MINUTE_MS, Office, SITE, Stage};
 pub const TEN: &str = "2026-11-26T10:00:00+08:00";
 pub const TWO: &str = "2026-11-26T14:00:00+08:00";
 
+/// Lines of the signature on the order of [`Scene::full`].
+pub const STROKES: u64 = 7;
+
 pub struct Scene {
     pub stage: Stage,
     /// The office's API, as Sun.

@@ -10,6 +10,7 @@ use sync_core::rules::{Deviation, TimelineEntry, Wait};
 
 use super::desk::Desk;
 use super::layout::badge;
+use super::patrol_step;
 use super::record::Sheet;
 use super::signature;
 use super::words::{Words, Zone, plain, yuan};
@@ -100,7 +101,11 @@ fn step(
                         (fact_name(words, &entry.fact_type))
                     }
                     " "
-                    (detail(words, sheet.zone, &sheet.names, &entry.fact_type, &entry.content))
+                    (patrol_step::detail(
+                        words, sheet.review.round.as_ref(), &entry.fact_type, &entry.content,
+                    ).unwrap_or_else(|| {
+                        detail(words, sheet.zone, &sheet.names, &entry.fact_type, &entry.content)
+                    }))
                 }
                 div.by {
                     (by)
@@ -221,9 +226,8 @@ pub fn detail(
         let count = count.trim_end_matches('0').trim_end_matches('.');
         parts.push(format!("{count} {} × {}", text("unit").unwrap_or_default(), yuan(price)));
     }
-    for (member, group) in
-        [("method", "office-paid"), ("via", "office-via"), ("moment", "office-photo")]
-    {
+    let method = if fact_type == "charged" { "office-paid" } else { "office-method" };
+    for (member, group) in [("method", method), ("via", "office-via"), ("moment", "office-photo")] {
         parts.extend(text(member).map(|code| words.code(group, code)));
     }
     let person = number("person").and_then(|person| u32::try_from(person).ok());

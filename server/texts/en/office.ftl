@@ -240,3 +240,6 @@ office-item-water = Water
 office-item-windows = Windows
 office-item-damp = Damp
 office-item-pests = Pests
+office-result-ok = ok
+office-result-not-ok = not ok
+office-result-not-applicable = n/a

@@ -240,3 +240,6 @@ office-item-water = 用水
 office-item-windows = 窗户
 office-item-damp = 渗水
 office-item-pests = 虫害
+office-result-ok = 正常
+office-result-not-ok = 异常
+office-result-not-applicable = 不适用

@@ -426,3 +426,21 @@ inbox-escalated = Alarm escalated to you
 inbox-question = Question from the office
 inbox-assigned = Given to you
 inbox-reassigned = Given to somebody else
+
+# steps of a round, and of an alarm
+fact-round-started = Round started
+fact-checkpoint-visited = At a point
+fact-checkpoint-skipped = Point out of reach
+fact-checked = Checked
+fact-rest-ok = The rest is ok
+fact-finding = Found
+fact-finding-settled = Finding settled
+fact-finding-reported = Finding reported
+fact-units-checked = Units looked at
+fact-round-finished = Round done
+fact-round-stopped = Round broken off
+fact-alerted = Alerted
+fact-nobody-left = Nobody left to alert
+fact-radioed = Told by radio
+fact-alarm-settled = Alarm settled
+fact-alarm-withdrawn = Alarm withdrawn

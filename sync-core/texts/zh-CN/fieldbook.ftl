@@ -426,3 +426,21 @@ inbox-escalated = 报警升级到您
 inbox-question = 办公室提问
 inbox-assigned = 派给您
 inbox-reassigned = 改派他人
+
+# steps of a round, and of an alarm
+fact-round-started = 开始巡查
+fact-checkpoint-visited = 到点
+fact-checkpoint-skipped = 到不了点位
+fact-checked = 检查
+fact-rest-ok = 其余正常
+fact-finding = 巡查发现
+fact-finding-settled = 发现已处理
+fact-finding-reported = 发现已上报
+fact-units-checked = 逐户查看
+fact-round-finished = 巡查完
+fact-round-stopped = 中止巡查
+fact-alerted = 已提醒
+fact-nobody-left = 无人可再提醒
+fact-radioed = 已用对讲机报告
+fact-alarm-settled = 警情已处理
+fact-alarm-withdrawn = 警情撤回
