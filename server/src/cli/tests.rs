@@ -98,6 +98,18 @@ async fn without_an_installation_every_command_says_what_to_do() {
 }
 
 #[tokio::test]
+async fn a_sign_in_link_is_made_at_the_machine_for_someone_who_is_there() {
+    let cli = Terminal::new();
+    cli.init().await;
+    let said = cli.says("admin sign-in-link 1").await;
+    let (link, rest) = said.split_once('\n').expect("two lines");
+    let token = link.strip_prefix("http://127.0.0.1:8080/office/link/").expect("a link");
+    assert_eq!((token.len(), rest), (43, "good once, for 10 minutes\n"));
+    assert!(cli.says("admin sign-in-link 1 --minutes 30").await.contains("30 minutes"));
+    cli.refuses("admin sign-in-link 99").await;
+}
+
+#[tokio::test]
 async fn people_roles_sites_and_units_are_administered() {
     let terminal = Terminal::new();
     terminal.init().await;

@@ -55,7 +55,9 @@ pub fn show(app: &App, desk: &Desk, sheet: &Sheet, before: Option<FactKey>) -> M
     let start = end.saturating_sub(PAGE);
     let shown = &timeline[start..end];
     let beside = Beside::of(sheet);
-    let mut day = String::new();
+    let days: Vec<String> = shown.iter().map(|entry| sheet.zone.day(entry.at_ms)).collect();
+    let begins = |index: usize| index == 0 || days[index] != days[index - 1];
+    let days = (0..days.len()).map(|index| begins(index).then_some(&days[index]));
     html! {
         section #timeline aria-labelledby="timeline-title" {
             h2 #timeline-title { (words.say("office-timeline")) }
@@ -64,11 +66,8 @@ pub fn show(app: &App, desk: &Desk, sheet: &Sheet, before: Option<FactKey>) -> M
                     (words.say("office-earlier"))
                 } }
             }
-            ol.timeline { @for entry in shown {
-                @if sheet.zone.day(entry.at_ms) != day {
-                    @let _ = day = sheet.zone.day(entry.at_ms);
-                    li.day { (day) }
-                }
+            ol.timeline { @for (entry, day) in shown.iter().zip(days) {
+                @if let Some(day) = day { li.day { (day) } }
                 (step(app, desk, sheet, &beside, entry))
             } }
             @if end < timeline.len() {

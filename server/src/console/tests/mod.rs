@@ -1,5 +1,7 @@
 //! The pages by status and body, in process: refusals first, then what the forms write.
 
+mod rounds;
+
 use axum::body::Body;
 use axum::http::{Method, header};
 use serde_json::{Value, json};
