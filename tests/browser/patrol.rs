@@ -74,3 +74,12 @@ pub async fn visit(phone: &Phone, round: RecordId, code: &str, method: &str) {
     let visited = json!({ "checkpoint": code, "method": method, "tag": format!("FB-{code}") });
     phone.step(round, "checkpoint_visited", visited).await;
 }
+
+/// A smell of burning, told at once.
+pub async fn smells(phone: &Phone) {
+    let alarm = json!({ "command": "raise_alarm", "site": SITE, "alarm": "burning",
+        "place": "2 栋 8 层弱电井", "description": "有焦糊味，井门锁着" });
+    let command = serde_json::from_value(alarm).expect("a command");
+    phone.replica.perform(&command, None).await.expect("allowed");
+    phone.sync().await;
+}

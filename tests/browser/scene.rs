@@ -73,6 +73,7 @@ impl Scene {
         let round = patrol::begun(&phone, officer).await;
         patrol::walk(&scene.stage, &phone, round).await;
         scene.round = Some(round);
+        patrol::smells(&phone).await;
         scene
     }
 
