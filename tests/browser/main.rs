@@ -3,9 +3,8 @@
 
 mod access;
 mod browser;
+mod cable;
 mod conflict;
-#[path = "../end_to_end/line.rs"]
-mod line;
 mod live;
 mod patrol;
 #[expect(dead_code, reason = "of the phones of the end-to-end tests only a part is needed")]

@@ -46,10 +46,7 @@ async fn every_page_is_complete_in_both_languages() {
     let scene = Scene::full().await;
     let browser = scene.browser().await;
     let unsaid = unsaid();
-    let mut pages = scene.pages();
-    pages.push(format!("{}/office/orders/{}?lang=zh-CN", scene.stage.url, scene.order));
-    for page in pages {
-        let page = page.split('?').next().expect("an address");
+    for page in scene.pages() {
         browser.goto(&format!("{page}?lang=zh-CN")).await;
         browser.find("html[lang=zh-CN] main#live").await;
         assert_eq!(browser.script(&unsaid).await, json!([]), "{page}");
@@ -57,10 +54,10 @@ async fn every_page_is_complete_in_both_languages() {
         // The switch is a link on every page, and the choice stays.
         browser.click("a[lang=en]").await;
         browser.find("html[lang=en] main#live").await;
-        assert_eq!(browser.url().await.split('?').next(), Some(page));
+        assert_eq!(browser.url().await.split('?').next(), Some(page.as_str()));
         assert_eq!(browser.script(&unsaid).await, json!([]), "{page}");
         assert_eq!(browser.script(IN_CHINESE).await, json!([]), "{page}");
-        browser.goto(page).await;
+        browser.goto(&page).await;
         browser.find("html[lang=en] main#live").await;
         browser.click("a[lang=zh-CN]").await;
         browser.find("html[lang=zh-CN] main#live").await;
@@ -106,6 +103,19 @@ async fn a_script_in_what_people_wrote_is_shown_as_text() {
     browser.until("//*[@id='timeline'][contains(., 'again')]").await;
     assert!(browser.text("#timeline").await.contains(&again));
     assert_eq!(browser.script("return window.taken === undefined").await, Value::Bool(true));
-    // What is typed into a form and brought back with a no is text, too.
     assert_eq!(browser.console().await, [] as [&str; 0]);
+
+    // What was typed comes back with a no as text, too.
+    let long = format!("{script}</textarea>{}", "长".repeat(1_000));
+    let type_it = format!(
+        "const note = document.getElementById('note-text'); note.removeAttribute('maxlength');
+         note.value = {}; return null",
+        json!(long)
+    );
+    browser.script(&type_it).await;
+    browser.click("form#note button").await;
+    browser.find(".problem").await;
+    let typed = browser.find("#note-text").await.prop("value").await.expect("a value");
+    assert_eq!(typed, Some(long));
+    assert_eq!(browser.script("return window.taken === undefined").await, Value::Bool(true));
 }
