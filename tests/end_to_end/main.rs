@@ -2,11 +2,13 @@
 //! office by its JSON API; only clocks, randomness and the place where an answer is cut are told.
 
 mod access;
+mod alarm;
 mod arrival;
 mod clocks;
 mod cut;
 mod desk;
 mod line;
+mod patrol;
 mod phone;
 mod reassigned;
 mod refused;

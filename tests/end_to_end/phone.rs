@@ -155,6 +155,12 @@ impl Phone {
         self.replica.perform(&command, Some(record)).await
     }
 
+    /// Opens a record.
+    pub async fn open(&self, command: Value) -> Performed {
+        let command = serde_json::from_value(command).expect("a command");
+        self.replica.perform(&command, None).await.expect("allowed")
+    }
+
     pub async fn note(&self, record: RecordId, text: &str) -> Performed {
         self.perform(record, json!({ "command": "note", "text": text })).await
     }

@@ -68,6 +68,24 @@ impl Stage {
         Self { app, wang, li, chen, sun, true_ms, url, folder, phones }
     }
 
+    /// One more person with a role at the site.
+    pub async fn person(&self, name: &str, role: Role) -> PersonId {
+        let act = self.app.act();
+        let mut conn = self.app.db.begin_write().await.expect("begins");
+        let person = directory::add(&mut conn, act, name, None).await.expect("added");
+        let new =
+            NewGrant { person, role, site: SITE, from_ms: 0, to_ms: None, on_behalf_of: None };
+        grant::grant(&mut conn, act, &new).await.expect("granted");
+        conn.commit().await.expect("commits");
+        person
+    }
+
+    /// A record as the server reviews it.
+    pub async fn review(&self, record: RecordId) -> Value {
+        let read = self.app.sync.read(record).await.expect("reads").expect("is there");
+        serde_json::to_value(read.2).expect("writes")
+    }
+
     /// Lets time pass for everyone.
     pub fn pass_ms(&self, ms: i64) {
         self.true_ms.fetch_add(ms, Ordering::SeqCst);

@@ -6,6 +6,7 @@ mod built;
 mod office;
 mod phone_cli;
 mod phone_patrol;
+mod second_client;
 mod server;
 
 use std::io::Write as _;

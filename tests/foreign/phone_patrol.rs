@@ -92,7 +92,9 @@ async fn the_demo_walks_the_round_of_an_officer_who_has_one() {
     }
     let phone = Terminal { binary: stage.phone.binary.clone(), profile: demo.join("phone") };
     let account = phone.told(&["account"]);
-    assert_eq!((&account["saved"], &account["accepted"]), (&json!(5), &json!(5)), "{account}");
+    // Four steps, and the round itself where the server has not opened it yet.
+    assert!([json!(4), json!(5)].contains(&account["saved"]), "{account}");
+    assert_eq!(account["saved"], account["accepted"], "{account}");
     // A second time it goes on to the next checkpoint, which is shown by its position.
     assert!(stage.phone.in_demo(&demo, &[]).contains("--at 30.2741000,120.1551000"));
     let record = phone.told(&["rounds"])["rounds"][0]["record"].take();

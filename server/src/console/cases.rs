@@ -15,7 +15,7 @@ use super::form::Fields;
 use super::layout::badge;
 use super::record::Sheet;
 use super::timeline::{detail, fact_name, field_value};
-use super::words::{Zone, yuan};
+use super::words::{Words, Zone, yuan};
 use crate::Result;
 use crate::sync::DeskCaseRow;
 use crate::sync::log::facts_from_cell;
@@ -70,7 +70,8 @@ pub fn of_record(desk: &Desk, sheet: &Sheet, typed: Option<&Typed>) -> Markup {
             }
             @for case in waiting.iter().take(CASES_MAX) {
                 (desk_case(desk, sheet.zone, case, Around {
-                    names: &sheet.names, contents: &sheet.contents, typed, page_of: Some(&sheet.review.kind),
+                    names: &sheet.names, contents: &sheet.contents, typed,
+                    page_of: Some(&sheet.review.kind),
                 }))
             }
             @if left_out > 0 {
@@ -147,7 +148,7 @@ fn record_case(desk: &Desk, sheet: &Sheet, case: &Case, typed: Option<&Typed>) -
             ul.plain {
                 @for code in case.params.get("codes").and_then(Value::as_array).into_iter().flatten()
                 {
-                    li { (words.code("deviation", code.as_str().unwrap_or_default())) }
+                    li { (deviation(words, code.as_str().unwrap_or_default())) }
                 }
                 @for (name, id) in [("charged_fen", "charged"), ("other_fen", "other")] {
                     @if let Some(fen) = case.params.get(name).and_then(Value::as_i64) {
@@ -167,6 +168,12 @@ fn record_case(desk: &Desk, sheet: &Sheet, case: &Case, typed: Option<&Typed>) -
             button type="submit" { (words.say("office-close-case")) }
         }
     }
+}
+
+/// A deviation of a visit or an oddity of a round.
+fn deviation(words: Words, code: &str) -> String {
+    let group = if words.knows("deviation", code) { "deviation" } else { "office-anomaly" };
+    words.code(group, code)
 }
 
 /// What a side of a case says.

@@ -85,3 +85,52 @@ fn points(stroke: &[(u32, u32)]) -> String {
     let points = stroke.iter().chain(alone).map(|(x, y)| format!("{x},{y}"));
     points.collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::SigningKey;
+    use sync_core::model::id::{DeviceId, FactKey, PersonId, SessionId};
+    use sync_core::texts::Language;
+
+    use super::*;
+    use crate::testing::World;
+
+    #[test]
+    fn every_stroke_is_drawn_and_a_dot_too() {
+        let strokes = vec![vec![(1, 2), (3, 4)], vec![(5, 6)]];
+        let drawn = drawing(Words(Language::En), &Strokes { width: 900, height: 300, strokes });
+        let first = "<polyline points=\"1,2 3,4\"></polyline>";
+        assert!(drawn.0.contains(&format!("{first}<polyline points=\"5,6 5,6\"></polyline>")));
+    }
+
+    #[tokio::test]
+    async fn only_a_certificate_of_this_installation_for_the_writer_is_trusted() {
+        let world = World::new().await;
+        let (person, device) = (PersonId(31), DeviceId(9));
+        let entry = TimelineEntry {
+            key: FactKey::Written { session: SessionId([1; 8]), n: 1, i: 0 },
+            fact_type: "signed".to_owned(),
+            by: Some(person),
+            device: Some(device),
+            at_ms: 0,
+            wall_ms: 0,
+            verified: true,
+            said_at_ms: None,
+            on_behalf_of: None,
+            content: Value::Null,
+            unknown: false,
+        };
+        let key = SigningKey::from_bytes(&[9; 32]).verifying_key();
+        let issued = |installation: &SigningKey, person, device| {
+            let certificate = Certificate::issue(installation, person, device, &key, 0);
+            let text = serde_json::to_string(&certificate).expect("writes");
+            certified(&world.app, &text, &entry)
+        };
+        let installation = &world.app.keys.installation;
+        assert_eq!(issued(installation, person, device), Some(key));
+        assert_eq!(issued(installation, PersonId(32), device), None);
+        assert_eq!(issued(installation, person, DeviceId(10)), None);
+        assert_eq!(issued(&SigningKey::from_bytes(&[8; 32]), person, device), None);
+        assert_eq!(certified(&world.app, "{}", &entry), None);
+    }
+}

@@ -214,9 +214,22 @@ pub fn detail(
     if fact_type == "created" {
         parts.extend(text("description").map(str::to_owned));
     } else {
-        let plain = ["name", "number", "text", "reason", "reported_to", "answered_by"];
+        let plain = [
+            "name",
+            "number",
+            "text",
+            "reason",
+            "reported_to",
+            "answered_by",
+            "checkpoint",
+            "place",
+            "description",
+            "note",
+        ];
         parts.extend(plain.iter().filter_map(|member| text(member)).map(str::to_owned));
     }
+    parts.extend(text("item").map(|item| words.code("office-item", item)));
+    parts.extend(text("result").map(|code| words.code("office-result", code)));
     parts.extend(number("amount_fen").map(yuan));
     if let (Some(milli), Some(price)) = (number("quantity_milli"), number("unit_price_fen")) {
         let whole = milli / 1_000;
@@ -225,7 +238,7 @@ pub fn detail(
         let count = count.trim_end_matches('0').trim_end_matches('.');
         parts.push(format!("{count} {} × {}", text("unit").unwrap_or_default(), yuan(price)));
     }
-    let method = if fact_type == "charged" { "office-paid" } else { "office-method" };
+    let method = if fact_type == "checkpoint_visited" { "office-method" } else { "office-paid" };
     for (member, group) in [("method", method), ("via", "office-via"), ("moment", "office-photo")] {
         parts.extend(text(member).map(|code| words.code(group, code)));
     }

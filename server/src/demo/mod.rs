@@ -2,6 +2,7 @@
 //! phones as processes with real stores over real HTTP, on a scripted clock; at the end an account
 //! that closes.
 
+mod patrol;
 mod phone;
 mod phone_process;
 mod play;
@@ -61,7 +62,7 @@ pub async fn run(demo: Demo, out: &mut dyn Write) -> Result<()> {
     match played {
         Ok(()) if demo.once => {}
         Ok(()) => {
-            show::sign_in(&stage, out)?;
+            show::go_on(&stage, out).await?;
             tokio::signal::ctrl_c().await?;
             writeln!(out)?;
         }

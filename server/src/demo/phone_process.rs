@@ -3,13 +3,15 @@
 
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sync_core::environment::{Clock, Crash, HookPlace, HookPoint, Hooks, Randomness};
+use sync_core::environment::{
+    Clock, Crash, HookPlace, HookPoint, Hooks, Randomness, SystemClock, SystemRandomness,
+};
 use sync_core::model::id::{FactKey, RecordId};
 use sync_core::model::time::BootId;
 use sync_core::replica::http::HttpTransport;
@@ -74,6 +76,8 @@ pub(super) struct ScriptedClock {
     wall_offset_ms: i64,
     boot: u8,
     booted_ms: i64,
+    /// From when it runs on by itself, by the system's clock that never stops.
+    runs_on: OnceLock<(SystemClock, i64)>,
 }
 
 impl ScriptedClock {
@@ -81,7 +85,26 @@ impl ScriptedClock {
     pub(super) fn new(now_ms: i64, wall_offset_ms: i64, boot: u8) -> Self {
         // The day's start: two processes of one boot count from the same moment.
         let booted_ms = now_ms - now_ms.rem_euclid(24 * 3_600_000);
-        Self { now_ms: AtomicI64::new(now_ms), wall_offset_ms, boot, booted_ms }
+        Self {
+            now_ms: AtomicI64::new(now_ms),
+            wall_offset_ms,
+            boot,
+            booted_ms,
+            runs_on: OnceLock::new(),
+        }
+    }
+
+    /// The script is over: time goes on by itself.
+    pub(super) fn run_on(&self) {
+        let system = SystemClock::new(&SystemRandomness);
+        let began_ms = system.monotonic_ms();
+        // A second call finds it running.
+        let _running = self.runs_on.set((system, began_ms)).is_ok();
+    }
+
+    fn now_ms(&self) -> i64 {
+        let since = self.runs_on.get().map_or(0, |(clock, began)| clock.monotonic_ms() - began);
+        self.now_ms.load(Ordering::SeqCst) + since
     }
 
     /// Moves to `now_ms`.
@@ -92,11 +115,11 @@ impl ScriptedClock {
 
 impl Clock for ScriptedClock {
     fn wall_ms(&self) -> i64 {
-        self.now_ms.load(Ordering::SeqCst) + self.wall_offset_ms
+        self.now_ms() + self.wall_offset_ms
     }
 
     fn monotonic_ms(&self) -> i64 {
-        self.now_ms.load(Ordering::SeqCst) - self.booted_ms
+        self.now_ms() - self.booted_ms
     }
 
     fn boot_id(&self) -> BootId {

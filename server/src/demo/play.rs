@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use sync_core::model::id::{FactKey, RecordId};
 use sync_core::texts::{Language, text};
 
+use super::patrol;
 use super::phone::Phone;
 use super::phone_process::Request;
-use super::script::{PEOPLE, occupant, units};
+use super::script::{FENG, PEOPLE, occupant, units};
 use super::show;
 use super::stage::{SITE, Stage, step};
 use crate::{Error, Result};
@@ -22,22 +23,36 @@ const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
 
 /// A phone, its commands so far, and the record it works on.
-struct Worker<'a> {
+pub(super) struct Worker<'a> {
     stage: &'a Stage,
     phone: Phone,
 }
 
 impl Worker<'_> {
     /// Lets time pass, then performs a command; answers its key.
-    async fn perform(&mut self, wait_ms: i64, record: RecordId, command: Value) -> Result<FactKey> {
+    pub(super) async fn perform(
+        &mut self,
+        wait_ms: i64,
+        record: RecordId,
+        command: Value,
+    ) -> Result<FactKey> {
         self.stage.advance_ms(wait_ms);
         self.phone.ask(&Request::Now { now_ms: self.stage.now_ms() }).await?;
-        let answer = self.phone.ask(&request(record, command)?).await?;
+        let answer = self.phone.ask(&request(Some(record), command)?).await?;
         serde_json::from_value(answer["key"].clone())
             .map_err(|_| Error::Broken("a phone's answer has a key"))
     }
 
-    async fn sync(&mut self) -> Result<Value> {
+    /// Lets time pass, then opens a record.
+    pub(super) async fn open(&mut self, wait_ms: i64, command: Value) -> Result<RecordId> {
+        self.stage.advance_ms(wait_ms);
+        self.phone.ask(&Request::Now { now_ms: self.stage.now_ms() }).await?;
+        let answer = self.phone.ask(&request(None, command)?).await?;
+        serde_json::from_value(answer["record"].clone())
+            .map_err(|_| Error::Broken("a phone's answer has a record"))
+    }
+
+    pub(super) async fn sync(&mut self) -> Result<Value> {
         self.stage.advance_ms(SECOND);
         self.phone.ask(&Request::Now { now_ms: self.stage.now_ms() }).await?;
         self.phone.ask(&Request::Sync).await
@@ -49,14 +64,19 @@ impl Worker<'_> {
     }
 }
 
-fn request(record: RecordId, command: Value) -> Result<Request> {
+fn request(record: Option<RecordId>, command: Value) -> Result<Request> {
     let command = serde_json::from_value(command)
         .map_err(|error| Error::Configuration(format!("demo script: {error}")))?;
-    Ok(Request::Perform { command, record: Some(record) })
+    Ok(Request::Perform { command, record })
 }
 
 /// What the demo says next.
-fn say(stage: &Stage, out: &mut dyn Write, id: &str, values: &[(&str, &str)]) -> Result<()> {
+pub(super) fn say(
+    stage: &Stage,
+    out: &mut dyn Write,
+    id: &str,
+    values: &[(&str, &str)],
+) -> Result<()> {
     writeln!(out, "{}", text(stage.language, id, values))?;
     Ok(())
 }
@@ -75,11 +95,15 @@ pub(super) async fn play(stage: &Stage, out: &mut dyn Write) -> Result<()> {
     say(stage, out, "demo-folder", &[("url", &stage.url)])?;
     let mut wang = enrol(stage, out, WANG, 3 * 60 * MINUTE).await?;
     let mut li = enrol(stage, out, LI, 0).await?;
+    let mut feng = enrol(stage, out, FENG, 0).await?;
+    let plan = patrol::plan(stage, out).await?;
     let (leak, lamp) = dispatch(stage, out).await?;
+    feng.sync().await?;
     li.sync().await?;
     let report = wang.sync().await?;
     let count = report["received"].to_string();
     say(stage, out, "demo-downloaded", &[("person", name(stage, WANG)), ("count", &count)])?;
+    patrol::walk(stage, out, &mut feng, plan).await?;
     writeln!(out)?;
     let visit = work_without_signal(stage, out, &mut wang, leak).await?;
     meanwhile(stage, out, leak).await?;
@@ -117,7 +141,7 @@ pub(super) async fn play(stage: &Stage, out: &mut dyn Write) -> Result<()> {
     say(stage, out, "demo-unsent", &[])?;
     writeln!(out)?;
     let mut closes = true;
-    for (worker, index) in [(&mut wang, WANG), (&mut li, LI)] {
+    for (worker, index) in [(&mut wang, WANG), (&mut li, LI), (&mut feng, FENG)] {
         closes &= show::account(stage, out, &mut worker.phone, index).await?;
     }
     show::order(stage, out, leak).await?;
@@ -125,6 +149,7 @@ pub(super) async fn play(stage: &Stage, out: &mut dyn Write) -> Result<()> {
     show::heads(stage, out, &mut li.phone, leak).await?;
     wang.phone.stop().await?;
     li.phone.stop().await?;
+    feng.phone.stop().await?;
     if closes { Ok(()) } else { Err(Error::Broken("a command is not accounted for")) }
 }
 
@@ -132,7 +157,7 @@ pub(super) fn name(stage: &Stage, index: usize) -> &str {
     stage.names.get(&stage.people[index]).map_or("", String::as_str)
 }
 
-fn note<'a>(stage: &Stage, chinese: &'a str, english: &'a str) -> &'a str {
+pub(super) fn note<'a>(stage: &Stage, chinese: &'a str, english: &'a str) -> &'a str {
     match stage.language {
         Language::ZhCn => chinese,
         Language::En => english,
@@ -270,7 +295,7 @@ async fn die_and_write_again(
     wang.phone.ask(&Request::DieInside { statements: 2 }).await?;
     let number = (before + 1).to_string();
     say(stage, out, "demo-died", &[("number", &number)])?;
-    if wang.phone.try_ask(&request(leak, command.clone())?).await?.is_some() {
+    if wang.phone.try_ask(&request(Some(leak), command.clone())?).await?.is_some() {
         return Err(Error::Broken("the phone's process was to die in the middle of a write"));
     }
     wang.phone.start_again(stage.now_ms()).await?;

@@ -44,6 +44,11 @@ pub(super) const PEOPLE: [(&str, &str, Option<&str>, Role); 10] = [
     ("管理员", "Administrator", Some("admin"), Role::Admin),
 ];
 
+/// The supervisor's place in [`PEOPLE`].
+pub(super) const ZHOU: usize = 5;
+/// The patrol officer's.
+pub(super) const FENG: usize = 8;
+
 /// Family names of invented occupants.
 const FAMILY_NAMES: [&str; 12] =
     ["林", "何", "高", "罗", "梁", "宋", "唐", "许", "韩", "邓", "曹", "彭"];

@@ -14,7 +14,7 @@ use sync_core::texts::{Language, code_text, text};
 use super::phone::Phone;
 use super::phone_process::Request;
 use super::play::{CHEN, LI, name};
-use super::script::SITE_NAME;
+use super::script::{FENG, SITE_NAME};
 use super::stage::Stage;
 use crate::{Error, Result};
 
@@ -171,13 +171,19 @@ pub(super) async fn heads(
     Ok(())
 }
 
-/// Prints how to go on.
-pub(super) fn sign_in(stage: &Stage, out: &mut dyn Write) -> Result<()> {
+/// Prints how to go on: the office in a browser, the officer in a second terminal.
+pub(super) async fn go_on(stage: &Stage, out: &mut dyn Write) -> Result<()> {
+    let (folder, link) = stage.serve_on().await?;
     let login = super::script::PEOPLE[CHEN].2.unwrap_or_default();
     let values = [("login", login), ("password", stage.password.as_str())];
-    writeln!(out, "{}", text(stage.language, "demo-sign-in", &values))?;
-    writeln!(out, "  POST {}/v1/office/sign-in", stage.url)?;
-    writeln!(out, "{}", text(stage.language, "demo-end", &[]))?;
+    let say = |id: &str, values: &[(&str, &str)]| text(stage.language, id, values);
+    writeln!(out, "{}", say("demo-link", &[("person", name(stage, CHEN))]))?;
+    writeln!(out, "  {link}")?;
+    writeln!(out, "  {}", say("demo-sign-in", &values))?;
+    writeln!(out, "{}", say("demo-terminal", &[("person", name(stage, FENG))]))?;
+    let program = "cargo run -q -p mobile-bindings --bin fieldbook-phone --";
+    writeln!(out, "  {program} --demo {}", folder.display())?;
+    writeln!(out, "{}", say("demo-end", &[]))?;
     out.flush()?;
     Ok(())
 }

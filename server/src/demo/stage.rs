@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::phone::Phone;
 use super::phone_process::{PhoneSetup, Request, ScriptedClock};
-use super::script::{DAY_START_MS, PEOPLE, SITE_NAME, SeededRandomness, units};
+use super::script::{DAY_START_MS, PEOPLE, SITE_NAME, SeededRandomness, ZHOU, units};
 use crate::config::Config;
 use crate::db::Database;
 use crate::keys::Keys;
@@ -26,6 +26,9 @@ use crate::{App, AppOptions, Result, http};
 
 /// The one site.
 pub(super) const SITE: SiteId = SiteId(7);
+
+/// How long the code and the link at the end of the demo are good.
+const OPEN_MS: i64 = 3_600_000;
 
 /// Everything that runs.
 pub(super) struct Stage {
@@ -39,6 +42,7 @@ pub(super) struct Stage {
     clock: Arc<ScriptedClock>,
     randomness: Arc<dyn Randomness>,
     desk: office::OfficeSession,
+    supervisor: office::OfficeSession,
     folder: tempfile::TempDir,
     end: oneshot::Sender<()>,
     served: JoinHandle<Result<()>>,
@@ -72,7 +76,8 @@ impl Stage {
             },
         });
         let password = new_password(randomness.as_ref());
-        let (people, names, desk) = settle(&app, language, randomness.as_ref(), &password).await?;
+        let (people, names, [desk, supervisor]) =
+            settle(&app, language, randomness.as_ref(), &password).await?;
         let (end, ended) = oneshot::channel();
         let shutdown = async move {
             // Dropped or sent: both end the server.
@@ -89,6 +94,7 @@ impl Stage {
             clock,
             randomness,
             desk,
+            supervisor,
             folder,
             end,
             served,
@@ -112,12 +118,26 @@ impl Stage {
         record: Option<RecordId>,
         command: Value,
     ) -> Result<RecordId> {
+        self.write(&self.desk, record, command).await
+    }
+
+    /// The supervisor opens a record.
+    pub(super) async fn supervisor(&self, command: Value) -> Result<RecordId> {
+        self.write(&self.supervisor, None, command).await
+    }
+
+    async fn write(
+        &self,
+        by: &office::OfficeSession,
+        record: Option<RecordId>,
+        command: Value,
+    ) -> Result<RecordId> {
         let command: Command = serde_json::from_value(command)
             .map_err(|error| crate::Error::Configuration(format!("demo script: {error}")))?;
         let write = OfficeWrite {
-            person: self.desk.person,
-            device: self.desk.device,
-            session: self.desk.session,
+            person: by.person,
+            device: by.device,
+            session: by.session,
             record,
             command,
         };
@@ -151,6 +171,27 @@ impl Stage {
         Ok((phone, device))
     }
 
+    /// Lets time run on, starts the jobs, and writes what a phone in a second terminal begins with;
+    /// answers its folder and a one-time link into the office.
+    pub(super) async fn serve_on(&self) -> Result<(std::path::PathBuf, String)> {
+        self.clock.run_on();
+        self.app.start_jobs().await;
+        let officer = self.people[super::script::FENG];
+        let (act, randomness) = (self.app.act(), self.randomness.as_ref());
+        let mut transaction = self.app.db.begin_write().await?;
+        let code =
+            enrolment::invite(&mut transaction, act, officer, OPEN_MS, randomness).await?.shown();
+        let clerk = self.people[super::play::CHEN];
+        let link = office::sign_in_link(&mut transaction, act, clerk, OPEN_MS, randomness).await?;
+        transaction.commit().await?;
+        let folder = self.folder.path().join("officer");
+        std::fs::create_dir_all(&folder)?;
+        let given = json!({ "server_url": self.url, "code": code, "device_name": "terminal",
+            "language": self.language.tag() });
+        std::fs::write(folder.join("demo.json"), given.to_string())?;
+        Ok((folder, format!("{}/office/link/{link}", self.url)))
+    }
+
     /// Ends the server and removes the folder.
     pub(super) async fn strike(self) -> Result<()> {
         drop(self.end);
@@ -161,9 +202,9 @@ impl Stage {
     }
 }
 
-type Settled = (Vec<PersonId>, BTreeMap<PersonId, String>, office::OfficeSession);
+type Settled = (Vec<PersonId>, BTreeMap<PersonId, String>, [office::OfficeSession; 2]);
 
-/// People, places and the desk's session, in one transaction.
+/// People, places, the desk's session and the supervisor's, in one transaction.
 async fn settle(
     app: &App,
     language: Language,
@@ -197,8 +238,10 @@ async fn settle(
         people.push(person);
     }
     let (desk, _cookie) = office::open(&mut transaction, act.at_ms, people[0], randomness).await?;
+    let (supervisor, _cookie) =
+        office::open(&mut transaction, act.at_ms, people[ZHOU], randomness).await?;
     transaction.commit().await?;
-    Ok((people, names, desk))
+    Ok((people, names, [desk, supervisor]))
 }
 
 fn new_password(randomness: &dyn Randomness) -> String {

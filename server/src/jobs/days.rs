@@ -1,5 +1,5 @@
-//! What begins with a day at a site: the rounds that plans have today and tomorrow, the same records
-//! that phones make of them, and the roster's window that phones hold.
+//! What begins with a day at a site: the rounds that plans have today and tomorrow, the same
+//! records that phones make of them, and the roster's window that phones hold.
 
 use sync_core::model::id::{RecordId, SiteId};
 use sync_core::model::time::WallMs;

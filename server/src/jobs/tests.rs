@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use sync_core::model::alarm::AlarmKind;
 use sync_core::model::id::{FactKey, PersonId, RecordId, SiteId};
 use sync_core::model::patrol;
+use sync_core::model::payload::Payload;
 use sync_core::model::person::Role;
 use sync_core::rules::{Command, Review, Status, planned_rounds};
 
@@ -13,7 +14,7 @@ use crate::people::grant::NewGrant;
 use crate::people::office::OfficeSession;
 use crate::people::roster::import;
 use crate::people::{Act, directory, grant, office, place};
-use crate::sync::OfficeWrite;
+use crate::sync::{Derived, OfficeWrite};
 use crate::testing::{START_MS, Seeded, World};
 
 const SITE: SiteId = SiteId(7);
@@ -57,7 +58,12 @@ impl Scene {
     }
 
     async fn write(&self, person: u32, record: Option<RecordId>, command: Value) -> RecordId {
-        let command: Command = serde_json::from_value(command).expect("a command");
+        let (name, mut members) = match command {
+            Value::Object(command) => command.into_iter().next().expect("a name"),
+            other => panic!("{other}"),
+        };
+        members["command"] = json!(name);
+        let command: Command = serde_json::from_value(members).expect("a command");
         let seat = &self.seats[usize::try_from(person).expect("small") - 1];
         let write = OfficeWrite {
             person: seat.person,
@@ -129,7 +135,8 @@ async fn who_acknowledges_ends_the_telling_and_so_does_settling() {
     scene.after_ms(0).await;
     let key: FactKey = scene.review(taken).await.alarm.expect("an alarm").alerted[0].key;
     scene.write(2, Some(taken), json!({ "acknowledge": { "of": key } })).await;
-    let over = json!({ "fact": { "t": "alarm_settled", "p": { "text": "阀门已关" } } });
+    let over =
+        json!({ "record": { "fact": { "t": "alarm_settled", "p": { "text": "阀门已关" } } } });
     scene.write(3, Some(settled), over).await;
     scene.after_ms(10 * MINUTE_MS).await;
     assert_eq!(scene.told(taken).await, [(2, 0)]);
@@ -206,15 +213,15 @@ async fn the_roster_of_the_moment_counts_and_disabled_people_are_passed_over() {
 async fn round(scene: &Scene) -> RecordId {
     let starts_at_ms = START_MS + 30 * MINUTE_MS;
     let created = json!({ "create_round": {
-        "site": 7, "patrol": "security", "area": "东区", "officer": 4,
+        "site": 7, "patrol": "security_hazards", "area": "东区", "officer": 4,
         "starts_at_ms": starts_at_ms, "checkpoints": [{ "code": "1", "name": "大门" }],
     } });
     scene.write(4, None, created).await
 }
 
 async fn visit(scene: &Scene, round: RecordId) {
-    let visited = json!({ "checkpoint": "1", "method": "qr_code" });
-    let fact = json!({ "fact": { "t": "checkpoint_visited", "p": visited } });
+    let visited = json!({ "checkpoint": "1", "method": "qr_code", "tag": "1" });
+    let fact = json!({ "record": { "fact": { "t": "checkpoint_visited", "p": visited } } });
     scene.write(4, Some(round), fact).await;
 }
 
@@ -227,8 +234,7 @@ async fn alarms(scene: &Scene) -> Vec<RecordId> {
 }
 
 #[tokio::test]
-async fn a_round_not_begun_fifteen_minutes_after_its_time_raises_one_alarm_that_a_late_start_leaves()
- {
+async fn a_round_not_begun_15_min_after_its_time_raises_one_alarm_that_a_late_start_leaves() {
     let scene = Scene::new(SHEET).await;
     let round = round(&scene).await;
     let due_ms = 45 * MINUTE_MS + 1;
@@ -277,23 +283,29 @@ async fn a_start_that_was_in_time_and_arrives_late_withdraws_the_alarm() {
     scene.after_ms(46 * MINUTE_MS).await;
     let alarm = alarms(&scene).await[0];
     assert_eq!(scene.told(alarm).await.len(), 1);
-    visit(&scene, round).await;
-    // The visit was made in time: as a phone would have said by its own clock.
-    let mut conn = scene.world.write().await;
-    sqlx::query("update session set office = 0, anchor_server_ms = ?, anchor_monotonic_ms = 0")
-        .bind(START_MS)
-        .execute(&mut *conn)
-        .await
-        .expect("updates");
-    conn.commit().await.expect("commits");
-    drop(scene);
+    // Made in time on a phone that had no signal since.
+    let visited = json!({ "t": "checkpoint_visited", "p": { "checkpoint": "1", "method": "nfc" } });
+    let visited = Derived {
+        rule: "test",
+        cause: String::new(),
+        at_ms: START_MS + 31 * MINUTE_MS,
+        payload: Payload::Patrol(serde_json::from_value(visited).expect("a fact")),
+        after: Vec::new(),
+    };
+    let written = scene.world.app.sync.derive(round, Box::new(|_| vec![visited])).await;
+    assert!(written.expect("written"));
+    let ran = scene.after_ms(2 * MINUTE_MS).await;
+    assert_eq!((ran.done, ran.failed), (1, 0));
+    assert_eq!(scene.review(alarm).await.status, Status::Withdrawn);
+    scene.after_ms(2 * MINUTE_MS).await;
+    assert_eq!(scene.told(alarm).await.len(), 1, "nobody else is told");
 }
 
 /// A plan of September with two rounds on the 21st to 23rd.
 async fn plan(scene: &Scene) -> RecordId {
     let item = |item: u32, starts_at: &str| {
         json!({
-            "item": item, "patrol": "security", "area": "东区", "officer": 4,
+            "item": item, "patrol": "security_hazards", "area": "东区", "officer": 4,
             "days": [21, 22, 23], "starts_at": starts_at,
             "checkpoints": [{ "code": "1", "name": "大门" }],
         })

@@ -8,6 +8,7 @@ use super::{Inner, ListItem, Replica};
 use crate::Result;
 use crate::model::id::{PersonId, RecordId};
 use crate::model::patrol;
+use crate::model::policy::SlaPolicy;
 use crate::rules::{InboxItem, PlannedRound, Status, planned_rounds};
 
 /// A round of a day: planned, here, or both.
@@ -33,6 +34,16 @@ impl Replica {
             items.filter(|item| people.contains(&item.person)).cloned().collect();
         items.sort_by_key(|item| (item.done, item.read, item.kind, -item.at_ms, item.key));
         Ok(items)
+    }
+
+    /// The day it is at the person's first site, by the server's time as this phone knows it:
+    /// `YYYY-MM-DD`.
+    pub async fn today(&self) -> Result<String> {
+        let inner = self.inner().await?;
+        inner.owner()?;
+        let zone = inner.reference.policies.values().flatten().last();
+        let zone = zone.map_or_else(|| SlaPolicy::default().time_zone, |p| p.time_zone.clone());
+        Ok(crate::rules::day_of(Some(self.now_ms(&inner)), &zone).unwrap_or_default())
     }
 
     /// The rounds of a day (`YYYY-MM-DD`, the site's): those of every plan the phone holds, opened

@@ -296,53 +296,38 @@ fn after(review: &Review, principal: &Principal, moment: &Moment) -> Option<Vec<
 }
 
 fn payload(command: &Command, review: Option<&Review>, fact: &mut Fact) -> Result<Payload, Denial> {
-    let here = || review.ok_or(Denial::new(DenialCode::RecordNotHere));
+    if let Some(opening) = opening(command)? {
+        return Ok(Payload::General(GeneralFact::Created(opening)));
+    }
+    let review = review.ok_or(Denial::new(DenialCode::RecordNotHere))?;
     let general = match command {
-        Command::CreateWorkOrder { site, order } => {
-            check_order(order)?;
-            GeneralFact::Created(created(work_order::KIND, work_order::SCHEMA, *site, order))
-        }
-        Command::CreateContact { site, contact } => {
-            check_contact(contact)?;
-            GeneralFact::Created(created(contact::KIND, contact::SCHEMA, *site, contact))
-        }
-        Command::CreatePatrolPlan { site, plan } => {
-            check_patrol::check_plan(plan)?;
-            GeneralFact::Created(created(patrol::PLAN, patrol::SCHEMA, *site, plan))
-        }
-        Command::CreateRound { site, from, round } => {
-            check_patrol::check_round(round)?;
-            let mut opening = created(patrol::ROUND, patrol::SCHEMA, *site, round);
-            opening.from.clone_from(from);
-            GeneralFact::Created(opening)
-        }
-        Command::RaiseAlarm { site, alarm } => {
-            check_patrol::check_alarm(alarm)?;
-            GeneralFact::Created(created(alarm::KIND, alarm::SCHEMA, *site, alarm))
-        }
+        Command::CreateWorkOrder { .. }
+        | Command::CreateContact { .. }
+        | Command::CreatePatrolPlan { .. }
+        | Command::CreateRound { .. }
+        | Command::RaiseAlarm { .. } => return Err(Denial::new(DenialCode::RecordExists)),
         Command::RestOk { checkpoint } => {
-            return rest_ok(here()?, checkpoint).map(Payload::Patrol);
+            return rest_ok(review, checkpoint).map(Payload::Patrol);
         }
-        Command::Read { of } => GeneralFact::Read(of_fact(here()?, *of)?),
-        Command::Acknowledge { of } => GeneralFact::Acknowledged(of_fact(here()?, *of)?),
+        Command::Read { of } => GeneralFact::Read(of_fact(review, *of)?),
+        Command::Acknowledge { of } => GeneralFact::Acknowledged(of_fact(review, *of)?),
         Command::Ask { person, text: question } => {
             text("text", question, limits::NOTE_CHARACTERS_MAX)?;
-            here()?;
             GeneralFact::Asked(Asked { person: *person, text: question.clone() })
         }
         Command::Answer { question, text: answer } => {
             text("text", answer, limits::NOTE_CHARACTERS_MAX)?;
-            exists(here()?, *question, "asked")?;
+            exists(review, *question, "asked")?;
             GeneralFact::Answered(Answered { question: *question, text: answer.clone() })
         }
         Command::Set { field, value, salt } => {
-            GeneralFact::Set(set(here()?, field, value.clone(), salt.clone())?)
+            GeneralFact::Set(set(review, field, value.clone(), salt.clone())?)
         }
         Command::Assign { person } => {
-            GeneralFact::Set(set(here()?, "assignee", json!(person), None)?)
+            GeneralFact::Set(set(review, "assignee", json!(person), None)?)
         }
         Command::Resolve { field, value, reason } => {
-            GeneralFact::Resolve(resolve(here()?, field, value.clone(), reason)?)
+            GeneralFact::Resolve(resolve(review, field, value.clone(), reason)?)
         }
         Command::Note { text: note } => {
             text("text", note, limits::NOTE_CHARACTERS_MAX)?;
@@ -350,7 +335,7 @@ fn payload(command: &Command, review: Option<&Review>, fact: &mut Fact) -> Resul
         }
         Command::CloseCase { case, rests_on, reason } => {
             text("reason", reason, limits::REASON_CHARACTERS_MAX)?;
-            let known = here()?.open_cases().any(|c| c.kind == *case && c.rests_on == *rests_on);
+            let known = review.open_cases().any(|c| c.kind == *case && c.rests_on == *rests_on);
             if !known {
                 return Err(Denial::new(DenialCode::NoSuchFact));
             }
@@ -364,12 +349,40 @@ fn payload(command: &Command, review: Option<&Review>, fact: &mut Fact) -> Resul
             fact.said_at_ms = *said_at_ms;
             fact.on_behalf_of = *on_behalf_of;
             fact.corrects.clone_from(corrects);
-            here()?;
             return Ok(step.clone().into());
         }
-        Command::Sign { .. } => return signed(command, here()?).map(Payload::WorkOrder),
+        Command::Sign { .. } => return signed(command, review).map(Payload::WorkOrder),
     };
     Ok(Payload::General(general))
+}
+
+/// What a command that creates a record opens it with.
+fn opening(command: &Command) -> Result<Option<Created>, Denial> {
+    Ok(Some(match command {
+        Command::CreateWorkOrder { site, order } => {
+            check_order(order)?;
+            created(work_order::KIND, work_order::SCHEMA, *site, order)
+        }
+        Command::CreateContact { site, contact } => {
+            check_contact(contact)?;
+            created(contact::KIND, contact::SCHEMA, *site, contact)
+        }
+        Command::CreatePatrolPlan { site, plan } => {
+            check_patrol::check_plan(plan)?;
+            created(patrol::PLAN, patrol::SCHEMA, *site, plan)
+        }
+        Command::CreateRound { site, from, round } => {
+            check_patrol::check_round(round)?;
+            let mut opening = created(patrol::ROUND, patrol::SCHEMA, *site, round);
+            opening.from.clone_from(from);
+            opening
+        }
+        Command::RaiseAlarm { site, alarm } => {
+            check_patrol::check_alarm(alarm)?;
+            created(alarm::KIND, alarm::SCHEMA, *site, alarm)
+        }
+        _ => return Ok(None),
+    }))
 }
 
 /// Names a fact that the record has.

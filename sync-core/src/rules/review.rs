@@ -14,7 +14,7 @@ use super::order::Causality;
 use super::patrol::{Round, round};
 use super::status::{Status, work_order};
 use super::time::fact_time;
-use super::visit::{Site, Visit, endings, fold, steps};
+use super::visit::{Site, Step, Visit, endings, fold, steps};
 use crate::model::fact::Fact;
 use crate::model::id::{DeviceId, FactKey, PersonId, RecordId, SiteId};
 use crate::model::payload::{GeneralFact, Payload};
@@ -143,26 +143,12 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
     });
     let first = created.clone().next();
     let schema = created.by_ref().map(|(_, created)| created.schema).max().unwrap_or_default();
-    let created_ms = first.map(|(fact, _)| fact_time(fact, input.sessions).at_ms);
-    let policy = policy(input.policies, created_ms.unwrap_or(input.now_ms));
+    let created_ms = first.map_or(input.now_ms, |(fact, _)| fact_time(fact, input.sessions).at_ms);
+    let policy = policy(input.policies, created_ms);
     let steps = steps(&causality);
     let money = money(&causality, input.sessions);
-    let endings = endings(&causality, &steps, input.sessions);
-    let category = fields.get("category").and_then(|field| field.value.as_str());
-    let public = category == Some("public");
-    let visits: Vec<Visit> = causality
-        .facts
-        .iter()
-        .filter_map(|fact| Some((fact.key, steps.get(&fact.key)?)))
-        .map(|(key, steps)| {
-            // Quoted at one visit, done at the next.
-            let mut quotes = money.quotes.iter();
-            let quoted = quotes.any(|quote| quote.visit != key && quote.accepted == Some(true));
-            let end = endings.get(&key).copied();
-            let site = Site { policy: &policy, sessions: input.sessions, public, end };
-            fold(key, steps, &site, quoted)
-        })
-        .collect();
+    let folded = Folded { causality: &causality, fields: &fields, steps: &steps, money: &money };
+    let visits = visits(&folded, &policy, input.sessions);
     let kind = first.map(|(_, created)| created.kind.clone()).unwrap_or_default();
     let is_order = kind == crate::model::work_order::KIND;
     let deadlines = if is_order {
@@ -186,18 +172,14 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
         policy: &policy,
         now_ms: input.now_ms,
     });
-    let mut until_ms = next_change_ms(&deadlines, &money, &policy, input.now_ms);
-    let status = if let Some(round) = &round {
-        let (status, changes_ms) = round.status(&causality, &policy, input.now_ms);
-        until_ms = changes_ms;
-        status
-    } else if let Some(alarm) = &alarm {
-        until_ms = alarm.next_alert_ms;
-        alarm.status()
-    } else if is_order {
-        work_order(&causality, &visits)
-    } else {
-        Status::Kept
+    let (status, status_until_ms) = match (&round, &alarm) {
+        (Some(round), _) => round.status(&causality, &policy, input.now_ms),
+        (None, Some(alarm)) => (alarm.status(), alarm.next_alert_ms),
+        _ => {
+            let until_ms = next_change_ms(&deadlines, &money, &policy, input.now_ms);
+            let order = is_order.then(|| work_order(&causality, &visits));
+            (order.unwrap_or(Status::Kept), until_ms)
+        }
     };
     Review {
         record: input.record,
@@ -207,7 +189,7 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
         time_zone: policy.time_zone.clone(),
         service_grade: policy.service_grade,
         status,
-        status_until_ms: until_ms,
+        status_until_ms,
         timeline: causality.facts.iter().map(|fact| entry(fact, input.sessions)).collect(),
         frontier: causality.frontier(),
         kind,
@@ -219,6 +201,32 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
         alarm,
         cases,
     }
+}
+
+/// What visits are folded from.
+struct Folded<'a> {
+    causality: &'a Causality<'a>,
+    fields: &'a BTreeMap<String, Field>,
+    steps: &'a BTreeMap<FactKey, Vec<Step<'a>>>,
+    money: &'a Money,
+}
+
+fn visits(folded: &Folded<'_>, policy: &SlaPolicy, sessions: &SessionRows) -> Vec<Visit> {
+    let endings = endings(folded.causality, folded.steps, sessions);
+    let category = folded.fields.get("category").and_then(|field| field.value.as_str());
+    let public = category == Some("public");
+    let facts = folded.causality.facts.iter();
+    facts
+        .filter_map(|fact| Some((fact.key, folded.steps.get(&fact.key)?)))
+        .map(|(key, steps)| {
+            // Quoted at one visit, done at the next.
+            let mut quotes = folded.money.quotes.iter();
+            let quoted = quotes.any(|quote| quote.visit != key && quote.accepted == Some(true));
+            let end = endings.get(&key).copied();
+            let site = Site { policy, sessions, public, end };
+            fold(key, steps, &site, quoted)
+        })
+        .collect()
 }
 
 /// The version in force at `at_ms`: the latest that had begun.

@@ -121,7 +121,10 @@ async fn a_round_shows_what_was_covered_what_was_missed_and_what_was_odd() {
     assert!(row("3-stair-1").contains("照明: 二层灯不亮&lt;script&gt;"), "{}", row("3-stair-1"));
     assert!(row("3-stair-2").contains("标签与点位不符"), "{}", row("3-stair-2"));
     assert!(row("3-stair-3").contains("漏巡") && row("3-stair-3").contains("—"));
+    // An element left open would swallow what follows it, and nothing of that would be drawn.
     assert_eq!(page.matches("<circle").count(), 3);
+    assert_eq!(page.matches("</circle>").count(), 3);
+    assert_eq!(page.matches("</polyline>").count(), 1);
     let order = after(&page, "· <a href=\"/office/orders/").to_owned();
     let opened = site.open(&desk, &format!("/office/orders/{order}")).await;
     assert!(opened.contains("楼道灯不亮"), "{opened}");

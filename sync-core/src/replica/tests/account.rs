@@ -35,7 +35,17 @@ async fn every_command_is_accepted_held_refused_or_on_the_phone() {
         "the new one, the held one and the one without room"
     );
 
+    // The outbox is what the account counts as on the phone, with the sessions of its facts.
+    let outbox = phone.outbox().await.expect("reads");
+    assert_eq!(outbox.commands.iter().map(|command| command.n).collect::<Vec<_>>(), [4, 6]);
+    for command in &outbox.commands {
+        for session in command.facts.iter().filter_map(|fact| fact.key.session()) {
+            assert!(outbox.sessions.iter().any(|row| row.session == session));
+        }
+    }
+
     let phone = scene.reopen(phone).await;
+    assert_eq!(phone.outbox().await.expect("reads"), outbox);
     assert_eq!(phone.account().await.expect("reads"), expected);
     let again: Vec<u64> = phone.list().await.iter().map(|item| item.pending).collect();
     assert_eq!(again, pending);

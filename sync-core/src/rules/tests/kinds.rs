@@ -22,7 +22,15 @@ fn charged() -> Value {
 }
 
 fn facts() -> Vec<(&'static str, Value)> {
-    [facts_of_orders(), facts_at_the_door(), facts_of_work()].concat()
+    [
+        facts_of_orders(),
+        facts_at_the_door(),
+        facts_of_work(),
+        facts_of_people(),
+        facts_of_rounds(),
+        facts_of_alarms(),
+    ]
+    .concat()
 }
 
 fn facts_of_orders() -> Vec<(&'static str, Value)> {
@@ -118,6 +126,52 @@ fn facts_of_work() -> Vec<(&'static str, Value)> {
         ("farewell", of()),
         ("helper_joined", json!({ "person": 32, "visit": V })),
         ("called_back", json!({ "text": "t", "visit": V })),
+    ]
+}
+
+fn facts_of_people() -> Vec<(&'static str, Value)> {
+    vec![
+        ("read", json!({ "of": V })),
+        ("acknowledged", json!({ "of": V })),
+        ("asked", json!({ "person": 31, "text": "t" })),
+        ("answered", json!({ "question": V, "text": "t" })),
+    ]
+}
+
+fn facts_of_rounds() -> Vec<(&'static str, Value)> {
+    let photo = json!({ "media_type": "image/jpeg", "sha256": "00", "size_bytes": 1 });
+    let position = json!({ "accuracy_m": 8, "latitude_e7": 1, "longitude_e7": -1 });
+    vec![
+        ("round_started", json!({})),
+        (
+            "checkpoint_visited",
+            json!({ "checkpoint": "a", "method": "qr_code", "photo": photo, "position": position, "tag": "T" }),
+        ),
+        ("checkpoint_skipped", json!({ "checkpoint": "a", "reason": "r" })),
+        (
+            "checked",
+            json!({ "checkpoint": "a", "item": "lights", "note": "n", "photo": photo, "result": "not_ok" }),
+        ),
+        ("rest_ok", json!({ "checkpoint": "a", "items": ["lights"] })),
+        (
+            "finding",
+            json!({ "checkpoint": "a", "description": "d", "finding": "fire_safety", "item": "lights", "photos": [photo], "place": "p", "settled": false }),
+        ),
+        ("finding_settled", json!({ "finding": V, "text": "t" })),
+        ("finding_reported", json!({ "finding": V, "reported_to": "周" })),
+        ("units_checked", json!({ "cause_found": false, "units": ["3-2-1501"] })),
+        ("round_finished", json!({})),
+        ("round_stopped", json!({ "reason": "r" })),
+    ]
+}
+
+fn facts_of_alarms() -> Vec<(&'static str, Value)> {
+    vec![
+        ("alerted", json!({ "person": 51, "rank": 0 })),
+        ("nobody_left", json!({})),
+        ("radioed", json!({ "answered_by": "赵" })),
+        ("alarm_settled", json!({ "text": "t" })),
+        ("alarm_withdrawn", json!({ "shown_by": V })),
     ]
 }
 
