@@ -108,6 +108,12 @@ impl Phone {
         self.replica().await?.list().await.into_iter().map(TryInto::try_into).collect()
     }
 
+    /// The day it is at the person's site, by the server's time as the phone knows it:
+    /// `YYYY-MM-DD`.
+    pub async fn today(&self) -> Result<String, ApiError> {
+        Ok(self.replica().await?.today().await?)
+    }
+
     /// The rounds of a day (`YYYY-MM-DD`, the site's), planned or not, opened by anybody yet or
     /// not: JSON of a list of `replica::DayRound`.
     pub async fn rounds(&self, day: String) -> Result<String, ApiError> {

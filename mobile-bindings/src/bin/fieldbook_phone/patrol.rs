@@ -1,7 +1,5 @@
 //! Rounds: today's, one of them, and what an officer says on it; alarms.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use fieldbook_mobile::local_time;
 use serde_json::{Value, json};
 
@@ -17,14 +15,6 @@ pub fn fact(fact_type: &str, content: &Value) -> Value {
     json!({ "command": "record", "fact": { "t": fact_type, "p": content } })
 }
 
-/// Today, by this phone's clock and the zone of its first site.
-async fn today(handset: &Handset) -> Result<String, Failure> {
-    let zone = zone(&handset.reference().await?);
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
-    Ok(local_time(now_ms, zone).chars().take("2026-01-01".len()).collect())
-}
-
 fn zone(reference: &Value) -> String {
     let mut policies = reference["policies"].as_object().into_iter().flat_map(|all| all.values());
     let latest = policies.next().and_then(|versions| versions.as_array()?.last());
@@ -36,7 +26,7 @@ fn zone(reference: &Value) -> String {
 pub async fn of_day(handset: &Handset, day: Option<String>) -> Result<Vec<Value>, Failure> {
     let day = match day {
         Some(day) => day,
-        None => today(handset).await?,
+        None => handset.phone.today().await?,
     };
     let rounds = read(&handset.phone.rounds(day).await?)?;
     Ok(rounds.as_array().cloned().unwrap_or_default())
