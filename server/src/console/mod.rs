@@ -9,6 +9,7 @@ mod desk;
 mod form;
 mod layout;
 mod order;
+mod patrol_step;
 mod phones;
 mod plan;
 mod record;

@@ -126,7 +126,10 @@ pub async fn answer(
 fn facts(desk: &Desk, order: &Sheet, contact: Option<&str>) -> Markup {
     let words = desk.words;
     let shown = ["unit", "place", "priority", "category", "appointment", "assignee"];
-    let has = |name: &&&str| order.review.fields.get(**name).is_some_and(|f| !f.value.is_null());
+    let has = |name: &&&str| {
+        let field = order.review.fields.get(**name);
+        field.is_some_and(|field| !field.value.is_null() || !field.conflict.is_empty())
+    };
     html! {
         section aria-labelledby="fields-title" {
             h2 #fields-title { (words.say("office-fields")) }

@@ -87,11 +87,14 @@ pub async fn show(
     let content = html! {
         h1 #content { (title) }
         p.quiet { (words.say("office-account-rule")) }
-        @if rows.is_empty() { p { (words.say("office-none")) } } @else { (table(&desk, zone, &rows)) }
-        @if let Some(next) = next {
-            p { a rel="next" href={ (PHONES) "?site=" (site) "&after=" (next) } {
-                (words.say("office-more"))
-            } }
+        section aria-label=(title) {
+            @if rows.is_empty() { p { (words.say("office-none")) } }
+            @else { (table(&desk, zone, &rows)) }
+            @if let Some(next) = next {
+                p { a rel="next" href={ (PHONES) "?site=" (site) "&after=" (next) } {
+                    (words.say("office-more"))
+                } }
+            }
         }
     };
     let url = match (wanted.site, wanted.after) {

@@ -48,19 +48,20 @@ pub fn draw(words: Words, coverage: &[Coverage]) -> Markup {
 
 /// A point: full when visited, empty when not, crossed when missed.
 fn point(words: Words, index: usize, (x, y): (f64, f64), covered: &Coverage) -> Markup {
-    let (fill, state) = match (&covered.visit, covered.missed) {
+    let missed = covered.missed && covered.skipped.is_none();
+    let (fill, state) = match (&covered.visit, missed) {
         (Some(_), _) => ("#0b5394", "office-point-visited"),
         (None, true) => ("#ffffff", "office-missed"),
         (None, false) => ("#ffffff", "office-point-open"),
     };
-    let stroke = if covered.missed { "#a3161b" } else { "#0b5394" };
+    let stroke = if missed { "#a3161b" } else { "#0b5394" };
     let cross = format!("M{:.1} {:.1}l8 8m0 -8l-8 8", x - 4.0, y - 4.0);
     html! {
         g {
             title { (index + 1) ". " (covered.checkpoint.name) ": " (words.say(state)) }
             circle cx={ (format!("{x:.1}")) } cy={ (format!("{y:.1}")) } r="7" fill=(fill)
                 stroke=(stroke) stroke-width="2" {}
-            @if covered.missed && covered.visit.is_none() {
+            @if missed && covered.visit.is_none() {
                 path d=(cross) stroke=(stroke) stroke-width="2" {}
             }
             text x={ (format!("{:.1}", x + 9.0)) } y={ (format!("{:.1}", y - 7.0)) } font-size="12" {

@@ -187,7 +187,9 @@ fn checkpoint(
             }
             td data-label=(label(3)) { (sheet.person(visit.and_then(|visit| visit.by))) }
             td data-label=(label(4)) {
-                @if point.missed { (badge("bad", &words.say("office-missed"))) }
+                @if point.missed && point.skipped.is_none() {
+                    (badge("bad", &words.say("office-missed")))
+                }
                 @if let Some(reason) = &point.skipped {
                     (badge("warn", &words.say("office-skipped"))) " " (reason)
                 }

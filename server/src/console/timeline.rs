@@ -10,6 +10,7 @@ use sync_core::rules::{Deviation, TimelineEntry, Wait};
 
 use super::desk::Desk;
 use super::layout::badge;
+use super::patrol_step;
 use super::record::Sheet;
 use super::signature;
 use super::words::{Words, Zone, plain, yuan};
@@ -99,7 +100,11 @@ fn step(
                         (fact_name(words, &entry.fact_type))
                     }
                     " "
-                    (detail(words, sheet.zone, &sheet.names, &entry.fact_type, &entry.content))
+                    (patrol_step::detail(
+                        words, sheet.review.round.as_ref(), &entry.fact_type, &entry.content,
+                    ).unwrap_or_else(|| {
+                        detail(words, sheet.zone, &sheet.names, &entry.fact_type, &entry.content)
+                    }))
                 }
                 div.by {
                     (by)
@@ -177,6 +182,7 @@ pub fn field_value(
         ("priority", Value::String(code)) => words.code("office-priority", code),
         ("category", Value::String(code)) => words.code("office-category", code),
         ("chargeable_fen", Value::Number(number)) => yuan(number.as_i64().unwrap_or_default()),
+        (_, Value::Null) => "—".to_owned(),
         (_, value) => plain(value),
     }
 }
@@ -193,8 +199,14 @@ pub fn detail(
     let number = |member: &str| content.get(member).and_then(Value::as_i64);
     let mut parts = Vec::new();
     if let (Some(field), Some(value)) = (text("field"), content.get("value")) {
-        let value = field_value(words, zone, names, field, value);
-        parts.push(format!("{}: {value}", words.code("field", field)));
+        let name = words.code("field", field);
+        // Another record's id, which means nothing to a reader: its name stands beside.
+        if field == "contact" {
+            parts.push(name);
+        } else {
+            let value = field_value(words, zone, names, field, value);
+            parts.push(format!("{name}: {value}"));
+        }
     }
     if fact_type == "case_closed" {
         parts.extend(text("case").map(|case| words.code("case", case)));
