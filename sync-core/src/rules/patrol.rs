@@ -57,7 +57,7 @@ pub struct Coverage {
     pub visit: Option<PointVisit>,
     /// Why it could not be reached.
     pub skipped: Option<String>,
-    /// The round is over and nobody was there.
+    /// The round is over, nobody was there and nobody says why.
     pub missed: bool,
     /// Its items in the order of the list.
     pub items: Vec<ItemState>,
@@ -260,7 +260,7 @@ fn covered(walk: &Walk<'_>, checkpoint: &Checkpoint, over: bool) -> Coverage {
     });
     let items = checkpoint.checklist.map_or(&[][..], |list| list.items());
     Coverage {
-        missed: over && visit.is_none(),
+        missed: over && visit.is_none() && skipped.is_none(),
         visit,
         skipped,
         items: items.iter().map(|item| item_state(walk, checkpoint, item)).collect(),

@@ -4,6 +4,7 @@ use super::*;
 use crate::model::patrol::{
     Checklist, Checkpoint, PatrolKind, PatrolPlanCreated, PatrolRoundCreated, PlanItem, Position,
 };
+use crate::model::payload::{GeneralFact, Payload};
 use crate::model::{patrol, violation, work_order};
 use crate::rules::{Status, openings, planned_rounds};
 
@@ -100,6 +101,29 @@ fn a_plan_has_the_same_rounds_for_whoever_reads_it() {
 }
 
 #[test]
+fn rounds_opened_by_apps_of_two_schemas_are_one_round() {
+    let (mut story, _) = story();
+    let [first] = &story.facts[..] else { panic!("one fact") };
+    let Payload::General(GeneralFact::Created(mut created)) = first.payload.clone() else {
+        panic!("an opening")
+    };
+    // A newer app knows one more member and says a higher schema.
+    created.schema = 2;
+    created.content.insert("weather".to_owned(), json!("雨"));
+    let newer = story.writer(42, Role::PatrolOfficer);
+    let key = FactKey::Written { session: newer.session, n: 1, i: 0 };
+    let payload = Payload::General(GeneralFact::Created(created));
+    story.facts.push(Fact { key, after: Some(Vec::new()), payload, ..first.clone() });
+    let review = story.review();
+    assert_eq!(review.schema, 2);
+    assert_eq!(review.open_cases().count(), 0);
+    assert_eq!(review.text("area"), Some("三组团"));
+    assert_eq!(review.text("weather"), Some("雨"));
+    story.facts.reverse();
+    assert_eq!(story.review(), review);
+}
+
+#[test]
 fn only_those_who_plan_write_plans_and_every_line_is_checked() {
     let mut story = Story::new();
     let officer = story.writer(41, Role::PatrolOfficer);
@@ -158,7 +182,7 @@ fn a_point_nobody_visited_is_missed_once_the_round_is_over() {
     story.step(&mut officer, "round_finished", json!({}));
     let review = story.review();
     assert_eq!(review.status, Status::Finished);
-    assert_eq!(missed(&review), [false, true, true]);
+    assert_eq!(missed(&review), [false, false, true]);
     let round = review.round.expect("a round");
     assert_eq!((round.visited, round.coverage[1].skipped.as_deref()), (1, Some("施工")));
 }
