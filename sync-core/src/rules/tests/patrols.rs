@@ -103,7 +103,7 @@ fn a_plan_has_the_same_rounds_for_whoever_reads_it() {
 #[test]
 fn rounds_opened_by_apps_of_two_schemas_are_one_round() {
     let (mut story, _) = story();
-    let [first] = &story.facts[..] else { panic!("one fact") };
+    let first = story.facts[0].clone();
     let Payload::General(GeneralFact::Created(mut created)) = first.payload.clone() else {
         panic!("an opening")
     };
@@ -113,7 +113,7 @@ fn rounds_opened_by_apps_of_two_schemas_are_one_round() {
     let newer = story.writer(42, Role::PatrolOfficer);
     let key = FactKey::Written { session: newer.session, n: 1, i: 0 };
     let payload = Payload::General(GeneralFact::Created(created));
-    story.facts.push(Fact { key, after: Some(Vec::new()), payload, ..first.clone() });
+    story.facts.push(Fact { key, after: Some(Vec::new()), payload, ..first });
     let review = story.review();
     assert_eq!(review.schema, 2);
     assert_eq!(review.open_cases().count(), 0);
