@@ -1,6 +1,8 @@
 //! The READMEs show the demo's real transcript: this runs the demo and compares, with the port
 //! masked. `REGENERATE=1` writes the transcripts anew.
 
+mod terminal;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,17 +13,17 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ stands in the project").to_owned()
 }
 
-/// The server's binary, built beside this test.
-fn fieldbook() -> PathBuf {
+/// A binary, built beside this test.
+fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("this test has a path");
     let folder = test.parent().and_then(Path::parent).expect("target/debug/deps");
-    let program = folder.join("fieldbook");
+    let program = folder.join(name);
     assert!(program.is_file(), "{} is missing: cargo build", program.display());
     program
 }
 
 fn transcript(language: &str) -> String {
-    let output = Command::new(fieldbook())
+    let output = Command::new(program("fieldbook"))
         .args(["demo", "--once", "--seed", "1", "--lang", language])
         .output()
         .expect("the demo starts");

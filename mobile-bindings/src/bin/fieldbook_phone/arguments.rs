@@ -342,7 +342,7 @@ pub struct Sign {
     /// The record.
     #[arg(allow_hyphen_values = true)]
     pub record: String,
-    /// A file with the drawing: {"width":..,"height":..,"strokes":[[[x,y],..],..]}.
+    /// A file with the drawing: `{"width":..,"height":..,"strokes":[[[x,y],..],..]}`.
     #[arg(long, value_name = "FILE")]
     pub strokes: PathBuf,
     /// Who signs: owner, tenant, family or other.
