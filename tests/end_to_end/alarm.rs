@@ -42,6 +42,33 @@ async fn an_alarm_after_300_unsent_commands_is_in_the_first_request_and_alone_th
 }
 
 #[tokio::test]
+async fn a_request_that_crawls_is_given_up_for_an_alarm() {
+    let stage = Stage::new().await;
+    let feng = stage.person("冯强", Role::PatrolOfficer).await;
+    let zhou = stage.person("周主管", Role::Supervisor).await;
+    let boss = stage.phone(zhou).await;
+    plan(&boss, feng.0).await;
+    boss.sync().await;
+    let officer = stage.phone(feng).await;
+    let round = open_round(&officer).await;
+    for index in 1..300 {
+        officer.note(round, &format!("第 {index} 条")).await;
+    }
+    officer.wire.stick();
+    let raise = async {
+        officer.wire.stuck().await;
+        officer.open(gas()).await.record
+    };
+    let (report, alarm) = tokio::join!(officer.replica.sync(2), raise);
+    let report = report.expect("syncs");
+    assert_eq!((report.pushed, report.more), (1, true), "the alarm alone has arrived");
+    assert_eq!(stage.review(alarm).await["status"], "raised");
+    assert!(stage.app.sync.read(round).await.expect("reads").is_none());
+    officer.sync().await;
+    assert_eq!(officer.account().await, [301, 301, 0, 0, 0]);
+}
+
+#[tokio::test]
 async fn an_alarm_nobody_takes_on_goes_to_the_next_after_2_min_once_each() {
     let stage = Stage::new().await;
     let feng = stage.person("冯强", Role::PatrolOfficer).await;

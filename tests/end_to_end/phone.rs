@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use rand_chacha::ChaCha8Rng;
@@ -81,13 +81,28 @@ pub struct Wire {
     http: HttpTransport,
     requests: AtomicU64,
     tokens: AtomicU64,
+    /// The next sync request never gets through.
+    stuck: AtomicBool,
+    /// Told when it is on its way.
+    is_stuck: tokio::sync::Notify,
 }
 
 impl Wire {
     fn new() -> Self {
         let http = HttpTransport::new().expect("a transport");
         let (requests, tokens) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { http, requests, tokens }
+        let (stuck, is_stuck) = (AtomicBool::new(false), tokio::sync::Notify::new());
+        Self { http, requests, tokens, stuck, is_stuck }
+    }
+
+    /// The next sync request takes for ever.
+    pub fn stick(&self) {
+        self.stuck.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until that request is on its way.
+    pub async fn stuck(&self) {
+        self.is_stuck.notified().await;
     }
 
     /// Requests of any kind so far.
@@ -106,6 +121,10 @@ impl Transport for Wire {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse> {
         self.requests.fetch_add(1, Ordering::SeqCst);
         self.tokens.fetch_add(u64::from(request.url.ends_with("/v1/token")), Ordering::SeqCst);
+        if request.url.ends_with("/v1/sync") && self.stuck.swap(false, Ordering::SeqCst) {
+            self.is_stuck.notify_one();
+            std::future::pending::<()>().await;
+        }
         self.http.send(request).await
     }
 }

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 use sync_core::model::id::RecordId;
+use sync_core::rules::InboxKind;
 
 use super::phone::Phone;
 use super::stage::{Office, Stage, facts, notes};
@@ -35,6 +36,10 @@ async fn good_commands_around_a_forbidden_one_are_accepted_and_nobody_else_sees_
     let reason = ("not_your_role".to_owned(), json!({ "fact": "cancelled" }));
     assert_eq!(refused(&wang).await, [(n, reason.0, reason.1)]);
     assert_eq!(wang.account().await, [3, 2, 0, 1, 0]);
+
+    let inbox = wang.replica.inbox().await.expect("reads");
+    let item = inbox.iter().find(|item| item.kind == InboxKind::Refused).expect("in the inbox");
+    assert_eq!((item.record, item.text.as_deref()), (record, Some("not_your_role")));
 
     let clean = wang.sync().await;
     assert_eq!((clean.pushed, clean.received, clean.refused), (0, 0, 0));

@@ -1,5 +1,5 @@
-//! What the demo ends with is true: the link opens the office, the line for a second terminal works,
-//! and the office's page shows what the officer did there.
+//! What the demo ends with is true: the link opens the office, the line for a second terminal
+//! works, and the office's page shows what the officer did there.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};

@@ -9,7 +9,8 @@ use crate::Result;
 use crate::model::id::{PersonId, RecordId};
 use crate::model::patrol;
 use crate::model::policy::SlaPolicy;
-use crate::rules::{InboxItem, PlannedRound, Status, planned_rounds};
+use crate::rules::{InboxItem, InboxKind, PlannedRound, Status, planned_rounds};
+use crate::store::RefusedRow;
 
 /// A round of a day: planned, here, or both.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,8 +33,32 @@ impl Replica {
         let items = inner.list.values().flat_map(|item| &item.inbox);
         let mut items: Vec<InboxItem> =
             items.filter(|item| people.contains(&item.person)).cloned().collect();
+        items.extend(self.refused_items(&inner, owner).await?);
         items.sort_by_key(|item| (item.done, item.read, item.kind, -item.at_ms, item.key));
         Ok(items)
+    }
+
+    /// What the office has in its review list of this person's; its word ends the matter.
+    async fn refused_items(&self, inner: &Inner, owner: PersonId) -> Result<Vec<InboxItem>> {
+        let rows = self.store.refused(owner).await?;
+        let item = |row: RefusedRow| {
+            let here = inner.list.get(&row.record).map(|item| &item.projection);
+            let decided = row.code == "discarded";
+            Some(InboxItem {
+                record: row.record,
+                record_kind: here.map(|projection| projection.kind.clone()).unwrap_or_default(),
+                key: row.facts.first()?.key,
+                kind: InboxKind::Refused,
+                person: owner,
+                by: None,
+                at_ms: row.refused_wall_ms,
+                title: here.map(|projection| projection.title.clone()).unwrap_or_default(),
+                text: Some(row.code),
+                read: decided,
+                done: decided,
+            })
+        };
+        Ok(rows.into_iter().filter_map(item).collect())
     }
 
     /// The day it is at the person's first site, by the server's time as this phone knows it:

@@ -79,6 +79,10 @@ pub struct Replica {
     /// The code and the new key of an enrolment whose answer has not come: the server answers the
     /// same pair again, another key would find the code used.
     enrolling: Mutex<Option<(String, zeroize::Zeroizing<[u8; 32]>)>>,
+    /// Alarms raised so far: a request made before the last one is given up for it.
+    alarms: std::sync::atomic::AtomicU64,
+    /// Wakes a request that waits for its answer.
+    alarm_raised: tokio::sync::Notify,
     /// Hands the patched phone of a test what its rules would deny; never set otherwise.
     rules_off: std::sync::atomic::AtomicBool,
 }
@@ -169,6 +173,8 @@ impl Replica {
             inner: Mutex::new(inner),
             in_flight: Mutex::new(()),
             enrolling: Mutex::new(None),
+            alarms: std::sync::atomic::AtomicU64::new(0),
+            alarm_raised: tokio::sync::Notify::new(),
             rules_off: std::sync::atomic::AtomicBool::new(false),
         };
         replica.make_list_anew().await?;

@@ -1,6 +1,7 @@
 //! One sync: build the request, send it, apply the answer in one transaction.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 
 use super::answer::{Answer, Plan, list_json, parse_reference};
 use super::request::InFlight;
@@ -101,24 +102,49 @@ impl Replica {
     }
 
     async fn exchange(&self) -> Result<SyncReport> {
-        let in_flight = {
+        let (in_flight, alarms) = {
             let mut inner = self.inner().await?;
             inner.schedule.handle_started();
-            self.build_request(&inner).await?
+            let alarms = self.alarms.load(Ordering::SeqCst);
+            (self.build_request(&inner).await?, alarms)
         };
-        let response = match self.send(&in_flight.request).await {
+        let answered = match self.send_unless_alarm(&in_flight.request, alarms).await {
             // The token's life is over, or the server was restarted with another key: once more.
             Err(Error::SignInAgain { .. }) => {
                 self.inner.lock().await.token = None;
-                self.send(&in_flight.request).await?
+                self.send_unless_alarm(&in_flight.request, alarms).await?
             }
             Err(Error::Answered { code, .. }) if code == "cursor_from_elsewhere" => {
                 return self.start_over().await;
             }
             other => other?,
         };
+        let Some(response) = answered else {
+            // As if its answer had been lost; the alarm goes next.
+            return Ok(SyncReport { more: true, ..SyncReport::default() });
+        };
         let mut inner = self.inner().await?;
         self.apply_answer(&mut inner, &in_flight, response).await
+    }
+
+    /// Sends, but gives the request up when an alarm is raised that is not in it: on a slow link it
+    /// would stand in the alarm's way for minutes. Any request may be given up at any time.
+    async fn send_unless_alarm(
+        &self,
+        request: &SyncRequest,
+        alarms: u64,
+    ) -> Result<Option<SyncResponse>> {
+        let raised = self.alarm_raised.notified();
+        let mut raised = std::pin::pin!(raised);
+        raised.as_mut().enable();
+        // Raised between the making of the request and this moment.
+        if self.alarms.load(Ordering::SeqCst) != alarms {
+            return Ok(None);
+        }
+        tokio::select! {
+            answer = self.send(request) => answer.map(Some),
+            () = raised => Ok(None),
+        }
     }
 
     async fn send(&self, request: &SyncRequest) -> Result<SyncResponse> {

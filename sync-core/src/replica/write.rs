@@ -50,6 +50,10 @@ impl Replica {
         let moment = self.moment(&inner, &state, session.session, n);
         let facts = self.judge(&inner, command, review.as_ref(), &moment)?;
         let saved = self.save(&mut inner, "command", &session, state, n, facts).await;
+        if saved.is_ok() && command.is_urgent() {
+            self.alarms.fetch_add(1, Ordering::SeqCst);
+            self.alarm_raised.notify_waiters();
+        }
         if saved.is_ok() {
             debug_assert_eq!(inner.state.highest_number, n, "{owner}");
         }

@@ -17,6 +17,8 @@ pub enum InboxKind {
     Escalated,
     /// A question from the office.
     Question,
+    /// The server refused what this person wrote: the office has it.
+    Refused,
     /// Work given to this person.
     Assigned,
     /// Work given to somebody else.
@@ -25,8 +27,14 @@ pub enum InboxKind {
 
 impl InboxKind {
     /// Every kind, most pressing first.
-    pub const ALL: [Self; 5] =
-        [Self::Alarm, Self::Escalated, Self::Question, Self::Assigned, Self::Reassigned];
+    pub const ALL: [Self; 6] = [
+        Self::Alarm,
+        Self::Escalated,
+        Self::Question,
+        Self::Refused,
+        Self::Assigned,
+        Self::Reassigned,
+    ];
 
     /// The stable code.
     pub fn code(self) -> String {
@@ -61,7 +69,7 @@ pub struct InboxItem {
     pub at_ms: WallMs,
     /// What the record is about.
     pub title: String,
-    /// The question's text.
+    /// The question's text; why something was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// The person has read it.

@@ -449,5 +449,6 @@ violation-harm-to-others = Harm to others
 inbox-alarm = Alarm
 inbox-escalated = Alarm escalated to you
 inbox-question = Question from the office
+inbox-refused = Refused
 inbox-assigned = Given to you
 inbox-reassigned = Given to somebody else

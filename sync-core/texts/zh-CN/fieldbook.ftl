@@ -449,5 +449,6 @@ violation-harm-to-others = 损害他人
 inbox-alarm = 报警
 inbox-escalated = 报警升级到您
 inbox-question = 办公室提问
+inbox-refused = 被退回
 inbox-assigned = 派给您
 inbox-reassigned = 改派他人
