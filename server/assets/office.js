@@ -29,7 +29,11 @@
     reading = true;
     try {
       const answer = await fetch(live().dataset.url, { headers: { "x-fieldbook-live": "1" } });
-      if (answer.redirected || !answer.ok) return;
+      if (answer.redirected || !answer.ok) {
+        // The session has ended, or the server is away: what stands here may be old.
+        news.hidden = false;
+        return;
+      }
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const next = page.getElementById("live");
       if (!next || next.dataset.version === live().dataset.version) return;
@@ -40,6 +44,7 @@
       const focus = document.activeElement && document.activeElement.id;
       const open = [...live().querySelectorAll("details[open]")].length > 0;
       live().replaceWith(document.adoptNode(next));
+      news.hidden = true;
       if (open) live().querySelectorAll("details").forEach((part) => (part.open = true));
       if (focus && document.getElementById(focus)) document.getElementById(focus).focus();
     } catch {
@@ -48,7 +53,8 @@
       reading = false;
       if (again) {
         again = false;
-        read();
+        // A large push tells of itself many times: one reading a second is enough.
+        setTimeout(read, 1000);
       }
     }
   };
@@ -56,8 +62,22 @@
   news.querySelector("button").addEventListener("click", () => {
     window.location.assign(live().dataset.url);
   });
-  const events = new EventSource("/v1/poke");
-  events.addEventListener("poke", read);
-  // What happened while there was no connection was not told.
-  events.addEventListener("open", read);
+  let events = null;
+  let retry = 0;
+  const listen = () => {
+    clearTimeout(retry);
+    if (events && events.readyState !== EventSource.CLOSED) return;
+    events = new EventSource("/v1/poke");
+    events.addEventListener("poke", read);
+    // What happened while there was no connection was not told.
+    events.addEventListener("open", read);
+    events.addEventListener("error", () => {
+      // A browser tries again by itself after a cut line, never after an answer that says no.
+      if (events.readyState !== EventSource.CLOSED) return;
+      read();
+      clearTimeout(retry);
+      retry = setTimeout(listen, 15000);
+    });
+  };
+  listen();
 })();

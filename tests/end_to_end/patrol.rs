@@ -164,3 +164,35 @@ async fn a_finding_opens_one_order_when_it_arrives_and_the_next_officer_sees_it_
     assert_eq!(kinds, ["violation", "work_order"]);
     assert_eq!(other.replica.open_at("b号楼道").await.expect("reads"), []);
 }
+
+#[tokio::test]
+async fn a_callers_name_stays_with_those_who_work_on_the_order_and_long_words_open_a_short_order() {
+    let stage = Stage::new().await;
+    let mut office = stage.office("sun").await;
+    let feng = stage.person("冯强", Role::PatrolOfficer).await;
+    let contact = json!({ "site": SITE, "unit": "2-1-302", "name": "何女士",
+        "phones": ["000-5550-0001"] });
+    let contact = office.must("/v1/contacts", contact).await["record"].clone();
+    let order = json!({ "site": SITE, "category": "public", "place": "a号楼道",
+        "contact": contact, "description": "灯不亮", "priority": "urgent" });
+    office.must("/v1/work-orders", order).await;
+    let officer = stage.phone(feng).await;
+    let held = officer.replica.list().await;
+    let kinds: Vec<&str> = held.iter().map(|item| item.projection.kind.as_str()).collect();
+    assert_eq!(kinds, ["work_order"], "the order is shown at its place, the caller is not");
+
+    let round = json!({ "command": "create_round", "site": SITE, "patrol": "fire_safety",
+        "area": "三组团", "officer": feng, "checkpoints": [point("a")] });
+    let round = officer.open(round).await.record;
+    // A patched phone writes what its rules would refuse: it is stored, and opens what fits.
+    let mut long = finding("facility");
+    long["description"] = json!("暗".repeat(15_000));
+    let payload = json!({ "t": "finding", "p": long });
+    officer.replica.write_unjudged(round, &payload).await.expect("saved");
+    officer.sync().await;
+    assert_eq!(officer.account().await, [2, 2, 0, 0, 0]);
+    let opens = stage.review(round).await["round"]["findings"][0]["opens"].clone();
+    let opened: RecordId = opens.as_str().expect("an order").parse().expect("a record");
+    let description = stage.review(opened).await["fields"]["description"]["value"].clone();
+    assert_eq!(description.as_str().map(|text| text.chars().count()), Some(2_000));
+}

@@ -136,6 +136,11 @@ pub async fn back(uri: Uri) -> Result<Response> {
     page.map(to).ok_or(Error::problem(ProblemCode::NotFound))
 }
 
+/// The address of the inbox's forms read again.
+pub async fn back_to_inbox() -> Response {
+    to(super::inbox::URL)
+}
+
 /// The office's word on a desk case.
 ///
 /// # Errors
@@ -167,7 +172,7 @@ pub async fn on_desk_case(
 ///
 /// # Errors
 /// What is no answer to a form: a session that ended, a record that is not there, a failure.
-fn told(desk: &Desk, fields: Fields, done: Result<Response>) -> Result<Option<Typed>> {
+pub(super) fn told(desk: &Desk, fields: Fields, done: Result<Response>) -> Result<Option<Typed>> {
     let error = match done {
         Ok(answer) if answer.status().is_success() => return Ok(None),
         Ok(_) => Error::Broken("an answer that was kept and is none"),

@@ -211,7 +211,12 @@ pub fn desk_case(desk: &Desk, zone: Zone, case: &DeskCaseRow, around: Around<'_>
     let (from, to) = (case.from.to_string(), case.to.to_string());
     let numbers = if case.from == case.to { from } else { format!("{from}–{to}") };
     let ruled = case.record.is_some() && matches!(case.kind.as_str(), "refused" | "held");
-    let decisions: &[&str] = if ruled { &["accept_after_all", "discard"] } else { &["dismiss"] };
+    // What is kept as it came cannot be put anywhere: it can only be dismissed.
+    let decisions: &[&str] = match (ruled, around.contents.contains_key(&case.case)) {
+        (true, true) => &["accept_after_all", "discard"],
+        (true, false) => &["accept_after_all", "discard", "dismiss"],
+        (false, _) => &["dismiss"],
+    };
     html! {
         form.case method="post" action={ "/office/desk-cases/" (case.case) } id=(form)
             data-case=(case.kind)

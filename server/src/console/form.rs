@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::{FromRequest, Request};
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use sha2::{Digest as _, Sha256};
 use sync_core::protocol::problem::ProblemCode;
 
@@ -75,8 +75,8 @@ impl FromRequest<App> for Entry {
 
     async fn from_request(request: Request, app: &App) -> Result<Self> {
         // A browser says where a form stood: another site signs nobody in.
-        let from = request.headers().get("sec-fetch-site").and_then(|value| value.to_str().ok());
-        if !matches!(from, None | Some("same-origin" | "none")) {
+        let foreign = is_foreign(request.headers(), app);
+        if foreign {
             return Err(Error::problem(ProblemCode::CrossSite));
         }
         is_form(&request)?;
@@ -127,6 +127,15 @@ fn is_form(request: &Request) -> Result<()> {
         Ok(())
     } else {
         Err(Error::malformed("content-type"))
+    }
+}
+
+fn is_foreign(headers: &HeaderMap, app: &App) -> bool {
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    match header("sec-fetch-site") {
+        Some(from) => !matches!(from, "same-origin" | "none"),
+        // Older browsers, and any over plain http, say at least the origin.
+        None => header("origin").is_some_and(|origin| origin != app.config.public_url),
     }
 }
 

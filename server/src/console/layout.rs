@@ -33,7 +33,12 @@ pub fn page(desk: &Desk, frame: Frame<'_>, content: &Markup) -> Response {
         header.top {
             a.brand href=(HOME) { (words.say("office-brand")) }
             nav aria-label=(words.say("office-navigation")) {
-                @for (url, id) in [(HOME, "office-today"), ("/office/phones", "office-phones")] {
+                @let pages = [
+                    (HOME, "office-today"),
+                    (super::inbox::URL, "office-inbox"),
+                    ("/office/phones", "office-phones"),
+                ];
+                @for (url, id) in pages {
                     a href=(url) aria-current=[(frame.url == url).then_some("page")] {
                         (words.say(id))
                     }

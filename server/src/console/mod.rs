@@ -7,6 +7,7 @@ mod assets;
 mod cases;
 mod desk;
 mod form;
+mod inbox;
 mod layout;
 mod order;
 mod patrol_step;
@@ -64,6 +65,8 @@ pub fn router(app: &App) -> Router<App> {
         .route("/office/rounds/{record}", get(round::show))
         .route("/office/rounds/{record}/{action}", post(act::on_round).get(act::back))
         .route("/office/alarms/{record}/{action}", post(act::on_alarm))
+        .route(inbox::URL, get(inbox::show))
+        .route("/office/inbox/{record}/{action}", post(inbox::on_item).get(act::back_to_inbox))
         .route("/office/phones", get(phones::show))
         .route(SIGN_IN, get(session::show).post(session::sign_in))
         .route("/office/sign-out", post(session::sign_out))

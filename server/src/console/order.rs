@@ -251,7 +251,9 @@ fn assign(
             input type="hidden" name="form" value="assign";
             label for="assign-person" { (words.code("field", "assignee")) }
             select #assign-person name="person" required {
-                @if now.is_empty() { option value="" { "—" } }
+                @if !workers.iter().any(|(person, _)| person.to_string() == chosen) {
+                    option value="" selected { "—" }
+                }
                 @for (person, name) in workers {
                     option value=(person) selected[person.to_string() == chosen] { (name) }
                 }

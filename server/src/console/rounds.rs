@@ -50,7 +50,10 @@ pub async fn today(
          from patrol_round r left join person p on p.person = r.officer where r.site = ",
     );
     query.push_bind(site.0);
-    query.push(" and (r.status = 'under_way' or coalesce(r.starts_at_ms, r.created_at_ms) >= ");
+    // One that nobody ended has lapsed by itself, without anybody writing it.
+    query.push(" and ((r.status = 'under_way' and r.status_until_ms > ");
+    query.push_bind(desk.user.now_ms);
+    query.push(") or r.open_cases > 0 or coalesce(r.starts_at_ms, r.created_at_ms) >= ");
     query.push_bind(midnight_ms);
     query.push(") and coalesce(r.starts_at_ms, r.created_at_ms, 0) < ").push_bind(next_ms);
     if let Some(Place { created_ms, record }) = after.map(Place::read).transpose()? {

@@ -18,8 +18,10 @@ use crate::{App, Result};
 
 /// Tells of every alarm that is due.
 pub(super) async fn run(app: &App, now_ms: WallMs, ran: &mut Ran) -> Result<()> {
+    // One that nobody was told of is due whatever its phone's clock says: it is here.
     let due: Vec<(Vec<u8>, u32)> = sqlx::query_as(
-        "select record, site from alarm where status_until_ms <= ?
+        "select record, site from alarm
+         where status_until_ms <= ? or status_until_ms = created_at_ms
          order by status_until_ms, record limit ?",
     )
     .bind(now_ms)
@@ -76,12 +78,12 @@ impl Telling {
     /// The next fact of an alarm that waits: somebody is told, or nobody is left.
     fn next(&self, review: &Review) -> Option<Derived> {
         let alarm = review.alarm.as_ref()?;
-        let due_ms = alarm.next_alert_ms.filter(|due_ms| *due_ms <= self.now_ms)?;
-        // The minutes of whoever is told first do not run before the server learned of the alarm,
-        // however long the phone was without a signal.
+        let due_ms = alarm.next_alert_ms?;
+        // The minutes of whoever is told first run from when the server learned of the alarm,
+        // however long the phone was without a signal and however wrong its clock is.
         let is_first = alarm.alerted.is_empty() && alarm.raised_by.is_some();
         let arrived_ms = self.arrived_ms.filter(|_| is_first);
-        let at_ms = self.moment(arrived_ms.map_or(due_ms, |arrived_ms| arrived_ms.max(due_ms)))?;
+        let at_ms = self.moment(arrived_ms.unwrap_or(due_ms))?;
         let already: BTreeSet<_> = alarm.alerted.iter().map(|alerted| alerted.person).collect();
         let OnCall { shifts, grants } = &self.on_call;
         let rank = u32::try_from(alarm.alerted.len()).ok()?;

@@ -68,15 +68,17 @@ async fn unseen(app: &App, site: SiteId, day: chrono::NaiveDate) -> Result<Vec<(
 
 async fn make_rounds(app: &App, planned: &Planned) -> Result<bool> {
     let Some((_, _, review)) = app.sync.read(planned.plan).await? else { return Ok(false) };
+    let mut failed = None;
     for round in planned_rounds(&review, &planned.day) {
+        // Also where a phone was first: what was planned then stands beside what it opened, and
+        // the two differ visibly or not at all.
         let fact = Derived::opening(round.opening(), planned.since_ms);
-        app.sync
-            .derive(
-                round.record,
-                // A phone was first: the round is there already.
-                Box::new(move |review| if review.is_none() { vec![fact] } else { Vec::new() }),
-            )
-            .await?;
+        // One round that cannot be made keeps no other from being made.
+        let made = app.sync.derive(round.record, Box::new(move |_| vec![fact])).await;
+        failed = failed.or(made.err());
+    }
+    if let Some(error) = failed {
+        return Err(error);
     }
     let mut transaction = app.db.begin_write().await?;
     sqlx::query(

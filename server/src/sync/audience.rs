@@ -192,7 +192,8 @@ async fn readers_by_orders(
     let rows: Vec<PlaceRow> = sqlx::query_as(
         "select f.record, f.site, f.audience, f.sequence, f.entered_sequence, f.left_sequence
          from work_order w join feed f on f.record = w.record
-         where w.contact = ? and w.site = ? and f.left_sequence is null and f.audience <> 'office'",
+         where w.contact = ? and w.site = ? and f.left_sequence is null
+           and f.audience not in ('office', 'patrol', 'security')",
     )
     .bind(contact.0.to_vec())
     .bind(site.0)

@@ -252,6 +252,8 @@ pub(super) async fn close(
     if let Some(KeepClosing { name, status, body }) = keep {
         idempotency::keep(conn, &name, (status, &body), now_ms).await?;
     }
+    let office = case.site.map(Audience::Office);
+    pokes.extend(office.map(|audience| Poke { audience, sequence: 0 }));
     Ok(((), pokes))
 }
 

@@ -23,6 +23,9 @@ use super::stops::Stops;
 use super::write::{self, Planned, Poke, WriteContext};
 use crate::{Error, Result};
 
+/// Records opened in one transaction: a round full of findings must not hold up the writer.
+const OPENINGS_MAX: usize = 200;
+
 /// What follows in a record, as it stands when it is written; `None` while nothing opened it.
 pub type Follows = Box<dyn FnOnce(Option<&Review>) -> Vec<Derived> + Send>;
 
@@ -146,13 +149,32 @@ pub async fn follow(
     for record in opened(conn, &wanted.keys().copied().collect::<Vec<_>>()).await? {
         wanted.remove(&record);
     }
-    let mut plans = Vec::with_capacity(wanted.len());
-    for (record, opening) in wanted {
+    if wanted.len() > OPENINGS_MAX {
+        tracing::warn!(wanted = wanted.len(), "the rest is opened with the round's next change");
+    }
+    let mut plans = Vec::new();
+    for (record, opening) in wanted.into_iter().take(OPENINGS_MAX) {
         let fact = Derived::opening(opening, context.now_ms).fact(record);
-        plans.push(plan(shared, conn, people, (record, &[fact]), context.now_ms).await?);
+        match plan(shared, conn, people, (record, &[fact]), context.now_ms).await {
+            Ok(planned) => plans.push(planned),
+            Err(error @ Error::Stopped(_)) => return Err(error),
+            // What a person saved is stored, whatever becomes of what follows from it.
+            Err(error) => tracing::error!(%error, %record, "what follows could not be planned"),
+        }
     }
     let mut stops = Stops::new(shared.hooks.as_ref(), "derive");
-    write::plans(conn, &mut plans, context, &mut stops).await
+    sqlx::query("savepoint follows").execute(&mut *conn).await?;
+    let written = match write::plans(conn, &mut plans, context, &mut stops).await {
+        Ok(pokes) => pokes,
+        Err(error @ Error::Stopped(_)) => return Err(error),
+        Err(error) => {
+            tracing::error!(%error, "what follows could not be written");
+            sqlx::query("rollback to follows").execute(&mut *conn).await?;
+            Vec::new()
+        }
+    };
+    sqlx::query("release follows").execute(&mut *conn).await?;
+    Ok(written)
 }
 
 /// Those of `records` that something has opened.

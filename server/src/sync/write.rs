@@ -75,6 +75,10 @@ pub async fn plans(
     pokes.extend(audience::write_contacts(conn, &contacts, &mut last).await?);
     held(conn, planned, context.now_ms).await?;
     aside(conn, planned, context.now_ms).await?;
+    // A case is news for the office also where nothing was accepted.
+    let with_cases = planned.iter().filter(|planned| !planned.plan.desk_cases.is_empty());
+    let sites = with_cases.filter_map(|planned| planned.plan.site);
+    pokes.extend(sites.map(|site| Poke { audience: Audience::Office(site), sequence: 0 }));
     stops.inside().await?;
     receipts(conn, planned, context.epoch, &last).await?;
     stops.inside().await?;

@@ -132,6 +132,15 @@ office-revoked = Revoked
 office-never = never
 
 # alarms
+office-inbox = Inbox
+office-inbox-empty = Nothing waits for you.
+office-inbox-new = New
+office-inbox-read = Read
+office-inbox-done = Done
+office-inbox-for = for { $person }
+office-inbox-answer = Answer
+office-inbox-answer-text = Your answer
+office-inbox-mark-read = Mark as read
 office-alarms = Alarms
 office-alarm-gas = Smell of gas
 office-alarm-burning = Smell of burning

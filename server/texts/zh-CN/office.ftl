@@ -132,6 +132,15 @@ office-revoked = 已停用
 office-never = 还没有
 
 # alarms
+office-inbox = 收件箱
+office-inbox-empty = 没有需要您处理的。
+office-inbox-new = 未读
+office-inbox-read = 已读
+office-inbox-done = 已处理
+office-inbox-for = 代 { $person }
+office-inbox-answer = 答复
+office-inbox-answer-text = 答复内容
+office-inbox-mark-read = 标为已读
 office-alarms = 报警
 office-alarm-gas = 煤气异味
 office-alarm-burning = 焦糊味

@@ -49,7 +49,10 @@ pub fn choose(waiting: &[Waiting], limits: &Limits, not_stored_too: bool) -> Pus
         .into_iter()
         .filter(|(_, chain)| chain.iter().any(|command| wants_sending(command, not_stored_too)))
         .collect();
-    let is_urgent = |chain: &[&Waiting]| chain.iter().any(|command| command.urgent);
+    // One that the server had no room for holds up nothing: it is tried again with the others.
+    let is_urgent = |chain: &[&Waiting]| {
+        chain.iter().any(|command| command.urgent && command.state == PendingState::Unsent)
+    };
     let mut push = Push::default();
     if chains.iter().any(|(_, chain)| is_urgent(chain)) {
         let all = chains.len();
@@ -101,6 +104,9 @@ mod tests {
         let push = choose(&all, &LIMITS, true);
         assert_eq!(push.records, BTreeMap::from([(RecordId([2; 16]), 301)]));
         assert!(push.more, "the rest follows at once");
+        // Nor may one that the server had no room for stand in everybody's way.
+        all[300].state = PendingState::NotStored;
+        assert_eq!(choose(&all, &LIMITS, true).records.len(), 2);
         all.pop();
         assert_eq!(choose(&all, &LIMITS, true).records, BTreeMap::from([(RecordId([1; 16]), 300)]));
     }

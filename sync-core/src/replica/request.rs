@@ -30,7 +30,7 @@ impl Replica {
     pub(super) async fn build_request(&self, inner: &Inner) -> Result<InFlight> {
         let owner = inner.owner()?;
         let summary = self.store.pending_summary(owner).await?;
-        let waiting: Vec<Waiting> = summary
+        let mut waiting: Vec<Waiting> = summary
             .iter()
             .map(|row| Waiting {
                 n: row.n,
@@ -40,8 +40,14 @@ impl Replica {
                 urgent: inner.is_urgent(row.record),
             })
             .collect();
-        let push = outbox::choose(&waiting, &LIMITS, true);
-        let (packs, commands) = self.packs(inner, &push).await?;
+        let mut push = outbox::choose(&waiting, &LIMITS, true);
+        let (mut packs, mut commands) = self.packs(inner, &push).await?;
+        if commands.is_empty() && push.more {
+            // An alarm whose row does not read holds up nothing.
+            waiting.iter_mut().for_each(|command| command.urgent = false);
+            push = outbox::choose(&waiting, &LIMITS, true);
+            (packs, commands) = self.packs(inner, &push).await?;
+        }
         let sessions = self.registrations(inner).await?;
         let unsent = waiting
             .iter()

@@ -78,7 +78,9 @@ pub(super) fn alarm(
                 alarm.raised_by = by(&fact.key);
                 alarm.raised_at_ms = at_ms;
             }
-            Payload::General(GeneralFact::Acknowledged(_)) if alarm.acknowledged_by.is_none() => {
+            Payload::General(GeneralFact::Acknowledged(of))
+                if alarm.acknowledged_by.is_none() && is_of_alarm(causality, of.of) =>
+            {
                 alarm.acknowledged_by = by(&fact.key);
                 alarm.acknowledged_at_ms = Some(at_ms);
             }
@@ -106,6 +108,17 @@ pub(super) fn alarm(
         alarm.next_alert_ms = Some(next.unwrap_or(alarm.raised_at_ms));
     }
     alarm
+}
+
+/// Whether a fact tells of the alarm itself: to take on a question is not to take on the alarm.
+fn is_of_alarm(causality: &Causality<'_>, key: FactKey) -> bool {
+    let mut facts = causality.facts.iter().filter(|fact| fact.key == key);
+    facts.any(|fact| {
+        matches!(
+            fact.payload,
+            Payload::Alarm(AlarmFact::Alerted(_)) | Payload::General(GeneralFact::Created(_))
+        )
+    })
 }
 
 impl Alarm {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::review::Review;
+use super::status::Status;
 use crate::model::audience::Audience;
 use crate::model::id::{PersonId, RecordId};
 use crate::model::{alarm, patrol, violation, work_order};
@@ -23,7 +24,7 @@ pub fn audiences(review: &Review) -> BTreeSet<Audience> {
             audiences.insert(Audience::Patrol(site));
         }
         // What is open at a place is shown there.
-        work_order::KIND if review.text("category") == Some("public") => {
+        work_order::KIND if review.text("category") == Some("public") && is_open(review) => {
             audiences.insert(Audience::Patrol(site));
         }
         patrol::ROUND | alarm::KIND => {
@@ -40,7 +41,7 @@ pub fn audiences(review: &Review) -> BTreeSet<Audience> {
         audiences.extend(alarm.alerted.iter().map(|told| Audience::User(site, told.person)));
     }
     // Whoever is asked has to see what about.
-    let asked = review.timeline.iter().filter(|entry| entry.fact_type == "asked");
+    let asked = review.timeline.iter().filter(|entry| entry.fact_type == "asked" && !entry.unknown);
     audiences.extend(asked.filter_map(|entry| user(entry.content.get("person")?)));
     if let Some(field) = review.fields.get("assignee") {
         // While two names stand, both have to see that.
@@ -48,6 +49,10 @@ pub fn audiences(review: &Review) -> BTreeSet<Audience> {
         audiences.extend(values.filter_map(user));
     }
     audiences
+}
+
+fn is_open(review: &Review) -> bool {
+    !matches!(review.status, Status::Closed | Status::Cancelled | Status::Returned)
 }
 
 /// The records a record names: the contact of an order, every value of a conflict included.

@@ -8,7 +8,7 @@ use chrono::{NaiveDate, NaiveTime};
 use super::check::{check_blob, exists};
 use super::denial::{Denial, DenialCode};
 use super::limits::{self, range, text};
-use super::patrol::Coverage;
+use super::patrol::{CHECKPOINTS_MAX, Coverage};
 use super::review::Review;
 use crate::model::alarm::{AlarmCreated, AlarmFact};
 use crate::model::patrol::{
@@ -18,8 +18,6 @@ use crate::model::patrol::{
 
 /// Lines of a plan.
 const PLAN_ITEMS_MAX: i64 = 100;
-/// Checkpoints of a round.
-const CHECKPOINTS_MAX: i64 = 200;
 /// Photos of a finding.
 const PHOTOS_MAX: i64 = 20;
 /// Units named at once.
@@ -71,7 +69,7 @@ pub(super) fn check_round(round: &PatrolRoundCreated) -> Result<(), Denial> {
 }
 
 fn check_checkpoints(checkpoints: &[Checkpoint]) -> Result<(), Denial> {
-    count("checkpoints", checkpoints.len(), 1, CHECKPOINTS_MAX)?;
+    count("checkpoints", checkpoints.len(), 1, CHECKPOINTS_MAX as i64)?;
     let codes: BTreeSet<&str> = checkpoints.iter().map(|point| point.code.as_str()).collect();
     if codes.len() != checkpoints.len() {
         return Err(out_of_range("code"));

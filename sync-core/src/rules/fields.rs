@@ -188,6 +188,8 @@ fn created_fields(causality: &Causality<'_>, sessions: &SessionRows) -> BTreeMap
             all.push((fact, created));
         }
     }
+    // What follows from the plan is what was planned, whatever somebody opened the round with.
+    all.sort_by_key(|(fact, _)| fact.key.session().is_some());
     let names: BTreeSet<&String> = all.iter().flat_map(|(_, c)| c.content.keys()).collect();
     for name in names {
         let mut values: Vec<(FieldValue, String)> = Vec::new();

@@ -85,7 +85,7 @@ const ITEMS_MAX: usize = 50;
 pub fn inbox(review: &Review) -> Vec<InboxItem> {
     let mut items = Vec::new();
     let mut assigned: Option<PersonId> = None;
-    for entry in &review.timeline {
+    for entry in review.timeline.iter().filter(|entry| !entry.unknown) {
         let number = |name: &str| {
             let number = entry.content.get(name)?.as_u64()?;
             u32::try_from(number).ok().map(PersonId)

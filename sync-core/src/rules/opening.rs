@@ -5,6 +5,7 @@ use chrono::{NaiveDate, NaiveTime, TimeZone as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::limits::{DESCRIPTION_CHARACTERS_MAX, NAME_CHARACTERS_MAX};
 use super::patrol::opens_kind;
 use super::review::Review;
 use crate::model::id::{FactKey, RecordId, SiteId};
@@ -132,19 +133,26 @@ pub fn openings(round: &Review) -> Vec<Opening> {
         .collect()
 }
 
+fn cut(text: &str, characters_max: usize) -> String {
+    text.chars().take(characters_max).collect()
+}
+
 fn opened_content(
     round: RecordId,
     finding: &Finding,
 ) -> Option<(&'static str, u32, Map<String, Value>)> {
+    // Phones check lengths; one that does not must not make an opening that fits no change.
+    let place = cut(&finding.place, NAME_CHARACTERS_MAX);
+    let description = cut(&finding.description, DESCRIPTION_CHARACTERS_MAX);
     let violation = match finding.finding {
         FindingKind::Other => return None,
         FindingKind::Facility => {
             let order = WorkOrderCreated {
                 category: Category::Public,
                 unit: None,
-                place: Some(finding.place.clone()),
+                place: Some(place),
                 contact: None,
-                description: finding.description.clone(),
+                description,
                 priority: Priority::Urgent,
                 reported_at_ms: None,
                 round: Some(round),
@@ -157,12 +165,7 @@ fn opened_content(
         FindingKind::PublicSecurity => ViolationCategory::PublicSecurity,
         FindingKind::HarmToOthers => ViolationCategory::HarmToOthers,
     };
-    let content = ViolationCreated {
-        violation,
-        place: finding.place.clone(),
-        description: finding.description.clone(),
-        round: Some(round),
-    };
+    let content = ViolationCreated { violation, place, description, round: Some(round) };
     Some((violation::KIND, violation::SCHEMA, content_of(&content)))
 }
 
@@ -173,7 +176,7 @@ pub fn not_started_alarm(round: &Review) -> Option<Opening> {
     let from = format!("{}/not_started", round.record);
     let content = AlarmCreated {
         alarm: AlarmKind::RoundNotStarted,
-        place: round.text("area").unwrap_or_default().to_owned(),
+        place: cut(round.text("area").unwrap_or_default(), NAME_CHARACTERS_MAX),
         description: None,
         round: Some(round.record),
     };

@@ -121,6 +121,8 @@ pub struct Anomaly {
 pub const ANOMALIES: [&str; 4] =
     ["impossible_speed", "position_out_of_radius", "tag_mismatch", "tag_twice"];
 
+/// Checkpoints of a round.
+pub(super) const CHECKPOINTS_MAX: usize = 200;
 /// More of one kind say no more.
 const ANOMALIES_OF_A_KIND_MAX: usize = 100;
 
@@ -166,7 +168,9 @@ pub(super) fn round(
 ) -> Round {
     let field = |name: &str| fields.get(name).map(|field| &field.value);
     let checkpoints = field("checkpoints").cloned().unwrap_or_default();
-    let checkpoints = serde_json::from_value(checkpoints).unwrap_or_default();
+    let mut checkpoints: Vec<Checkpoint> = serde_json::from_value(checkpoints).unwrap_or_default();
+    // More than a phone lets anybody write is somebody's attack on whoever reviews it.
+    checkpoints.truncate(CHECKPOINTS_MAX);
     let walk = Walk { causality, sessions, policy, checkpoints };
     let started = walk.facts().next().map(|(fact, _)| fact);
     let started_at_ms = started.map(|fact| fact_time(fact, sessions).at_ms);

@@ -49,6 +49,9 @@ const SETTLERS: &[Role] = &[
     Role::ProjectManager,
     Role::EngineeringLead,
 ];
+/// Kinds whose records with a cause only the server opens.
+const DERIVED_KINDS: &[&str] =
+    &[work_order::KIND, contact::KIND, violation::KIND, alarm::KIND, patrol::PLAN];
 /// Any role at the site.
 const ANYONE: &[Role] = &Role::ALL;
 
@@ -68,6 +71,11 @@ pub fn permit(
         Payload::General(GeneralFact::Created(created)) => Some(created),
         _ => None,
     });
+    // What follows from a cause is the server's to open; only a planned round is anybody's.
+    let by_cause = created.is_some_and(|created| created.from.is_some());
+    if by_cause && created.is_some_and(|created| DERIVED_KINDS.contains(&created.kind.as_str())) {
+        return Err(Denial::new(DenialCode::NotYourRole).with("fact", "created"));
+    }
     let known = before.filter(|review| !review.kind.is_empty());
     let (kind, site) = match (known.and_then(|r| Some((r.kind.as_str(), r.site?))), created) {
         (Some((kind, site)), _) => (kind, site),
@@ -136,6 +144,8 @@ fn roles(fact: &Fact, kind: &str) -> Result<&'static [Role], Denial> {
         }
         Payload::WorkOrder(content) => Ok(order_roles(content)),
         Payload::Patrol(_) if kind != patrol::ROUND => Err(Denial::new(DenialCode::WrongKind)),
+        // The desk or a supervisor enters for somebody else (补录); nobody else does.
+        Payload::Patrol(_) if fact.on_behalf_of.is_some() => Ok(DESK),
         // Any management-office employee walks rounds (六 2.2).
         Payload::Patrol(_) => Ok(ANYONE),
         Payload::Alarm(_) if kind != alarm::KIND => Err(Denial::new(DenialCode::WrongKind)),
@@ -159,6 +169,7 @@ fn general_roles(fact: &GeneralFact, kind: &str) -> &'static [Role] {
             "appointment" => EVERYONE_ON_ORDERS,
             _ => DESK,
         },
+        GeneralFact::Set(_) if kind == patrol::PLAN => PLANNERS,
         GeneralFact::Set(_) => DESK,
         GeneralFact::Resolve(_) | GeneralFact::CaseClosed(_) => DESK_AND_LEAD,
         GeneralFact::Asked(_) => DESK_AND_LEAD,
@@ -213,6 +224,8 @@ fn unknown_roles(fact_type: &str) -> &'static [Role] {
         | "invoiced"
         | "refunded"
         | "called_back" => DESK,
+        "asked" => DESK_AND_LEAD,
+        "alarm_settled" => SETTLERS,
         // A type of alarms in a shape this version does not read: still the server's alone.
         "alerted" | "nobody_left" | "alarm_withdrawn" => &[],
         // 五 3.1

@@ -62,6 +62,9 @@ pub struct Projection {
 /// What a record is about, in its own words.
 pub(super) fn title(review: &Review) -> String {
     let text = |field: &str| review.text(field).filter(|text| !text.is_empty());
+    if review.kind == crate::model::patrol::PLAN {
+        return text("month").unwrap_or_default().to_owned();
+    }
     let first = ["name", "description", "area", "place", "month"].into_iter().find_map(text);
     first.unwrap_or_default().to_owned()
 }

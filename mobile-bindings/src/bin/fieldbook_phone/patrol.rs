@@ -210,7 +210,14 @@ pub async fn alarm(handset: &Handset, given: Alarm) -> Result<Answer, Failure> {
     }
     let mut answer = perform(handset, command, None).await?;
     // Saved is saved: no answer is no failure, but somebody has to be told otherwise.
-    let sent = sync(handset).await.is_ok();
+    let number = answer.document["number"].as_u64();
+    // An error of the sync says nothing of the alarm, which goes first and alone.
+    let _went = sync(handset).await.is_ok();
+    let waiting = handset.phone.outbox().await?.commands;
+    let waits = waiting.iter().any(|command| Some(command.number) == number);
+    let refused = handset.phone.refused().await?;
+    let refused = refused.iter().any(|row| Some(row.number) == number);
+    let sent = !waits && !refused;
     answer.document["sent"] = json!(sent);
     let id = if sent { "alarm-sent" } else { "alarm-radio" };
     answer.lines.push(handset.language.say(id, &[]));

@@ -85,16 +85,25 @@ impl Profile {
             .mode(0o700)
             .create(&self.folder)
             .map_err(|error| Failure::file(self.folder.display(), &error))?;
+        // Two first starts at once: the first key stands, no later one ever replaces it.
         let key = fieldbook_mobile::new_store_key();
-        write_private(&path, &key)?;
-        Ok(key)
+        let fresh = self.folder.join(format!("store.key.{}", std::process::id()));
+        write_private(&fresh, &key)?;
+        let linked = fs::hard_link(&fresh, &path);
+        let removed = fs::remove_file(&fresh);
+        match linked {
+            Ok(()) => removed.map(|()| key),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => fs::read(&path),
+            Err(error) => Err(error),
+        }
+        .map_err(|error| Failure::file(path.display(), &error))
     }
 }
 
 /// Writes a file that only its owner reads, in one step, and waits until it is on the disk.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
+    name.push(format!(".{}.new", std::process::id()));
     let fresh = path.with_file_name(name);
     let written = || -> std::io::Result<()> {
         // What an interrupted writing left.

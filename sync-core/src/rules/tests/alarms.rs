@@ -127,3 +127,43 @@ fn a_question_from_the_office_is_done_when_it_is_answered() {
     let asked = of(&story.review(), 31);
     assert!(asked.iter().any(|item| item.kind == InboxKind::Question && item.done));
 }
+
+#[test]
+fn to_take_on_a_question_in_an_alarm_is_not_to_take_on_the_alarm() {
+    let mut story = Story::new();
+    let mut officer = story.writer(41, Role::PatrolOfficer);
+    let raised = story.write(&mut officer, raise());
+    let mut desk = story.desk();
+    let ask = Command::Ask { person: PersonId(41), text: "哪一层？".to_owned() };
+    let question = story.write(&mut desk, ask);
+    story.write(&mut officer, Command::Acknowledge { of: question });
+    let alarm = story.review().alarm.expect("an alarm");
+    assert!(alarm.is_waiting());
+    // Whoever hears of it first may take it on before anybody was told.
+    story.write(&mut desk, Command::Acknowledge { of: raised });
+    assert_eq!(story.review().status, Status::Acknowledged);
+}
+
+#[test]
+fn a_question_in_a_shape_nobody_reads_is_no_way_into_somebodys_phone() {
+    let (story, _) = Story::dispatched();
+    let technician = story.clone().technician(31);
+    let key = FactKey::Written { session: technician.session, n: 1, i: 0 };
+    let payload = Payload::from_parts("asked".to_owned(), json!({ "person": 77 }));
+    let mut fact = story.facts[0].clone();
+    (fact.key, fact.payload, fact.stored_content) = (key, payload, None);
+    let denied = crate::rules::permit(
+        std::slice::from_ref(&fact),
+        Some(&story.review()),
+        &principal(&technician),
+        Seen { epoch: 1, sequence: 10 },
+        story.now_ms,
+    );
+    assert_eq!(denied.map_err(|denial| denial.code), Err(DenialCode::NotYourRole));
+    let mut facts = story.facts.clone();
+    facts.push(fact);
+    let review = story.review_of(&facts);
+    assert!(of(&review, 77).is_empty());
+    let audience = crate::model::audience::Audience::User(SITE, PersonId(77));
+    assert!(!crate::rules::audiences(&review).contains(&audience));
+}

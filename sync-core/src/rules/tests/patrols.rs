@@ -313,3 +313,62 @@ fn what_is_known_already_or_settled_meanwhile_opens_nothing() {
     assert_eq!(openings(&review), []);
     assert!(review.round.expect("a round").findings[1].settled);
 }
+
+#[test]
+fn what_the_server_opens_by_a_cause_nobody_opens_in_its_name() {
+    let (mut story, mut officer) = story();
+    story.step(&mut officer, "finding", finding("fire_safety", false));
+    let opening = openings(&story.review()).remove(0);
+    let mut fact = story.facts[0].clone();
+    fact.payload = Payload::General(GeneralFact::Created(opening.created));
+    let seen = Seen { epoch: 1, sequence: 10 };
+    let facts = std::slice::from_ref(&fact);
+    let permit = crate::rules::permit(facts, None, &principal(&officer), seen, story.now_ms);
+    assert_eq!(permit.map_err(|denial| denial.code), Err(DenialCode::NotYourRole));
+}
+
+#[test]
+fn the_plans_word_on_a_round_holds_whatever_somebody_opened_it_with() {
+    let (mut story, _) = story();
+    let mut fact = story.facts[0].clone();
+    let Payload::General(GeneralFact::Created(created)) = &mut fact.payload else {
+        panic!("an opening")
+    };
+    created.content.insert("area".to_owned(), json!("五组团"));
+    fact.key = FactKey::derive(story.record, "created", "plan/1/day", 0);
+    fact.after = Some(Vec::new());
+    story.facts.push(fact);
+    let review = story.review();
+    assert_eq!(review.text("area"), Some("五组团"));
+    assert_eq!(open_cases(&review), ["field_conflict"], "and both are shown");
+}
+
+#[test]
+fn nobody_but_the_desk_walks_in_somebody_elses_name_and_nobody_but_planners_change_a_plan() {
+    let (story, officer) = story();
+    let fact = serde_json::from_value(json!({ "t": "round_started" })).expect("a step");
+    let in_the_name_of = Command::Record {
+        fact,
+        said_at_ms: None,
+        on_behalf_of: Some(PersonId(42)),
+        corrects: Vec::new(),
+    };
+    assert_eq!(story.deny(&officer, &in_the_name_of), DenialCode::NotYourRole);
+    let mut plans = Story::new();
+    let mut supervisor = plans.writer(13, Role::Supervisor);
+    plans.write(&mut supervisor, Command::CreatePatrolPlan { site: SITE, plan: plan() });
+    let desk = plans.desk();
+    let fact = crate::rules::permit(
+        &[{
+            let mut fact = plans.facts[0].clone();
+            let content = json!({ "field": "month", "value": "2027-01", "replaces": [] });
+            fact.payload = Payload::from_parts("set".to_owned(), content);
+            fact
+        }],
+        Some(&plans.review()),
+        &principal(&desk),
+        Seen { epoch: 1, sequence: 10 },
+        plans.now_ms,
+    );
+    assert_eq!(fact.map_err(|denial| denial.code), Err(DenialCode::NotYourRole));
+}
