@@ -2,12 +2,13 @@
 //! works, and the office's page shows what the officer did there.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
-/// A demo that serves on; ended with this value.
-struct Demo(Child);
+/// A demo that serves on, and the pipe it writes to, which must stay open as a terminal does;
+/// ended with this value.
+struct Demo(Child, BufReader<ChildStdout>);
 
 impl Drop for Demo {
     fn drop(&mut self) {
@@ -26,11 +27,12 @@ fn started() -> (Demo, String, String) {
         .spawn()
         .expect("the demo starts");
     let out = BufReader::new(child.stdout.take().expect("piped"));
-    let demo = Demo(child);
+    let mut demo = Demo(child, out);
     let mut link = None;
-    for line in out.lines() {
-        let line = line.expect("the demo writes UTF-8");
-        let line = line.trim();
+    let mut line = String::new();
+    while demo.1.read_line(&mut line).expect("the demo writes UTF-8") > 0 {
+        let read = std::mem::take(&mut line);
+        let line = read.trim();
         if line.contains("/office/link/") {
             link = Some(line.to_owned());
         }

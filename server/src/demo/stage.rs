@@ -22,7 +22,7 @@ use crate::keys::Keys;
 use crate::people::grant::NewGrant;
 use crate::people::{directory, enrolment, grant, install, office, password, place};
 use crate::sync::OfficeWrite;
-use crate::{App, AppOptions, Result, http};
+use crate::{App, AppOptions, Result, http, jobs};
 
 /// The one site.
 pub(super) const SITE: SiteId = SiteId(7);
@@ -175,6 +175,8 @@ impl Stage {
     /// answers its folder and a one-time link into the office.
     pub(super) async fn serve_on(&self) -> Result<(std::path::PathBuf, String)> {
         self.clock.run_on();
+        // The day's rounds are there before anybody looks.
+        jobs::run_due(&self.app, self.app.now_ms()).await?;
         self.app.start_jobs().await;
         let officer = self.people[super::script::FENG];
         let (act, randomness) = (self.app.act(), self.randomness.as_ref());
