@@ -26,13 +26,7 @@ impl std::fmt::Debug for Fields {
 impl Fields {
     /// Reads `application/x-www-form-urlencoded`; what is no text is read as far as it is one.
     pub fn read(bytes: &[u8]) -> Self {
-        let pairs = bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
-        let read = pairs.map(|pair| {
-            let mut parts = pair.splitn(2, |byte| *byte == b'=');
-            let name = decoded(parts.next().unwrap_or_default());
-            (name, decoded(parts.next().unwrap_or_default()))
-        });
-        Self(read.collect())
+        Self(form_urlencoded::parse(bytes).into_owned().collect())
     }
 
     /// A field; empty if it is not there.
@@ -44,26 +38,6 @@ impl Fields {
     pub fn take(&mut self, name: &str) -> String {
         self.0.remove(name).unwrap_or_default()
     }
-}
-
-fn decoded(text: &[u8]) -> String {
-    let digit = |at: usize| char::from(*text.get(at)?).to_digit(16);
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut at = 0;
-    while let Some(byte) = text.get(at) {
-        let coded = (*byte == b'%').then(|| Some(digit(at + 1)? * 16 + digit(at + 2)?)).flatten();
-        match coded.and_then(|number| u8::try_from(number).ok()) {
-            Some(decoded) => {
-                bytes.push(decoded);
-                at += 3;
-            }
-            None => {
-                bytes.push(if *byte == b'+' { b' ' } else { *byte });
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// A form without a session: signing in.
