@@ -24,9 +24,9 @@ impl Hooks for Together {
 
 /// Stops at the n-th place and remembers what it was.
 #[derive(Default)]
-struct StopAt {
-    countdown: AtomicU32,
-    stopped: Mutex<Option<HookPoint>>,
+pub(super) struct StopAt {
+    pub(super) countdown: AtomicU32,
+    pub(super) stopped: Mutex<Option<HookPoint>>,
 }
 
 #[async_trait]
@@ -40,7 +40,7 @@ impl Hooks for StopAt {
     }
 }
 
-fn outcomes(answer: &SyncResponse) -> Vec<(u64, u64, Outcome)> {
+pub(super) fn outcomes(answer: &SyncResponse) -> Vec<(u64, u64, Outcome)> {
     answer.receipts.iter().map(|r| (r.from, r.to, r.outcome)).collect()
 }
 
