@@ -51,9 +51,23 @@ pub enum GeneralFact {
     Asked(Asked),
     /// The person answers.
     Answered(Answered),
+    /// Stops deadlines, with a reason.
+    DeadlinePaused(DeadlinePaused),
+    /// Ends a pause: `of` is the key of its `deadline_paused`.
+    DeadlineResumed(OfFact),
 }
 
-/// Payload of `read` and `acknowledged`.
+/// Payload of `deadline_paused`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadlinePaused {
+    /// The names of the deadlines it stops; all of the record if none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deadlines: Vec<String>,
+    /// Why, at most 200 characters.
+    pub reason: String,
+}
+
+/// Payload of `read`, `acknowledged` and `deadline_resumed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfFact {
     /// The fact.

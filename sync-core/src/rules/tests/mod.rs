@@ -7,8 +7,11 @@ mod deadlines;
 mod fields;
 mod kinds;
 mod patrols;
+mod pause_properties;
+mod pauses;
 mod permissions;
 mod roster;
+mod sla;
 mod statements;
 mod visits;
 
