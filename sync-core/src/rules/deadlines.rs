@@ -15,6 +15,7 @@ use super::status::standing;
 use super::time::fact_time;
 use crate::model::id::FactKey;
 use crate::model::payload::{GeneralFact, Payload};
+use crate::model::person::Role;
 use crate::model::policy::SlaPolicy;
 use crate::model::session::{Origin, SessionRows};
 use crate::model::time::WallMs;
@@ -25,6 +26,9 @@ use crate::model::work_order::WorkOrderFact;
 pub struct Deadline {
     /// One of [`DEADLINES`].
     pub name: String,
+    /// The fact it belongs to, where a record has several of that name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<FactKey>,
     /// From when it counts; none where that is unknown, or an agreed moment needs none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_ms: Option<WallMs>,
@@ -52,6 +56,9 @@ pub struct Deadline {
     /// When its state next changes by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes_at_ms: Option<WallMs>,
+    /// Whom the server tells when it has passed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tells: Vec<Role>,
 }
 
 fn is_zero(number: &i64) -> bool {
@@ -145,7 +152,7 @@ impl Order {
     /// the same facts as if it had always been the new one.
     fn targets(&self, policy: &SlaPolicy) -> Vec<Target<'static>> {
         let (filled_ms, told_ms, on_site_ms) = self.limits(policy);
-        let target = |name, start_ms, limit, met| Target { name, start_ms, limit, met };
+        let target = |name, start_ms, limit, met| Target::new(name, start_ms, limit).met(met);
         let after = |from: Stamp, name, limit_ms, met| {
             target(name, from.judgeable_ms(), Limit::Elapsed(limit_ms), met)
         };

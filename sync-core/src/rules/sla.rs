@@ -4,11 +4,13 @@
 //! A kind's rules say what its targets are and hand them to [`Sla::judge`]:
 //!
 //! ```ignore
-//! let sla = Sla::of(causality, policy, sessions, now_ms);
-//! sla.judge(&Target { name: "told", start_ms, limit: Limit::Elapsed(policy.told_ms), met })
+//! let sla = input.sla();
+//! let days = Limit::Days(policy.complaint_supervisor_days);
+//! sla.judge(&Target::new("supervisor", received_ms, days).met(solved).tells(SUPERVISORS))
 //! ```
 
 use super::deadlines::{Deadline, DeadlineState};
+use super::kind::FoldInput;
 use super::order::Causality;
 use super::site_time::{HORIZON_MS, SiteTime};
 use super::time::{fact_time, stated_afterwards};
@@ -16,6 +18,7 @@ use crate::model::calendar::{TimeOfDay, Weekday};
 use crate::model::fact::Fact;
 use crate::model::id::FactKey;
 use crate::model::payload::{GeneralFact, Payload};
+use crate::model::person::Role;
 use crate::model::policy::SlaPolicy;
 use crate::model::session::SessionRows;
 use crate::model::time::WallMs;
@@ -76,12 +79,41 @@ impl Stamp {
 pub struct Target<'a> {
     /// Its name, one of `deadlines::DEADLINES`: what pauses name and texts are found by.
     pub name: &'a str,
+    /// The fact it belongs to, where a record has several of that name.
+    pub of: Option<FactKey>,
     /// From when it counts, the original start whatever was changed since; none is unknown.
     pub start_ms: Option<WallMs>,
     /// How long it may take.
     pub limit: Limit,
     /// The fact that met it.
     pub met: Option<Stamp>,
+    /// Whom the server tells when it has passed.
+    pub tells: &'a [Role],
+}
+
+impl<'a> Target<'a> {
+    /// A deadline that nothing has met, and of whose passing nobody is told.
+    pub fn new(name: &'a str, start_ms: Option<WallMs>, limit: Limit) -> Self {
+        Self { name, of: None, start_ms, limit, met: None, tells: &[] }
+    }
+
+    /// Met by a fact, or not yet.
+    #[must_use]
+    pub fn met(self, met: Option<Stamp>) -> Self {
+        Self { met, ..self }
+    }
+
+    /// One of several of that name: the one of this fact.
+    #[must_use]
+    pub fn of(self, key: FactKey) -> Self {
+        Self { of: Some(key), ..self }
+    }
+
+    /// When it has passed, the server tells these.
+    #[must_use]
+    pub fn tells(self, roles: &'a [Role]) -> Self {
+        Self { tells: roles, ..self }
+    }
 }
 
 /// What the deadlines of one record are judged by.
@@ -140,6 +172,13 @@ enum Due {
     Beyond,
 }
 
+impl<'a> FoldInput<'a> {
+    /// What the record's deadlines are judged by.
+    pub(super) fn sla(&self) -> Sla<'a> {
+        Sla::of(self.causality, self.policy, self.sessions, self.now_ms)
+    }
+}
+
 impl<'a> Sla<'a> {
     /// Of a record at a moment.
     pub(super) fn of(
@@ -168,6 +207,7 @@ impl<'a> Sla<'a> {
         let late = state == DeadlineState::Breached && target.met.is_some();
         Deadline {
             name: target.name.to_owned(),
+            of: target.of,
             start_ms: target.start_ms,
             due_ms,
             state,
@@ -177,6 +217,7 @@ impl<'a> Sla<'a> {
             pauses: most.map(|course| self.counting(target, course.due)).unwrap_or_default(),
             late_ms: if late { self.late_ms(target) } else { None },
             changes_at_ms,
+            tells: target.tells.to_vec(),
         }
     }
 

@@ -13,6 +13,7 @@ mod permissions;
 mod roster;
 mod sla;
 mod statements;
+mod violations;
 mod visits;
 
 use serde_json::{Value, json};
@@ -192,6 +193,8 @@ fn grant(person: PersonId, role: Role) -> RoleGrant {
         person,
         role,
         site: SITE,
+        group: None,
+        department: None,
         from_ms: 0,
         to_ms: None,
         granted: Seen { epoch: 1, sequence: 1 },

@@ -117,7 +117,7 @@ fn drawn(draw: &Draw, calendar: &WorkCalendar, facts: &[Fact]) -> (Deadline, Opt
     let policy = SlaPolicy { time_zone, calendar, ..SlaPolicy::default() };
     let key = FactKey::Written { session: SessionId([99; 8]), n: 1, i: 0 };
     let met = draw.met_ms.map(|at_ms| Stamp { key, at_ms, judgeable: true });
-    let target = Target { name: "done", start_ms: draw.start_ms, limit: draw.limit, met };
+    let target = Target::new("done", draw.start_ms, draw.limit).met(met);
     let causality = Causality::of(facts, &story.sessions);
     let sla = Sla::of(&causality, &policy, &story.sessions, draw.now_ms);
     (sla.judge(&target), sla.late_ms(&target))

@@ -54,12 +54,12 @@ impl Scene {
 
     /// A deadline `done` from 09:00 on.
     fn judge(&self, limit: Limit, met: Option<Stamp>) -> Deadline {
-        let target = Target { name: "done", start_ms: Some(NINE), limit, met };
+        let target = Target::new("done", Some(NINE), limit).met(met);
         self.with(|sla| sla.judge(&target))
     }
 
     fn late_ms(&self, limit: Limit, met: Option<Stamp>) -> Option<i64> {
-        let target = Target { name: "done", start_ms: Some(NINE), limit, met };
+        let target = Target::new("done", Some(NINE), limit).met(met);
         self.with(|sla| sla.late_ms(&target))
     }
 
@@ -176,7 +176,7 @@ fn a_pause_across_a_weekend_costs_no_working_time() {
         let start_ms = Some(at("2026-11-27T16:00:00+08:00"));
         let paused = scene.on(from).pause(&[]);
         scene.on(to).resume(paused);
-        let target = Target { name: "done", start_ms, limit: eight, met: None };
+        let target = Target::new("done", start_ms, eight);
         let deadline = scene.with(|sla| sla.judge(&target));
         (deadline.due_ms, deadline.paused_ms)
     };
@@ -213,7 +213,7 @@ fn nothing_is_due_in_a_pause_also_where_no_working_time_passes_in_it() {
     let mut scene = Scene::new();
     // Ordered at 22:00 for the next working day.
     let start_ms = Some(at("2026-11-24T22:00:00+08:00"));
-    let target = Target { name: "done", start_ms, limit: Limit::WorkingDays(1), met: None };
+    let target = Target::new("done", start_ms, Limit::WorkingDays(1));
     let paused = scene.at("20:00").pause(&[]);
     assert_eq!(scene.at("22:30").with(|sla| sla.judge(&target)).state, Paused);
     scene.at("23:00").resume(paused);
@@ -298,7 +298,7 @@ fn a_pause_of_an_unverified_clock_stops_what_was_not_late_when_it_is_judged() {
 #[test]
 fn a_start_that_is_unknown_makes_the_deadline_unknown_but_an_agreed_moment_needs_none() {
     let scene = Scene::new();
-    let target = |limit| Target { name: "done", start_ms: None, limit, met: None };
+    let target = |limit| Target::new("done", None, limit);
     let judged = |limit| scene.with(|sla| sla.judge(&target(limit)));
     assert_eq!((judged(THREE_HOURS).state, judged(THREE_HOURS).due_ms), (Unknown, None));
     let agreed = judged(Limit::At(NINE + HOUR));
