@@ -55,7 +55,7 @@ pub struct CaseSide {
 const CASES_OF_A_KIND_MAX: usize = 100;
 
 /// Every kind of record case.
-pub const CASES: [&str; 13] = [
+pub const CASES: [&str; 14] = [
     "changed_after_signature",
     "clock_unverified",
     "closed_before_executed",
@@ -63,6 +63,7 @@ pub const CASES: [&str; 13] = [
     "decisions_disagree",
     "done_after_reassignment",
     "field_conflict",
+    "finding_not_reported",
     "finished_though_cancelled",
     "money_not_equal",
     "money_not_handed_in",
@@ -158,6 +159,7 @@ pub(super) fn cases(input: &CaseInput<'_>, of_kind: Vec<Case>) -> Vec<Case> {
         }
     }
     all.extend(patrol_anomalies(input));
+    all.extend(unreported_findings(input));
     close(input, &mut all);
     all.sort_by(|a, b| (&a.kind, &a.rests_on).cmp(&(&b.kind, &b.rests_on)));
     all
@@ -196,6 +198,19 @@ fn patrol_anomalies(input: &CaseInput<'_>) -> Vec<Case> {
         case
     });
     cases.collect()
+}
+
+/// What an officer neither settled nor reported on return (六 3.8.1), once the round is over. What
+/// opens a record by itself, or is known as one, is in the office's lists already.
+fn unreported_findings(input: &CaseInput<'_>) -> Vec<Case> {
+    let over = input.round.filter(|round| round.ended_at_ms.is_some());
+    let findings = over.map(|round| &round.findings[..]).unwrap_or_default();
+    let kept_back = findings.iter().filter(|finding| {
+        let elsewhere = finding.opens.is_some() || finding.content.known_as.is_some();
+        !finding.settled && finding.reported_to.is_none() && !elsewhere
+    });
+    let cases = kept_back.map(|finding| input.case("finding_not_reported", [finding.key]));
+    cases.take(CASES_OF_A_KIND_MAX).collect()
 }
 
 fn field_conflicts(input: &CaseInput<'_>) -> Vec<Case> {

@@ -66,6 +66,8 @@ pub(super) fn check_field(kind: &str, field: &str, value: &Value) -> Result<(), 
         (work_order::KIND, "chargeable_fen") => {
             range(field, value.as_i64().ok_or_else(out_of_range)?, 0, limits::AMOUNT_FEN_MAX)
         }
+        // Why the desk watches it: it is complex, or about compensation (三 3.4).
+        (work_order::KIND, "watched") => text(field, string()?, limits::REASON_CHARACTERS_MAX),
         (work_order::KIND, "unit" | "place") | (contact::KIND, "unit" | "name" | "relation") => {
             text(field, string()?, limits::NAME_CHARACTERS_MAX)
         }

@@ -84,8 +84,16 @@ pub enum DeadlineState {
 }
 
 /// Every deadline's name.
-pub const DEADLINES: [&str; 7] =
-    ["call_back", "done", "filled", "on_site", "reconciling_talk", "rectification", "told"];
+pub const DEADLINES: [&str; 8] = [
+    "call_back",
+    "done",
+    "filled",
+    "on_site",
+    "reconciling_talk",
+    "rectification",
+    "returned",
+    "told",
+];
 
 /// What the deadlines of an order are judged from.
 struct Order {
@@ -103,6 +111,8 @@ struct Order {
     arrived: Option<Stamp>,
     called_back: Option<Stamp>,
     finished: Option<Stamp>,
+    /// When it was back at the desk: returned, or closed there.
+    returned: Option<Stamp>,
     waits_for_parts: bool,
     cancelled: bool,
 }
@@ -136,6 +146,7 @@ impl Order {
             arrived: arrival(causality, fields, sessions, site),
             called_back: first(|content| matches!(content, F::CalledBack(_))),
             finished: first(|content| matches!(content, F::FinishWork(_))),
+            returned: first(|content| matches!(content, F::Returned | F::Closed)),
             waits_for_parts: first(|content| matches!(content, F::WaitingForParts(_))).is_some(),
             cancelled: !standing(causality, |c| matches!(c, F::Cancelled(_))).is_empty(),
         })
@@ -175,6 +186,11 @@ impl Order {
         if !self.urgent && !self.public {
             let days = Limit::Days(policy.appointed_done_days);
             all.push(target("done", self.appointment.or(self.start), days, self.finished));
+        }
+        if let Some(finished) = self.finished {
+            // Finished orders go back every day (三 3.2.5).
+            let day = Limit::DayEnd;
+            all.push(target("returned", finished.judgeable_ms(), day, self.returned));
         }
         if let Some(finished) = self.finished.filter(|_| !self.public) {
             all.push(after(finished, "call_back", policy.call_back_ms, self.called_back));

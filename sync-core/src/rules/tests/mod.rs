@@ -6,6 +6,8 @@ mod commands;
 mod deadlines;
 mod fields;
 mod kinds;
+mod lists;
+mod orders;
 mod patrols;
 mod pause_properties;
 mod pauses;
