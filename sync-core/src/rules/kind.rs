@@ -55,8 +55,10 @@ pub fn forms(name: &str) -> &'static [Form] {
     kind(name).map_or(&[], Kind::forms)
 }
 
-/// Who may write a fact of this type in a shape that nobody here reads.
-pub(super) fn guards(fact_type: &str) -> Option<&'static [Role]> {
+/// Who at all may write a fact of this type, whatever the record's state; none for a type that
+/// everybody may write, or that belongs to no kind with rules of its own. It decides alone over a
+/// fact in a shape that nobody here reads.
+pub fn guards(fact_type: &str) -> Option<&'static [Role]> {
     let mut guarded = KINDS.iter().flat_map(|kind| kind.guarded());
     guarded.find(|(name, _)| *name == fact_type).map(|(_, roles)| *roles)
 }

@@ -42,7 +42,7 @@ pub use denial::{Denial, DenialCode};
 pub use fields::{Field, FieldValue};
 pub use follow::{Follow, consequences, follows};
 pub use inbox::{InboxItem, InboxKind, inbox};
-pub use kind::{Details, forms, kinds};
+pub use kind::{Details, forms, guards, kinds};
 pub use limits::check_reason;
 pub use money::{Charge, Money, Quote};
 pub use opening::{Opening, PlannedRound, day_of, not_started_alarm, openings, planned_rounds};

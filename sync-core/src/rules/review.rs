@@ -18,7 +18,7 @@ use super::time::fact_time;
 use super::visit::{Site, Step, Visit, endings, fold, steps};
 use crate::model::fact::Fact;
 use crate::model::id::{DeviceId, FactKey, PersonId, RecordId, SiteId};
-use crate::model::payload::{GeneralFact, Payload};
+use crate::model::payload::{Created, GeneralFact, Payload};
 use crate::model::policy::SlaPolicy;
 use crate::model::session::SessionRows;
 use crate::model::time::WallMs;
@@ -144,12 +144,7 @@ impl Review {
 pub fn review(input: &ReviewInput<'_>) -> Review {
     let causality = Causality::of(input.facts, input.sessions);
     let fields = fields(&causality, input.sessions);
-    let mut created = causality.facts.iter().filter_map(|fact| match &fact.payload {
-        Payload::General(GeneralFact::Created(created)) => Some((*fact, created)),
-        _ => None,
-    });
-    let first = created.clone().next();
-    let schema = created.by_ref().map(|(_, created)| created.schema).max().unwrap_or_default();
+    let (first, schema) = opened(&causality);
     let created_ms = first.map_or(input.now_ms, |(fact, _)| fact_time(fact, input.sessions).at_ms);
     let policy = policy(input.policies, created_ms);
     let steps = steps(&causality);
@@ -215,6 +210,16 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
         details: of_kind.and_then(|folded| folded.details),
         cases,
     }
+}
+
+/// The first opening, and the largest schema of all.
+fn opened<'a>(causality: &Causality<'a>) -> (Option<(&'a Fact, &'a Created)>, u32) {
+    let mut created = causality.facts.iter().filter_map(|fact| match &fact.payload {
+        Payload::General(GeneralFact::Created(created)) => Some((*fact, created)),
+        _ => None,
+    });
+    let first = created.clone().next();
+    (first, created.by_ref().map(|(_, created)| created.schema).max().unwrap_or_default())
 }
 
 /// The status of a record that is neither round nor alarm, and when it next changes by itself.
