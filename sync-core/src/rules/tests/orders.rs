@@ -137,6 +137,21 @@ fn a_pause_of_work_takes_a_reason_and_is_measured() {
 }
 
 #[test]
+fn who_enters_without_a_word_of_introduction_shows() {
+    for (steps, expected) in
+        [(&["ring", "introduce", "enter"][..], false), (&["ring", "enter"][..], true)]
+    {
+        let (mut story, _) = Story::dispatched();
+        let mut worker = story.technician(31);
+        let visit = story.step(&mut worker, "set_out", json!({ "grade": 3 }));
+        for fact_type in steps {
+            story.step(&mut worker, fact_type, json!({ "visit": visit }));
+        }
+        assert_eq!(codes(&story.review()).contains(&"not_introduced"), expected);
+    }
+}
+
+#[test]
 fn who_does_not_sign_is_an_outcome_with_its_reason_that_the_office_sees() {
     for outcome in ["sign_refused", "sign_absent"] {
         let (mut story, _, mut worker) = finished();
