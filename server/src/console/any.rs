@@ -183,7 +183,7 @@ fn actions(drawn: &Drawn<'_>, sheet: &Sheet) -> Markup {
 
 fn action(drawn: &Drawn<'_>, sheet: &Sheet, form: &Form) -> Markup {
     let words = drawn.desk.words;
-    let name = asked::name(form);
+    let name = form.name();
     let group = if matches!(form.writes, Writes::Field(_)) { "field" } else { "fact" };
     let open = drawn.typed.is_some_and(|typed| typed.form == name);
     html! {
@@ -234,10 +234,12 @@ pub async fn on_record(
 
 /// The command of a form that was filled in.
 async fn filled(app: &App, kind: &str, record: RecordId, fields: &Fields) -> Result<Command> {
-    let form = asked::of_name(kind, fields.text("form"));
+    let form = Form::of(kind, fields.text("form"));
+    let form = form.filter(|form| form.writes != Writes::Opening);
     let form = form.ok_or(Error::problem(ProblemCode::NotFound))?;
     let read = app.sync.read(record).await?;
     let (_, _, review) = read.ok_or(Error::problem(ProblemCode::NotFound))?;
     let content = form.content(|name| fields.text(name), &review.time_zone)?;
-    asked::command(form, content).ok_or_else(|| Error::malformed("form"))
+    let site = review.site.ok_or(Error::problem(ProblemCode::NotFound))?;
+    form.command(kind, site, content).ok_or_else(|| Error::malformed("form"))
 }

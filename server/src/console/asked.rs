@@ -7,10 +7,9 @@ use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 use sync_core::model::department::Department;
 use sync_core::model::id::PersonId;
-use sync_core::model::payload::Step;
 use sync_core::model::person::Role;
 use sync_core::rules::form::{Asks, Form, Input, Writes};
-use sync_core::rules::{Command, Review, TimelineEntry, forms, guards};
+use sync_core::rules::{Review, TimelineEntry, forms, guards};
 
 use super::cases::Typed;
 use super::desk::Desk;
@@ -29,34 +28,6 @@ pub struct Drawn<'a> {
     pub typed: Option<&'a Typed>,
 }
 
-/// The name of a form: what it writes.
-pub fn name(form: &Form) -> &'static str {
-    match form.writes {
-        Writes::Opening => "open",
-        Writes::Fact(name) | Writes::Field(name) => name,
-    }
-}
-
-/// The form of a kind with that name.
-pub fn of_name(kind: &str, wanted: &str) -> Option<&'static Form> {
-    forms(kind).iter().find(|form| name(form) == wanted)
-}
-
-/// The command that a filled form is; none if its members make no step.
-pub fn command(form: &Form, content: Map<String, Value>) -> Option<Command> {
-    match form.writes {
-        Writes::Opening => None,
-        Writes::Field(field) => {
-            let field = field.to_owned();
-            Some(Command::Set { field, value: Value::Object(content), salt: None })
-        }
-        Writes::Fact(fact_type) => {
-            let step = json!({ "t": fact_type, "p": content });
-            serde_json::from_value::<Step>(step).ok().map(Command::step)
-        }
-    }
-}
-
 /// Whether a form is offered: what it names is there, and the person's roles let it.
 pub fn is_offered(desk: &Desk, sheet: &Sheet, form: &Form) -> bool {
     if let Writes::Fact(fact_type) = form.writes
@@ -70,7 +41,9 @@ pub fn is_offered(desk: &Desk, sheet: &Sheet, form: &Form) -> bool {
         sample.insert(input.name.to_owned(), value);
     }
     // What the sample lacks is told when it is tried.
-    command(form, sample).is_none_or(|command| sheet.permits(desk, &command))
+    let Some(site) = sheet.review.site else { return false };
+    let command = form.command(&sheet.review.kind, site, sample);
+    command.is_none_or(|command| sheet.permits(desk, &command))
 }
 
 /// Whether one of the person's roles at the site may write such a fact in any state of the record.
@@ -112,8 +85,8 @@ impl Drawn<'_> {
 
     fn input(&self, form: &Form, input: &Input) -> Markup {
         let words = self.desk.words;
-        let id = format!("{}-{}", name(form), input.name);
-        let typed = Typed::or(self.typed, name(form), input.name, "");
+        let id = format!("{}-{}", form.name(), input.name);
+        let typed = Typed::or(self.typed, form.name(), input.name, "");
         if input.asks == Asks::Flag {
             let on = !typed.is_empty();
             return html! {

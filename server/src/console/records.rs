@@ -5,20 +5,18 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
-use serde_json::Value;
 use sqlx::{QueryBuilder, Sqlite};
 use sync_core::model::id::{RecordId, SiteId};
-use sync_core::model::payload::OpeningContent;
 use sync_core::protocol::problem::ProblemCode;
-use sync_core::rules::form::{Form, Writes};
-use sync_core::rules::{Command, forms, kinds};
+use sync_core::rules::form::{Asks, Form, Writes};
+use sync_core::rules::{forms, kinds};
 
 use super::act::told;
 use super::any::people;
 use super::asked::Drawn;
 use super::cases::Typed;
 use super::desk::Desk;
-use super::form::{Fields, Post};
+use super::form::Post;
 use super::layout::{Frame, badge, page};
 use super::to;
 use super::words::Zone;
@@ -210,9 +208,7 @@ fn subject(desk: &Desk, kind: &str, code: &str) -> Option<String> {
     let opening = opening(kind)?;
     let mut inputs = opening.inputs.iter();
     inputs.find_map(|input| match input.asks {
-        sync_core::rules::form::Asks::Choice(group, codes) if codes.contains(&code) => {
-            Some(words.code(group, code))
-        }
+        Asks::Choice(group, codes) if codes.contains(&code) => Some(words.code(group, code)),
         _ => None,
     })
 }
@@ -280,9 +276,10 @@ pub async fn open(State(app): State<App>, post: Post) -> Result<Response> {
     let zone = place::policy(&mut conn, site).await?.time_zone;
     drop(conn);
     let done = async {
-        let content = filled(form, &kind, &fields, &zone)?;
+        let content = form.content(|name| fields.text(name), &zone)?;
+        let opens = form.command(&kind, site, content).ok_or_else(|| Error::malformed("form"))?;
         let post = OfficePost { user: desk.user.clone(), body: (), name };
-        command::create(&app, post, Command::Open { site, content }).await
+        command::create(&app, post, opens).await
     };
     let answer = match done.await {
         Ok(answer) if answer.status() == StatusCode::CREATED => answer,
@@ -305,10 +302,4 @@ const ANSWER_BYTES_MAX: usize = 64 << 10;
 #[derive(Deserialize)]
 struct Opened {
     record: RecordId,
-}
-
-fn filled(form: &Form, kind: &str, fields: &Fields, zone: &str) -> Result<OpeningContent> {
-    let mut content = form.content(|name| fields.text(name), zone)?;
-    content.insert("kind".to_owned(), Value::String(kind.to_owned()));
-    serde_json::from_value(Value::Object(content)).map_err(|_| Error::malformed("form"))
 }

@@ -2,15 +2,19 @@
 //! and terminal draw them from here, so a new kind needs no page of its own; what is typed becomes
 //! the very JSON that the rules then judge.
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::command::Command;
 use super::denial::{Denial, DenialCode};
+use super::kind::forms;
 use crate::model::department::Department;
-use crate::model::id::{FactKey, RecordId};
+use crate::model::id::{FactKey, RecordId, SiteId};
+use crate::model::payload::{OpeningContent, Step};
 use crate::model::person::Role;
 
 /// What one form writes, and what it asks for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub struct Form {
     /// What it writes.
     pub writes: Writes,
@@ -19,7 +23,8 @@ pub struct Form {
 }
 
 /// What a form writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Writes {
     /// It opens a record.
     Opening,
@@ -30,7 +35,7 @@ pub enum Writes {
 }
 
 /// One thing a form asks for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub struct Input {
     /// The member it becomes; its words: `field-<name>`.
     pub name: &'static str,
@@ -41,7 +46,8 @@ pub struct Input {
 }
 
 /// What an input asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Asks {
     /// A name, place or unit: 60 characters.
     Name,
@@ -81,6 +87,43 @@ impl Form {
     /// A form that writes a fact.
     pub const fn fact(fact_type: &'static str, inputs: &'static [Input]) -> Self {
         Self { writes: Writes::Fact(fact_type), inputs }
+    }
+
+    /// Its name: what it writes.
+    pub fn name(&self) -> &'static str {
+        match self.writes {
+            Writes::Opening => "open",
+            Writes::Fact(name) | Writes::Field(name) => name,
+        }
+    }
+
+    /// The form of a kind with that name.
+    pub fn of(kind: &str, name: &str) -> Option<&'static Self> {
+        forms(kind).iter().find(|form| form.name() == name)
+    }
+
+    /// The command that a filled form of a kind is; `site` is where a record is opened. None if
+    /// the members make none.
+    pub fn command(
+        &self,
+        kind: &str,
+        site: SiteId,
+        content: Map<String, Value>,
+    ) -> Option<Command> {
+        Some(match self.writes {
+            Writes::Opening => {
+                let content = OpeningContent::of(kind, &content)?;
+                Command::Open { site, content }
+            }
+            Writes::Field(field) => {
+                let field = field.to_owned();
+                Command::Set { field, value: Value::Object(content), salt: None }
+            }
+            Writes::Fact(fact_type) => {
+                let step = json!({ "t": fact_type, "p": content });
+                Command::step(serde_json::from_value::<Step>(step).ok()?)
+            }
+        })
     }
 
     /// The members of what was typed: `typed` gives the text of an input, empty where nothing was;
