@@ -144,6 +144,7 @@ async fn people_roles_sites_and_units_are_administered() {
     assert_eq!(units, "unit      building\n3-2-1501  3\n");
 }
 
+/// R0.7, R0.8
 #[tokio::test]
 async fn a_policy_gets_a_new_version_or_stays() {
     let terminal = Terminal::new();

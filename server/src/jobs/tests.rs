@@ -105,6 +105,7 @@ async fn review(app: &App, record: RecordId) -> Review {
     app.sync.read(record).await.expect("reads").expect("is there").2
 }
 
+/// R0.17, R0.18
 #[tokio::test]
 async fn an_alarm_is_told_to_the_first_on_shift_and_after_two_minutes_to_the_next_each_once() {
     let scene = Scene::new(SHEET).await;
@@ -143,6 +144,7 @@ async fn who_acknowledges_ends_the_telling_and_so_does_settling() {
     assert_eq!(scene.told(settled).await, [(2, 0)]);
 }
 
+/// R0.17
 #[tokio::test]
 async fn two_runners_and_a_restart_write_each_fact_once() {
     let scene = Scene::new(SHEET).await;
@@ -165,6 +167,7 @@ async fn two_runners_and_a_restart_write_each_fact_once() {
     restarted.stop().await;
 }
 
+/// R0.17
 #[tokio::test]
 async fn after_two_days_of_downtime_one_more_is_told_and_has_minutes_to_answer() {
     let scene = Scene::new(SHEET).await;
@@ -233,6 +236,7 @@ async fn alarms(scene: &Scene) -> Vec<RecordId> {
     rows.into_iter().map(|row| super::record(row).expect("an id")).collect()
 }
 
+/// R7.22
 #[tokio::test]
 async fn a_round_not_begun_after_fifteen_minutes_is_one_alarm_that_a_late_start_leaves() {
     let scene = Scene::new(SHEET).await;
@@ -276,6 +280,7 @@ async fn a_round_that_begins_in_time_raises_none_and_days_later_nothing_is_looke
     assert_eq!(scene.count(due).await, 0);
 }
 
+/// R7.22
 #[tokio::test]
 async fn a_start_that_was_in_time_and_arrives_late_withdraws_the_alarm() {
     let scene = Scene::new(SHEET).await;
@@ -316,6 +321,7 @@ async fn plan(scene: &Scene) -> RecordId {
     scene.write(3, None, created).await
 }
 
+/// R7.2
 #[tokio::test]
 async fn the_rounds_of_today_and_tomorrow_are_made_once_with_the_ids_that_phones_make() {
     let scene = Scene::new(SHEET).await;

@@ -93,7 +93,7 @@ pub async fn policy(conn: &mut SqliteConnection, site: SiteId) -> Result<SlaPoli
 }
 
 /// Makes a new version of a site's policy in which these members have other values, in force from
-/// now on. Answers it.
+/// now on. Answers it (R0.8).
 ///
 /// # Errors
 /// If there is no such site or member, or a value is none for it.
@@ -125,6 +125,7 @@ pub async fn change_policy(
     Ok(after)
 }
 
+// R0.7
 fn check(policy: &SlaPolicy) -> Result<()> {
     if policy.time_zone.parse::<chrono_tz::Tz>().is_err() {
         return Err(Error::malformed("time_zone"));

@@ -203,7 +203,7 @@ async fn readers_by_orders(
 }
 
 /// Moves the contacts of orders whose readers or contact changed: in the same transaction, so that
-/// nobody holds an order without the contact it names.
+/// nobody holds an order without the contact it names (R0.9).
 ///
 /// # Errors
 /// If the database does not answer.

@@ -36,7 +36,7 @@ impl ViolationCategory {
         Self::HarmToOthers,
     ];
 
-    /// The codes of its listed breaches (四 3.1.1 to 3.1.5), `other` last. Codes are stable.
+    /// The codes of its listed breaches (四 3.1.1 to 3.1.5), `other` last. Codes are stable (R5.1).
     pub fn breaches(self) -> &'static [&'static str] {
         match self {
             Self::Decoration => &[
@@ -137,7 +137,7 @@ pub struct Assessment {
 }
 
 impl Assessment {
-    /// General: nothing lost and nobody's safety threatened; everything else is serious.
+    /// General: nothing lost and nobody's safety threatened; everything else is serious (R5.2).
     pub fn severity(&self) -> Severity {
         if self.loss || self.threat || self.sizeable {
             Severity::Serious

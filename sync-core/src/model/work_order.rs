@@ -101,7 +101,7 @@ pub struct QuoteItem {
     pub amount_fen: i64,
 }
 
-/// The customer's ratings (入户 7), 1 to 5 each.
+/// The customer's ratings (入户 7), 1 to 5 each (R4.22).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ratings {
     /// 维修质量
@@ -142,7 +142,7 @@ pub struct VisitReason {
     pub reason: String,
 }
 
-/// Payload of `set_out`.
+/// Payload of `set_out` (R4.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetOut {
     /// The site's service grade, fixed into the visit.

@@ -38,7 +38,7 @@ impl Replica {
         Ok(items)
     }
 
-    /// What the office has in its review list of this person's; its word ends the matter.
+    /// What the office has in its review list of this person's; its word ends the matter (R0.14).
     async fn refused_items(&self, inner: &Inner, owner: PersonId) -> Result<Vec<InboxItem>> {
         let rows = self.store.refused(owner).await?;
         let item = |row: RefusedRow| {
@@ -117,7 +117,7 @@ impl Replica {
     }
 
     /// Orders, violations and alarms that are open at a place, so that one dead lamp is not twenty
-    /// orders; the latest first.
+    /// orders; the latest first (R7.19).
     pub async fn open_at(&self, place: &str) -> Result<Vec<ListItem>> {
         let inner = self.inner().await?;
         let place = place.trim();

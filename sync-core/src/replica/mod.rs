@@ -388,7 +388,7 @@ impl Inner {
             .unwrap_or_else(|| vec![SlaPolicy::default()])
     }
 
-    /// Whether a record is an alarm.
+    /// Whether a record is an alarm (R7.12).
     fn is_urgent(&self, record: RecordId) -> bool {
         let item = self.list.get(&record);
         item.is_some_and(|item| item.projection.kind == crate::model::alarm::KIND)

@@ -150,6 +150,7 @@ pub(super) fn cases(input: &CaseInput<'_>, of_kind: Vec<Case>) -> Vec<Case> {
         if !visit.verified {
             all.push(input.case("clock_unverified", [visit.visit]));
         }
+        // R4.28
         if !visit.deviations.is_empty() {
             let keys = visit.deviations.iter().flat_map(|deviation| deviation.keys.clone());
             let mut case = input.case("step_deviation", keys.chain([visit.visit]));
@@ -201,7 +202,7 @@ fn patrol_anomalies(input: &CaseInput<'_>) -> Vec<Case> {
 }
 
 /// What an officer neither settled nor reported on return (六 3.8.1), once the round is over. What
-/// opens a record by itself, or is known as one, is in the office's lists already.
+/// opens a record by itself, or is known as one, is in the office's lists already (R7.15).
 fn unreported_findings(input: &CaseInput<'_>) -> Vec<Case> {
     let over = input.round.filter(|round| round.ended_at_ms.is_some());
     let findings = over.map(|round| &round.findings[..]).unwrap_or_default();
@@ -213,6 +214,7 @@ fn unreported_findings(input: &CaseInput<'_>) -> Vec<Case> {
     cases.take(CASES_OF_A_KIND_MAX).collect()
 }
 
+// R8.7
 fn field_conflicts(input: &CaseInput<'_>) -> Vec<Case> {
     let mut found = Vec::new();
     for (name, field) in input.fields {
@@ -241,7 +243,7 @@ fn field_conflicts(input: &CaseInput<'_>) -> Vec<Case> {
 }
 
 /// Work finished by somebody who did not know that the order was taken back. An order that was
-/// handed out again, or cancelled by a desk that knew of the work, is no contradiction.
+/// handed out again, or cancelled by a desk that knew of the work, is no contradiction (R3.31).
 fn finished_though_cancelled(input: &CaseInput<'_>) -> Vec<Case> {
     let cancelled =
         standing(input.causality, |content| matches!(content, WorkOrderFact::Cancelled(_)));
@@ -258,13 +260,14 @@ fn finished_though_cancelled(input: &CaseInput<'_>) -> Vec<Case> {
 }
 
 /// Somebody was at work while the order, as far as anybody had written by then or wrote beside
-/// it, was somebody else's.
+/// it, was somebody else's (R3.31).
 fn done_after_reassignment(input: &CaseInput<'_>) -> Vec<Case> {
     let assignments = assignments(input);
     let mut found = Vec::new();
     for visit in input.visits.iter().take(CASES_OF_A_KIND_MAX) {
         let came = !matches!(visit.state, VisitState::OnTheWay);
         let Some(person) = visit.person.filter(|_| came) else { continue };
+        // R3.30
         if input.visits.iter().any(|other| other.helpers.contains(&person)) {
             continue;
         }
@@ -307,6 +310,7 @@ fn assignments<'a>(input: &'a CaseInput<'_>) -> Vec<(FactKey, &'a Value, &'a [Fa
     writes.collect()
 }
 
+// R3.29
 fn two_peoples_visits(input: &CaseInput<'_>) -> Vec<Case> {
     let mut found = Vec::new();
     for (index, first) in input.visits.iter().enumerate() {
@@ -314,6 +318,7 @@ fn two_peoples_visits(input: &CaseInput<'_>) -> Vec<Case> {
             if first.person == second.person {
                 continue;
             }
+            // R3.30
             let helped = |helper: Option<PersonId>, visit: &Visit| {
                 helper.is_some_and(|person| visit.helpers.contains(&person))
             };
@@ -336,7 +341,7 @@ fn two_peoples_visits(input: &CaseInput<'_>) -> Vec<Case> {
     found
 }
 
-/// Facts about signed content that were not among those shown.
+/// Facts about signed content that were not among those shown (R4.24).
 fn changed_after_signature(input: &CaseInput<'_>) -> Vec<Case> {
     let mut found = Vec::new();
     for (fact, content) in input.work_order_facts() {
@@ -362,6 +367,7 @@ fn changed_after_signature(input: &CaseInput<'_>) -> Vec<Case> {
     found
 }
 
+// R3.28
 fn money_cases(input: &CaseInput<'_>) -> Vec<Case> {
     let mut found = Vec::new();
     for charge in &input.money.charges {
@@ -383,6 +389,7 @@ fn money_cases(input: &CaseInput<'_>) -> Vec<Case> {
             if charge.handed_in_fen != charge.amount_fen {
                 found.push(unequal(*last, charge.handed_in_fen));
             }
+        // R3.27
         } else if input.now_ms >= day_end_ms(charge.at_ms, input.policy) {
             found.push(input.case("money_not_handed_in", [charge.key]));
         }

@@ -63,10 +63,11 @@ pub(super) fn check_field(kind: &str, field: &str, value: &Value) -> Result<(), 
         (work_order::KIND, "contact") => {
             string()?.parse::<RecordId>().map(|_| ()).map_err(|_| out_of_range())
         }
+        // R3.25
         (work_order::KIND, "chargeable_fen") => {
             range(field, value.as_i64().ok_or_else(out_of_range)?, 0, limits::AMOUNT_FEN_MAX)
         }
-        // Why the desk watches it: it is complex, or about compensation (三 3.4).
+        // Why the desk watches it: it is complex, or about compensation (三 3.4, R3.34).
         (work_order::KIND, "watched") => text(field, string()?, limits::REASON_CHARACTERS_MAX),
         (work_order::KIND, "unit" | "place") | (contact::KIND, "unit" | "name" | "relation") => {
             text(field, string()?, limits::NAME_CHARACTERS_MAX)
@@ -96,7 +97,7 @@ pub(super) fn check_step(content: &WorkOrderFact, review: &Review) -> Result<(),
     check_content(content)
 }
 
-/// Names of deadlines that there are, and a reason.
+/// Names of deadlines that there are, and a reason (R3.14).
 pub(super) fn check_pause(review: &Review, names: &[String], why: &str) -> Result<(), Denial> {
     // One that does not run yet may be paused before it begins.
     let known = |name: &String| {
@@ -126,7 +127,7 @@ pub(super) fn exists(review: &Review, key: FactKey, fact_type: &str) -> Result<(
     found.then_some(()).ok_or_else(|| Denial::new(DenialCode::NoSuchFact).with("fact", fact_type))
 }
 
-/// What a step names beside its visit.
+/// What a step names beside its visit (R3.26).
 fn check_names(content: &WorkOrderFact, review: &Review) -> Result<(), Denial> {
     use WorkOrderFact as F;
     match content {
@@ -143,17 +144,22 @@ fn check_names(content: &WorkOrderFact, review: &Review) -> Result<(), Denial> {
 fn check_content(content: &WorkOrderFact) -> Result<(), Denial> {
     use WorkOrderFact as F;
     match content {
+        // R3.9, R3.21
         F::Declined(of) | F::Cancelled(of) | F::WaitingForParts(of) => reason(&of.reason),
+        // R4.17, R4.26
         F::Paused(of) | F::SignRefused(of) | F::SignAbsent(of) => reason(&of.reason),
+        // R3.23
         F::OutOfScope(of) => {
             text("reported_to", &of.reported_to, limits::NAME_CHARACTERS_MAX)?;
             reason(&of.reason)
         }
         F::SetOut(of) => range("grade", i64::from(of.grade), 1, 5),
+        // R4.10
         F::NoAnswer(of) => text("answered_by", &of.answered_by, limits::NAME_CHARACTERS_MAX),
         F::Material(of) => check_material(of),
         F::Photo(of) => check_photo(of),
         F::Advice(of) | F::CalledBack(of) => text("text", &of.text, limits::NOTE_CHARACTERS_MAX),
+        // R4.18
         F::UnableToFinish(of) => {
             of.next_appointment.iter().try_for_each(|at| time("next_appointment", at))?;
             reason(&of.reason)
@@ -167,6 +173,7 @@ fn check_content(content: &WorkOrderFact) -> Result<(), Denial> {
             text("number", &of.number, limits::NAME_CHARACTERS_MAX)?;
             amount(of.amount_fen)
         }
+        // R4.22
         F::Signed(of) => {
             let ratings = [of.ratings.quality, of.ratings.attitude, of.ratings.conduct];
             ratings.iter().try_for_each(|rating| range("ratings", i64::from(*rating), 1, 5))

@@ -35,6 +35,7 @@ fn out_of_range(field: &str) -> Denial {
     Denial::new(DenialCode::OutOfRange).with("field", field)
 }
 
+// R7.1
 pub(super) fn check_plan(plan: &PatrolPlanCreated) -> Result<(), Denial> {
     let first = format!("{}-01", plan.month);
     let first = first.parse::<NaiveDate>().map_err(|_| out_of_range("month"))?;
@@ -145,6 +146,7 @@ pub(super) fn check_step(content: &PatrolFact, review: &Review) -> Result<(), De
             exists(review, reported.finding, "finding")?;
             name("reported_to", &reported.reported_to)
         }
+        // R7.11
         F::UnitsChecked(checked) => {
             count("units", checked.units.len(), 1, UNITS_MAX)?;
             checked.units.iter().try_for_each(|unit| name("units", unit))
@@ -153,6 +155,7 @@ pub(super) fn check_step(content: &PatrolFact, review: &Review) -> Result<(), De
     }
 }
 
+// R7.20
 fn check_visited(visited: &CheckpointVisited) -> Result<(), Denial> {
     let mut tag = visited.tag.iter();
     tag.try_for_each(|tag| text("tag", tag, limits::REASON_CHARACTERS_MAX))?;

@@ -492,6 +492,7 @@ fn resolve(review: &Review, field: &str, value: Value, reason: &str) -> Result<R
     })
 }
 
+// R4.23
 fn signed(command: &Command, review: &Review) -> Result<WorkOrderFact, Denial> {
     let Command::Sign { visit, language, text_sha256, strokes, relation, contact, ratings } =
         command

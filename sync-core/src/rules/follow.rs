@@ -46,7 +46,7 @@ impl Follow {
 }
 
 /// What follows in a record by `now_ms` and does not stand there yet. What is written may bring
-/// more: ask again until nothing follows.
+/// more: ask again until nothing follows (R8.5).
 pub fn follows(review: &Review, now_ms: WallMs) -> Vec<Follow> {
     let mut follows: Vec<Follow> =
         review.deadlines.iter().filter_map(|d| passed(review, d)).collect();
@@ -77,6 +77,7 @@ fn is_of(fell: &FellDue, deadline: &Deadline) -> bool {
     fell.deadline == deadline.name && fell.of == deadline.of
 }
 
+// R5.12
 fn passed(review: &Review, deadline: &Deadline) -> Option<Follow> {
     let due_ms = deadline.due_ms.filter(|_| deadline.state == DeadlineState::Breached)?;
     if deadline.tells.is_empty() {
@@ -102,7 +103,7 @@ fn passed(review: &Review, deadline: &Deadline) -> Option<Follow> {
 }
 
 /// What was told and is not so: a pause or a fact that came later moved the moment, or met it in
-/// time. It is marked, not erased.
+/// time. It is marked, not erased (R3.17).
 fn withdrawn(review: &Review) -> Vec<Follow> {
     let marked = |key: FactKey| {
         review.timeline.iter().any(|entry| {

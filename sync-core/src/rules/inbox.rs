@@ -82,6 +82,7 @@ pub struct InboxItem {
 const ITEMS_MAX: usize = 50;
 
 /// What a record tells people, each item with whom it is for. Nobody is told of their own act.
+/// R0.14.
 pub fn inbox(review: &Review) -> Vec<InboxItem> {
     let mut items = Vec::new();
     let mut assigned: Option<PersonId> = None;
@@ -120,6 +121,7 @@ pub fn inbox(review: &Review) -> Vec<InboxItem> {
     items.split_off(items.len().saturating_sub(ITEMS_MAX))
 }
 
+// R0.15
 fn item(review: &Review, entry: &TimelineEntry, kind: InboxKind, person: PersonId) -> InboxItem {
     let of = |fact_type: &str, name: &str, key: FactKey| {
         review.timeline.iter().any(|later| {

@@ -62,7 +62,7 @@ pub struct Charge {
     pub delivered: bool,
 }
 
-/// Collects the money of an order.
+/// Collects the money of an order (R3.26).
 pub(super) fn money(causality: &Causality<'_>, sessions: &SessionRows) -> Money {
     use WorkOrderFact as F;
     let mut money = Money::default();

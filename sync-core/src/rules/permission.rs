@@ -17,7 +17,7 @@ use crate::model::{contact, patrol, work_order};
 /// The desk and those above it.
 pub(super) const DESK: &[Role] =
     &[Role::FrontDesk, Role::Assistant, Role::DutyOperator, Role::Supervisor, Role::ProjectManager];
-/// The desk and engineering's lead, who assigns public orders and reassigns (三 3.2.3).
+/// The desk and engineering's lead, who assigns public orders and reassigns (三 3.2.3, R3.20).
 pub(super) const DESK_AND_LEAD: &[Role] = &[
     Role::FrontDesk,
     Role::Assistant,
@@ -39,7 +39,7 @@ const EVERYONE_ON_ORDERS: &[Role] = &[
     Role::Technician,
     Role::ServiceWorker,
 ];
-/// Who plans patrols.
+/// Who plans patrols (R7.1).
 const PLANNERS: &[Role] = &[Role::Supervisor, Role::ProjectManager, Role::Assistant];
 /// Who says that an alarm is over.
 const SETTLERS: &[Role] = &[
@@ -56,7 +56,7 @@ const DERIVED_KINDS: &[&str] = &[work_order::KIND, contact::KIND, alarm::KIND, p
 const ANYONE: &[Role] = &Role::ALL;
 
 /// Whether all facts of one command may be written by `principal`, who had seen `when` when
-/// writing them. `before` is the record without them; `None` for a record that they create.
+/// writing them. `before` is the record without them; `None` for a record that they create (R0.2).
 ///
 /// # Errors
 /// The reason why not.
@@ -98,7 +98,7 @@ pub fn permit(
             if set.replaces.len() > 1 {
                 return Err(Denial::new(DenialCode::ReplacesSeveral).with("field", &set.field));
             }
-            // The technician of a household order is named by the desk (三 3.1.3).
+            // The technician of a household order is named by the desk (三 3.1.3, R3.19).
             let named_first = !public && set.replaces.is_empty();
             if kind == work_order::KIND && set.field == "assignee" && named_first {
                 needs = Needs::roles(DESK);
@@ -124,7 +124,7 @@ fn check_site(created: Option<SiteId>, site: SiteId) -> Result<(), Denial> {
     Ok(())
 }
 
-/// Held now, or when it was written: by the (epoch, sequence) the writer had seen.
+/// Held now, or when it was written: by the (epoch, sequence) the writer had seen (R0.1).
 fn held(grant: &RoleGrant, fact: &Fact, when: Seen, now_ms: WallMs) -> bool {
     let begun = grant.from_ms <= now_ms;
     let open = |at_ms: WallMs| grant.to_ms.is_none_or(|to| at_ms < to);
@@ -138,10 +138,11 @@ fn held(grant: &RoleGrant, fact: &Fact, when: Seen, now_ms: WallMs) -> bool {
 
 /// Whether a grant's role, department and group are what a fact of a record of `group` needs.
 fn reaches(grant: &RoleGrant, needs: &Needs, group: Option<u64>) -> bool {
+    // R0.4
     let other_department = needs.department.is_some()
         && grant.department.is_some()
         && needs.department != grant.department;
-    // What belongs to no group is everybody's.
+    // What belongs to no group is everybody's (R0.3).
     let other_group = needs.narrow
         && grant.group.zip(group).is_some_and(|(held, group)| u64::from(held) != group);
     needs.roles.contains(&grant.role) && !other_department && !other_group
@@ -169,7 +170,7 @@ fn needs(fact: &Fact, kind: &str, before: Option<&Review>) -> Result<Needs, Deni
         Payload::Patrol(_) if kind != patrol::ROUND => wrong_kind(),
         // The desk or a supervisor enters for somebody else (补录); nobody else does.
         Payload::Patrol(_) if fact.on_behalf_of.is_some() => Ok(Needs::roles(DESK)),
-        // Any management-office employee walks rounds (六 2.2).
+        // Any management-office employee walks rounds (六 2.2, R7.3).
         Payload::Patrol(_) => Ok(Needs::anyone()),
         Payload::Alarm(_) if kind != alarm::KIND => wrong_kind(),
         Payload::Alarm(content) => Ok(Needs::roles(alarm_roles(content))),
@@ -178,7 +179,7 @@ fn needs(fact: &Fact, kind: &str, before: Option<&Review>) -> Result<Needs, Deni
 }
 
 /// What it takes to write a fact of an order or its visits; a supervisor or the desk enters for a
-/// worker without a phone (补录).
+/// worker without a phone (补录) (R4.33).
 pub(super) fn order_needs(content: &WorkOrderFact, on_behalf: bool) -> Needs {
     let roles = order_roles(content);
     Needs::roles(if on_behalf && roles == WORKERS { DESK } else { roles })
@@ -229,6 +230,7 @@ fn general_roles(fact: &GeneralFact, kind: &str) -> &'static [Role] {
         GeneralFact::Created(_) => DESK_AND_LEAD,
         GeneralFact::Set(set) if kind == work_order::KIND => match set.field.as_str() {
             "assignee" => DESK_AND_LEAD,
+            // R3.22
             "appointment" => EVERYONE_ON_ORDERS,
             _ => DESK,
         },
@@ -236,6 +238,7 @@ fn general_roles(fact: &GeneralFact, kind: &str) -> &'static [Role] {
         GeneralFact::Set(_) => DESK,
         GeneralFact::Resolve(_) | GeneralFact::CaseClosed(_) => DESK_AND_LEAD,
         GeneralFact::Asked(_) => DESK_AND_LEAD,
+        // R3.14
         GeneralFact::DeadlinePaused(_) | GeneralFact::DeadlineResumed(_) => DESK_AND_LEAD,
         GeneralFact::FellDue(_) | GeneralFact::DueWithdrawn(_) => &[],
         GeneralFact::Note(_)
@@ -245,6 +248,7 @@ fn general_roles(fact: &GeneralFact, kind: &str) -> &'static [Role] {
     }
 }
 
+// R0.19
 fn alarm_roles(fact: &AlarmFact) -> &'static [Role] {
     match fact {
         // What only the server says.
@@ -254,6 +258,7 @@ fn alarm_roles(fact: &AlarmFact) -> &'static [Role] {
     }
 }
 
+// R0.2
 fn order_roles(fact: &WorkOrderFact) -> &'static [Role] {
     use WorkOrderFact as F;
     match fact {
@@ -261,6 +266,7 @@ fn order_roles(fact: &WorkOrderFact) -> &'static [Role] {
         | F::Told
         | F::Cancelled(_)
         | F::Closed
+        // R4.10
         | F::NoAnswerConfirmed(_)
         | F::Invoiced(_)
         | F::Refunded(_)

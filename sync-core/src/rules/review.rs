@@ -140,7 +140,7 @@ impl Review {
     }
 }
 
-/// Reviews a record.
+/// Reviews a record (R8.6).
 pub fn review(input: &ReviewInput<'_>) -> Review {
     let causality = Causality::of(input.facts, input.sessions);
     let fields = fields(&causality, input.sessions);
@@ -258,7 +258,7 @@ fn visits(folded: &Folded<'_>, policy: &SlaPolicy, sessions: &SessionRows) -> Ve
         .collect()
 }
 
-/// The version in force at `at_ms`: the latest that had begun.
+/// The version in force at `at_ms`: the latest that had begun (R0.8).
 fn policy(policies: &[SlaPolicy], at_ms: WallMs) -> SlaPolicy {
     let begun = policies.iter().filter(|policy| policy.from_ms <= at_ms);
     let latest = begun.max_by_key(|policy| (policy.from_ms, policy.version));

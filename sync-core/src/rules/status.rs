@@ -127,6 +127,7 @@ impl Status {
 }
 
 /// Where a work order stands. The latest steps by cause decide; of steps that knew nothing of one
+/// R3.32.
 /// another the most advanced counts, so that no two devices can disagree.
 pub(super) fn work_order(causality: &Causality<'_>, visits: &[Visit]) -> Status {
     use WorkOrderFact as F;
@@ -154,7 +155,7 @@ pub(super) fn work_order(causality: &Causality<'_>, visits: &[Visit]) -> Status 
     best
 }
 
-/// The facts of a sort that no later `dispatched`, by somebody who knew them, has undone.
+/// The facts of a sort that no later `dispatched`, by somebody who knew them, has undone (R3.21).
 pub(super) fn standing(
     causality: &Causality<'_>,
     wanted: fn(&WorkOrderFact) -> bool,
@@ -184,9 +185,12 @@ fn progress(fact: &Fact) -> Option<Status> {
         }
         F::StartWork(_) | F::Resumed(_) => Status::Working,
         F::Paused(_) => Status::Paused,
+        // R4.10
         F::NoAnswer(_) => Status::NoAnswer,
         F::UnableToFinish(_) | F::LeftMidway(_) => Status::Unfinished,
+        // R3.9
         F::WaitingForParts(_) => Status::WaitingForParts,
+        // R3.23
         F::OutOfScope(_) => Status::OutOfScope,
         F::FinishWork(_) => Status::Finished,
         _ => return None,

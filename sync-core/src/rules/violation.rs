@@ -78,9 +78,9 @@ pub struct Decision {
 const CUSTOMER_SERVICE: &[Role] =
     &[Role::FrontDesk, Role::Assistant, Role::DutyOperator, Role::Supervisor, Role::ProjectManager];
 /// Who decides on general violations (四 3.3.2b): the supervisor of customer service, and whoever
-/// stands above.
+/// stands above (R5.5).
 const DECIDERS: &[Role] = &[Role::Supervisor, Role::ProjectManager];
-/// Who decides on serious ones, and signs every decision (四 3.3.2a, 3.3.6).
+/// Who decides on serious ones, and signs every decision (四 3.3.2a, 3.3.6, R5.11).
 const MANAGER: &[Role] = &[Role::ProjectManager];
 /// Decisions of one violation; what hostile facts could make is not bounded.
 const DECISIONS_MAX: usize = 100;
@@ -224,14 +224,15 @@ impl Kind for Violations {
         };
         let of_service = |roles| Needs::roles(roles).of(Department::CUSTOMER_SERVICE);
         Ok(match fact {
-            // No decision, and all that other staff may do (四 3.3.7).
+            // No decision, and all that other staff may do (四 3.3.7, R5.3).
             F::Dissuaded(_) | F::BreachStopped | F::BreachIgnored => Needs::anyone(),
+            // R5.4
             F::Registered | F::Rectified(_) | F::CompensationRefused(_) | F::Reconciled(_) => {
                 of_service(CUSTOMER_SERVICE)
             }
             F::DecisionExecuted(of) => {
                 let found = decision(before, of.decision)?;
-                // In effect only when it is signed (四 3.3.6).
+                // In effect only when it is signed (四 3.3.6, R5.11).
                 found.signed_at_ms.ok_or_else(|| missing("signature"))?;
                 of_service(CUSTOMER_SERVICE)
             }
@@ -361,18 +362,23 @@ fn may_decide(measure: &Measure, before: &Review) -> Result<Needs, Denial> {
         .ok_or_else(|| missing("assessment"))?;
     let serious = assessment.severity() == Severity::Serious;
     let need = |holds: bool, what: &str| if holds { Ok(()) } else { Err(missing(what)) };
+    // R5.6
     let by_severity = if serious {
         Needs::roles(MANAGER)
     } else {
         Needs::roles(DECIDERS).of(Department::CUSTOMER_SERVICE)
     };
     match measure {
+        // R5.7
         Measure::Dissuade => need(!serious, "general").map(|()| by_severity),
+        // R5.8
         Measure::RectifyBy { .. } => need(!assessment.loss, "no_loss").map(|()| by_severity),
         Measure::PublicNotice { .. } => Ok(by_severity),
+        // R5.9
         Measure::Compensate { .. } => {
             need(assessment.sizeable, "sizeable_loss").map(|()| Needs::roles(MANAGER))
         }
+        // R5.10
         Measure::LegalAction { ground } => {
             match ground {
                 LegalGround::CompensationRefused => {
@@ -455,7 +461,7 @@ fn on(decisions: &mut [Decision], key: FactKey, change: impl FnOnce(&mut Decisio
 }
 
 /// The last closing that no reopening knew of. Whoever reopens beside a closing without knowing
-/// it wins: nothing is purged that somebody still works on.
+/// it wins: nothing is purged that somebody still works on (R5.15).
 fn closed_at_ms(input: &FoldInput<'_>) -> Option<WallMs> {
     let turns: Vec<FactKey> = input
         .facts()
@@ -482,6 +488,7 @@ fn closed_at_ms(input: &FoldInput<'_>) -> Option<WallMs> {
     closed
 }
 
+// R5.4
 fn status(violation: &Violation) -> Status {
     let any = |wanted: fn(&Decision) -> bool| violation.decisions.iter().any(wanted);
     let all = |wanted: fn(&Decision) -> bool| violation.decisions.iter().all(wanted);
@@ -519,6 +526,7 @@ fn deadlines(violation: &Violation, input: &FoldInput<'_>) -> Vec<Deadline> {
     };
     let of_decision = |decision: &Decision| -> Option<Deadline> {
         let target = match &decision.measure {
+            // R5.12
             Measure::RectifyBy { date } => {
                 let end_ms = sla.site().end_of(date.parse().ok()?)?;
                 let target = Target::new("rectification", decision.signed_at_ms, Limit::At(end_ms));
@@ -528,6 +536,7 @@ fn deadlines(violation: &Violation, input: &FoldInput<'_>) -> Vec<Deadline> {
             | Measure::PublicNotice { .. }
             | Measure::LegalAction { .. } => {
                 let executed = stamp(decision.executed)?;
+                // R5.13
                 let days = Limit::Days(input.policy.reconciling_talk_days);
                 let target = Target::new("reconciling_talk", executed.judgeable_ms(), days);
                 target.met(stamp(decision.reconciled))
@@ -544,6 +553,7 @@ fn deadlines(violation: &Violation, input: &FoldInput<'_>) -> Vec<Deadline> {
     all
 }
 
+// R5.14
 fn cases(violation: &Violation, input: &FoldInput<'_>) -> Vec<Case> {
     let mut found = Vec::new();
     let decisions = &violation.decisions;

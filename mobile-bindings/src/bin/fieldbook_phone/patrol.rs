@@ -193,7 +193,7 @@ pub async fn finding(handset: &Handset, given: Finding) -> Result<Answer, Failur
     perform(handset, fact("finding", &content), Some(&given.record)).await
 }
 
-/// Raises an alarm and sends it at once; without an answer the radio has to do.
+/// Raises an alarm and sends it at once; without an answer the radio has to do (R7.13).
 pub async fn alarm(handset: &Handset, given: Alarm) -> Result<Answer, Failure> {
     let site = match given.site {
         Some(site) => json!(site),

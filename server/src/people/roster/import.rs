@@ -60,7 +60,7 @@ pub async fn check(conn: &mut SqliteConnection, site: SiteId, sheet: Sheet) -> R
 }
 
 /// Imports a sheet; with any problem nothing is changed, and without a difference nothing is
-/// written.
+/// written (R0.11).
 ///
 /// # Errors
 /// If the database does not answer.

@@ -142,6 +142,7 @@ async fn office_and_phone_meet_in_one_record_whoever_restarts() {
     world.checked().await;
 }
 
+/// R0.9
 #[tokio::test]
 async fn a_contact_comes_and_goes_with_the_order_that_names_it() {
     let world = World::with_cookie().await;

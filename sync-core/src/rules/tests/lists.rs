@@ -5,6 +5,7 @@ use super::*;
 use crate::model::patrol::{Checklist, Checkpoint, PatrolKind, PatrolRoundCreated};
 use crate::model::violation::ViolationCategory;
 
+/// R7.5, R7.6, R7.7, R7.8, R7.9
 #[test]
 fn each_checklist_has_the_items_of_its_place() {
     let items = |list: Checklist| list.items().join(" ");
@@ -32,6 +33,7 @@ fn each_checklist_has_the_items_of_its_place() {
     assert_eq!(items(Checklist::VacantHome), "lock meters water windows damp pests");
 }
 
+/// R7.4
 #[test]
 fn six_things_are_looked_for_beside_decoration_sites_and_vacant_homes() {
     let code = |kind: &PatrolKind| serde_json::to_value(kind).expect("a code");
@@ -51,6 +53,7 @@ fn six_things_are_looked_for_beside_decoration_sites_and_vacant_homes() {
     );
 }
 
+/// R5.1
 #[test]
 fn every_category_of_violations_has_its_breaches_and_other() {
     let counts = ViolationCategory::ALL.map(|category| category.breaches().len());
@@ -90,6 +93,7 @@ fn finding(kind: &str, settled: bool) -> Value {
         "settled": settled })
 }
 
+/// R7.11
 #[test]
 fn units_checked_for_the_cause_of_a_smell_are_facts_of_the_round() {
     let (mut story, mut officer) = walking();
@@ -101,6 +105,7 @@ fn units_checked_for_the_cause_of_a_smell_are_facts_of_the_round() {
     assert_eq!(story.deny(&officer, &none), DenialCode::OutOfRange);
 }
 
+/// R7.15
 #[test]
 fn what_is_neither_settled_nor_reported_on_return_is_a_case() {
     let unreported = |story: &Story| {

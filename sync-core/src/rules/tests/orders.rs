@@ -23,6 +23,7 @@ fn returned(review: &Review) -> Option<(DeadlineState, Option<i64>)> {
     Some((found.state, found.due_ms))
 }
 
+/// R3.21
 #[test]
 fn a_technician_declines_with_a_reason_only() {
     let (mut story, _) = Story::dispatched();
@@ -34,6 +35,7 @@ fn a_technician_declines_with_a_reason_only() {
     assert_eq!(open_cases(&story.review()), Vec::<&str>::new());
 }
 
+/// R3.22
 #[test]
 fn who_goes_there_makes_another_appointment_on_the_phone() {
     let (mut story, _) = Story::dispatched();
@@ -46,6 +48,7 @@ fn who_goes_there_makes_another_appointment_on_the_phone() {
     assert_eq!(story.deny(&officer, &other), DenialCode::NotYourRole);
 }
 
+/// R3.9
 #[test]
 fn to_wait_for_parts_takes_a_reason_and_to_come_back_is_normal() {
     let (mut story, _) = Story::dispatched();
@@ -68,6 +71,7 @@ fn to_wait_for_parts_takes_a_reason_and_to_come_back_is_normal() {
     assert!(!open_cases(&review).iter().any(|case| quarrels.contains(case)));
 }
 
+/// R3.23
 #[test]
 fn what_is_out_of_scope_says_whom_it_was_reported_to_and_stays_open() {
     let (mut story, mut desk) = Story::dispatched();
@@ -86,6 +90,7 @@ fn what_is_out_of_scope_says_whom_it_was_reported_to_and_stays_open() {
     assert_eq!(story.review().status, Status::Closed);
 }
 
+/// R3.33
 #[test]
 fn a_finished_order_is_back_at_the_desk_the_same_day() {
     // 2026-11-26T00:00:00+08:00 is fifteen hours after nine.
@@ -104,6 +109,7 @@ fn a_finished_order_is_back_at_the_desk_the_same_day() {
     assert_eq!(returned(&Story::dispatched().0.review()), None, "nothing is done yet");
 }
 
+/// R3.25, R3.34
 #[test]
 fn the_desk_marks_what_is_chargeable_with_its_amount_and_what_it_watches_with_a_reason() {
     let (mut story, mut desk) = Story::dispatched();
@@ -120,6 +126,7 @@ fn the_desk_marks_what_is_chargeable_with_its_amount_and_what_it_watches_with_a_
     }
 }
 
+/// R4.17
 #[test]
 fn a_pause_of_work_takes_a_reason_and_is_measured() {
     let (mut story, _) = Story::dispatched();
@@ -136,6 +143,7 @@ fn a_pause_of_work_takes_a_reason_and_is_measured() {
     assert_eq!((waits[0].name.as_str(), waits[0].ms), ("pause", Some(7 * MINUTE)));
 }
 
+/// R4.12
 #[test]
 fn who_enters_without_a_word_of_introduction_shows() {
     for (steps, expected) in
@@ -151,6 +159,7 @@ fn who_enters_without_a_word_of_introduction_shows() {
     }
 }
 
+/// R4.26
 #[test]
 fn who_does_not_sign_is_an_outcome_with_its_reason_that_the_office_sees() {
     for outcome in ["sign_refused", "sign_absent"] {
@@ -167,6 +176,7 @@ fn who_does_not_sign_is_an_outcome_with_its_reason_that_the_office_sees() {
     }
 }
 
+/// R4.10
 #[test]
 fn the_desk_confirms_that_it_was_called_from_a_door_nobody_opened() {
     let (mut story, mut desk) = Story::dispatched();
@@ -187,6 +197,7 @@ fn the_desk_confirms_that_it_was_called_from_a_door_nobody_opened() {
     assert!(!open_cases(&story.review()).contains(&"done_after_reassignment"));
 }
 
+/// R0.3
 #[test]
 fn a_role_for_one_group_reaches_its_own_records_and_those_of_none() {
     let violation = |group: Option<u32>| {

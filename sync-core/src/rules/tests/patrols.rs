@@ -82,6 +82,7 @@ fn anomalies(review: &Review) -> Vec<&str> {
     round.anomalies.iter().map(|anomaly| anomaly.code.as_str()).collect()
 }
 
+/// R7.2
 #[test]
 fn a_plan_has_the_same_rounds_for_whoever_reads_it() {
     let mut story = Story::new();
@@ -100,6 +101,7 @@ fn a_plan_has_the_same_rounds_for_whoever_reads_it() {
     assert_ne!(next[0].record, round.record);
 }
 
+/// R7.2
 #[test]
 fn rounds_opened_by_apps_of_two_schemas_are_one_round() {
     let (mut story, _) = story();
@@ -123,6 +125,7 @@ fn rounds_opened_by_apps_of_two_schemas_are_one_round() {
     assert_eq!(story.review(), review);
 }
 
+/// R7.1
 #[test]
 fn only_those_who_plan_write_plans_and_every_line_is_checked() {
     let mut story = Story::new();
@@ -147,6 +150,7 @@ fn only_those_who_plan_write_plans_and_every_line_is_checked() {
     }
 }
 
+/// R7.10
 #[test]
 fn the_rest_is_ok_says_nothing_of_what_was_flagged_in_whatever_order_the_two_arrive() {
     let (mut story, mut officer) = story();
@@ -167,6 +171,7 @@ fn the_rest_is_ok_says_nothing_of_what_was_flagged_in_whatever_order_the_two_arr
     assert_eq!(result(&story.review(), "exit_lights"), "not_ok");
 }
 
+/// R7.3, R7.21
 #[test]
 fn a_point_nobody_visited_is_missed_once_the_round_is_over() {
     let (mut story, mut officer) = story();
@@ -187,6 +192,7 @@ fn a_point_nobody_visited_is_missed_once_the_round_is_over() {
     assert_eq!((round.visited, round.coverage[1].skipped.as_deref()), (1, Some("施工")));
 }
 
+/// R7.23
 #[test]
 fn a_round_nobody_ends_has_lapsed_4_h_after_it_began() {
     let (mut story, mut officer) = story();
@@ -201,6 +207,7 @@ fn a_round_nobody_ends_has_lapsed_4_h_after_it_began() {
     assert!(review.round.expect("a round").coverage[0].missed);
 }
 
+/// R7.22
 #[test]
 fn a_round_is_not_started_15_min_after_its_time_and_a_late_start_is_a_start() {
     let (mut story, mut officer) = story();
@@ -216,6 +223,7 @@ fn a_round_is_not_started_15_min_after_its_time_and_a_late_start_is_a_start() {
     assert_eq!(story.review().status, Status::UnderWay);
 }
 
+/// R7.20
 #[test]
 fn what_shows_a_visit_belongs_to_its_way() {
     let (story, officer) = story();
@@ -232,6 +240,7 @@ fn what_shows_a_visit_belongs_to_its_way() {
     assert!(facts.is_ok());
 }
 
+/// R7.24
 #[test]
 fn what_is_odd_is_flagged_and_never_refused() {
     let (mut story, mut officer) = story();
@@ -256,6 +265,7 @@ fn what_is_odd_is_flagged_and_never_refused() {
     assert_eq!(story.review().open_cases().count(), 2);
 }
 
+/// R7.24
 #[test]
 fn a_walk_of_100_m_in_a_minute_and_a_position_50_m_away_are_nothing_odd() {
     let (mut story, mut officer) = story();
@@ -279,6 +289,7 @@ fn finding(kind: &str, settled: bool) -> Value {
     })
 }
 
+/// R7.16, R7.17
 #[test]
 fn a_damaged_facility_opens_a_public_order_and_a_breach_a_violation() {
     let (mut story, mut officer) = story();
@@ -301,6 +312,7 @@ fn a_damaged_facility_opens_a_public_order_and_a_breach_a_violation() {
     assert_eq!(round.findings[2].opens, None);
 }
 
+/// R7.14
 #[test]
 fn what_is_known_already_or_settled_meanwhile_opens_nothing() {
     let (mut story, mut officer) = story();
@@ -314,6 +326,7 @@ fn what_is_known_already_or_settled_meanwhile_opens_nothing() {
     assert!(review.round.expect("a round").findings[1].settled);
 }
 
+/// R7.18
 #[test]
 fn what_the_server_opens_by_a_cause_nobody_opens_in_its_name() {
     let (mut story, mut officer) = story();
@@ -343,6 +356,7 @@ fn the_plans_word_on_a_round_holds_whatever_somebody_opened_it_with() {
     assert_eq!(open_cases(&review), ["field_conflict"], "and both are shown");
 }
 
+/// R7.1, R7.3
 #[test]
 fn nobody_but_the_desk_walks_in_somebody_elses_name_and_nobody_but_planners_change_a_plan() {
     let (story, officer) = story();

@@ -83,6 +83,7 @@ fn clock(time: &str) -> Option<i64> {
 
 const THREE_HOURS: Limit = Limit::Elapsed(3 * HOUR);
 
+/// R3.15
 #[test]
 fn a_pause_moves_the_due_moment_by_what_was_paused() {
     let mut scene = Scene::new();
@@ -100,6 +101,7 @@ fn a_pause_moves_the_due_moment_by_what_was_paused() {
     assert_eq!(scene.at("12:41").judge(THREE_HOURS, None).state, Breached);
 }
 
+/// R3.15
 #[test]
 fn a_pause_that_nobody_ends_goes_on_and_nothing_is_due_by_itself() {
     let mut scene = Scene::new();
@@ -114,6 +116,7 @@ fn a_pause_that_nobody_ends_goes_on_and_nothing_is_due_by_itself() {
     assert_eq!((done.state, done.due_ms), (Met, clock("19:00")));
 }
 
+/// R3.16
 #[test]
 fn a_pause_that_begins_after_the_breach_does_not_undo_it() {
     let mut scene = Scene::new();
@@ -130,6 +133,7 @@ fn a_pause_that_begins_after_the_breach_does_not_undo_it() {
     assert_eq!(scene.at("12:31").judge(THREE_HOURS, None).state, Paused);
 }
 
+/// R3.15
 #[test]
 fn overlapping_pauses_count_once() {
     let mut scene = Scene::new();
@@ -144,6 +148,7 @@ fn overlapping_pauses_count_once() {
     assert_eq!(deadline.pauses.len(), 3);
 }
 
+/// R3.14
 #[test]
 fn a_pause_stops_what_it_names_and_all_if_it_names_none() {
     let mut scene = Scene::new();
@@ -168,6 +173,7 @@ fn what_was_paused_before_the_start_is_no_part_of_it() {
     assert_eq!(deadline.pauses, [across]);
 }
 
+/// R8.4
 #[test]
 fn a_pause_across_a_weekend_costs_no_working_time() {
     let eight = Limit::WorkingMs(8 * HOUR);
@@ -195,6 +201,7 @@ fn a_pause_across_a_weekend_costs_no_working_time() {
     assert_eq!(days.due_ms, Some(NINE + (7 * 24 + 63) * HOUR));
 }
 
+/// R8.4
 #[test]
 fn lateness_is_counted_in_the_limits_own_measure() {
     let mut scene = Scene::new();
@@ -295,6 +302,7 @@ fn a_pause_of_an_unverified_clock_stops_what_was_not_late_when_it_is_judged() {
     assert_eq!(scene.at("12:01").judge(THREE_HOURS, None).state, Unknown);
 }
 
+/// R3.12
 #[test]
 fn a_start_that_is_unknown_makes_the_deadline_unknown_but_an_agreed_moment_needs_none() {
     let scene = Scene::new();
@@ -309,6 +317,7 @@ fn a_start_that_is_unknown_makes_the_deadline_unknown_but_an_agreed_moment_needs
     assert_eq!(scene.judge(THREE_HOURS, Some(doubted)).state, Met);
 }
 
+/// R3.14
 #[test]
 fn desk_and_lead_pause_with_a_reason_and_nobody_else_does() {
     let mut scene = Scene::new();
@@ -369,6 +378,7 @@ fn told(story: &mut Story) -> Vec<Fact> {
     written.collect()
 }
 
+/// R3.17
 #[test]
 fn what_a_pause_that_arrives_later_shows_to_be_wrong_is_withdrawn_and_not_erased() {
     let mut scene = Scene::new();

@@ -89,6 +89,7 @@ async fn roster(world: &World) -> Vec<(i64, String, &'static str, u32, String, S
     shifts.into_iter().map(row).collect()
 }
 
+/// R0.11
 #[tokio::test]
 async fn a_sheet_becomes_shifts_by_number_and_by_name() {
     let world = site().await;
@@ -171,6 +172,7 @@ async fn importing_the_export_changes_nothing_also_for_who_is_disabled_since() {
     }
 }
 
+/// R0.11
 #[tokio::test]
 async fn a_sheet_with_any_problem_changes_nothing_and_names_all_by_row_and_column() {
     let world = site().await;
