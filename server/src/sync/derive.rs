@@ -129,7 +129,6 @@ async fn plan(
 
 /// Opens what the findings of these rounds ask for, in the transaction that accepted them: nobody
 /// sees a finding whose order is not there. The minutes of 三 3.2 count from now, its arrival.
-/// R7.18.
 ///
 /// # Errors
 /// If the database does not answer.

@@ -38,9 +38,10 @@ impl Replica {
         Ok(items)
     }
 
-    /// What the office has in its review list of this person's; its word ends the matter (R0.14).
+    /// What the office has in its review list of this person's; its word ends the matter.
     async fn refused_items(&self, inner: &Inner, owner: PersonId) -> Result<Vec<InboxItem>> {
         let rows = self.store.refused(owner).await?;
+        // R0.14
         let item = |row: RefusedRow| {
             let here = inner.list.get(&row.record).map(|item| &item.projection);
             let decided = row.code == "discarded";

@@ -82,7 +82,6 @@ pub struct InboxItem {
 const ITEMS_MAX: usize = 50;
 
 /// What a record tells people, each item with whom it is for. Nobody is told of their own act.
-/// R0.14.
 pub fn inbox(review: &Review) -> Vec<InboxItem> {
     let mut items = Vec::new();
     let mut assigned: Option<PersonId> = None;
@@ -91,6 +90,7 @@ pub fn inbox(review: &Review) -> Vec<InboxItem> {
             let number = entry.content.get(name)?.as_u64()?;
             u32::try_from(number).ok().map(PersonId)
         };
+        // R0.14
         let is_mine = |person: &PersonId| entry.by != Some(*person);
         match entry.fact_type.as_str() {
             "alerted" => {
@@ -121,7 +121,6 @@ pub fn inbox(review: &Review) -> Vec<InboxItem> {
     items.split_off(items.len().saturating_sub(ITEMS_MAX))
 }
 
-// R0.15
 fn item(review: &Review, entry: &TimelineEntry, kind: InboxKind, person: PersonId) -> InboxItem {
     let of = |fact_type: &str, name: &str, key: FactKey| {
         review.timeline.iter().any(|later| {
@@ -130,6 +129,7 @@ fn item(review: &Review, entry: &TimelineEntry, kind: InboxKind, person: PersonI
                 && (fact_type != "read" || later.by == Some(person))
         })
     };
+    // R0.15
     let acknowledged = of("acknowledged", "of", entry.key);
     let taken = kind.wants_acknowledgement()
         && review.alarm.as_ref().is_some_and(|alarm| !alarm.is_waiting());

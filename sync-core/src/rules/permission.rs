@@ -17,7 +17,7 @@ use crate::model::{contact, patrol, work_order};
 /// The desk and those above it.
 pub(super) const DESK: &[Role] =
     &[Role::FrontDesk, Role::Assistant, Role::DutyOperator, Role::Supervisor, Role::ProjectManager];
-/// The desk and engineering's lead, who assigns public orders and reassigns (三 3.2.3, R3.20).
+/// The desk and engineering's lead, who assigns public orders and reassigns (三 3.2.3).
 pub(super) const DESK_AND_LEAD: &[Role] = &[
     Role::FrontDesk,
     Role::Assistant,
@@ -71,7 +71,7 @@ pub fn permit(
         Payload::General(GeneralFact::Created(created)) => Some(created),
         _ => None,
     });
-    // What follows from a cause is the server's to open; only a planned round is anybody's.
+    // What follows from a cause is the server's to open; only a planned round is anybody's (R7.18).
     let by_cause = created.is_some_and(|created| created.from.is_some());
     let is_derived = |kind: &str| DERIVED_KINDS.contains(&kind) || kind::kind(kind).is_some();
     if by_cause && created.is_some_and(|created| is_derived(&created.kind)) {
@@ -124,11 +124,12 @@ fn check_site(created: Option<SiteId>, site: SiteId) -> Result<(), Denial> {
     Ok(())
 }
 
-/// Held now, or when it was written: by the (epoch, sequence) the writer had seen (R0.1).
+/// Held now, or when it was written: by the (epoch, sequence) the writer had seen.
 fn held(grant: &RoleGrant, fact: &Fact, when: Seen, now_ms: WallMs) -> bool {
     let begun = grant.from_ms <= now_ms;
     let open = |at_ms: WallMs| grant.to_ms.is_none_or(|to| at_ms < to);
     let now = begun && open(now_ms) && grant.ended.is_none();
+    // R0.1
     let then = grant.granted <= when
         && grant.ended.is_none_or(|ended| ended > when)
         && begun
@@ -229,6 +230,7 @@ fn general_roles(fact: &GeneralFact, kind: &str) -> &'static [Role] {
         // A newer app's kind: whoever works in the office, judged again after the upgrade.
         GeneralFact::Created(_) => DESK_AND_LEAD,
         GeneralFact::Set(set) if kind == work_order::KIND => match set.field.as_str() {
+            // R3.20
             "assignee" => DESK_AND_LEAD,
             // R3.22
             "appointment" => EVERYONE_ON_ORDERS,

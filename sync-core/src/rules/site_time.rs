@@ -48,8 +48,9 @@ impl<'a> SiteTime<'a> {
         self.instant(self.local(at_ms)?.checked_add_months(Months::new(months))?)
     }
 
-    /// The last millisecond of the day (R8.3).
+    /// The last millisecond of the day.
     pub fn day_end(&self, at_ms: WallMs) -> Option<WallMs> {
+        // R8.3
         self.end_of(self.date(at_ms)?)
     }
 
