@@ -10,6 +10,7 @@ use sync_core::model::person::Role;
 use sync_core::model::time::WallMs;
 
 use super::roster::{self, RosterImport};
+use super::sheets::{self, SheetExport, SheetImport};
 use super::{Outside, open, table};
 use crate::config::Config;
 use crate::http::time::{parse_rfc3339, rfc3339};
@@ -45,6 +46,10 @@ pub enum Admin {
     Policy(PolicyCommand),
     /// Import a duty roster from a sheet: all of it or nothing.
     RosterImport(RosterImport),
+    /// Import a table from a sheet: all of it or nothing.
+    Import(SheetImport),
+    /// Export a table as a sheet that can be imported again.
+    Export(SheetExport),
     /// The installation's keys.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -217,9 +222,16 @@ fn member(text: &str) -> Result<(String, Value), String> {
 
 /// Does it, in one transaction.
 pub async fn run(admin: Admin, config: &Config, outside: &mut Outside<'_>) -> Result<()> {
-    if let Admin::Keys(command) = admin {
-        return keys(command, config, outside);
-    }
+    let admin = match admin {
+        Admin::Keys(command) => return keys(command, config, outside),
+        Admin::Import(args) => {
+            return sheets::import(args, config, outside).await.map_err(plainly);
+        }
+        Admin::Export(args) => {
+            return sheets::export(&args, config, outside).await.map_err(plainly);
+        }
+        admin => admin,
+    };
     let db = open(config).await?;
     let mut transaction = db.begin_write().await?;
     let done = act(admin, config, outside, &mut transaction).await;
@@ -263,7 +275,9 @@ async fn act(
         Admin::SignInLink(link) => sign_in_link(&link, config, outside, conn).await,
         Admin::Policy(command) => policy(command, now, outside, conn).await,
         Admin::RosterImport(args) => roster::import(args, outside, conn).await,
-        Admin::Keys(_) => Err(Error::Broken("keys need no database")),
+        Admin::Import(_) | Admin::Export(_) | Admin::Keys(_) => {
+            Err(Error::Broken("keys and sheets see to their transactions themselves"))
+        }
     }
 }
 

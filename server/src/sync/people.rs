@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sqlx::SqliteConnection;
 use sync_core::model::audience::Audience;
 use sync_core::model::id::{PersonId, SiteId};
+use sync_core::model::patrol::SiteChecklist;
 use sync_core::model::person::{Principal, Role, RoleGrant};
+use sync_core::model::place::Building;
 use sync_core::model::policy::SlaPolicy;
 use sync_core::model::time::{Seen, WallMs};
 use sync_core::protocol::limits::LIMITS;
 use sync_core::protocol::message::{Reference, ReferenceData};
 
-use crate::people::roster;
+use crate::people::{checklist, place, roster};
 use crate::{Error, Result};
 
 /// Everyone and everything that is judged by, as of one version.
@@ -27,6 +29,9 @@ pub struct People {
     pub policies: BTreeMap<SiteId, Vec<SlaPolicy>>,
     names: BTreeMap<PersonId, String>,
     sites: BTreeMap<SiteId, String>,
+    /// Each site's buildings with their groups, by code.
+    pub buildings: BTreeMap<SiteId, Vec<Building>>,
+    checklists: BTreeMap<SiteId, Vec<SiteChecklist>>,
 }
 
 impl People {
@@ -75,6 +80,8 @@ impl People {
             people: staff.filter_map(|principal| name(principal.person)).collect(),
             policies: of_sites(&self.policies, &sites),
             sites: of_sites(&self.sites, &sites),
+            buildings: of_sites(&self.buildings, &sites),
+            checklists: of_sites(&self.checklists, &sites),
             grants,
             limits: Some(LIMITS),
             roster: rosters,
@@ -147,6 +154,10 @@ async fn read(version: u64, conn: &mut SqliteConnection) -> Result<People> {
         let policy = serde_json::from_str(&json)
             .map_err(|_| Error::Broken("a policy in the database does not read"))?;
         people.policies.entry(SiteId(site)).or_default().push(policy);
+    }
+    for site in people.sites.keys().copied().collect::<Vec<_>>() {
+        people.buildings.insert(site, place::buildings(conn, site).await?);
+        people.checklists.insert(site, checklist::of_site(conn, site).await?);
     }
     Ok(people)
 }

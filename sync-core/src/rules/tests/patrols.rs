@@ -13,6 +13,7 @@ fn point(code: &str, latitude_e7: i64) -> Checkpoint {
         code: code.to_owned(),
         name: format!("{code}号楼道"),
         checklist: Some(Checklist::Stairwell),
+        items: None,
         tag: Some(format!("FB:{code}")),
         position: Some(Position { latitude_e7, longitude_e7: 1_214_700_000, accuracy_m: None }),
         radius_m: None,

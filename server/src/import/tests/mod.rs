@@ -1,0 +1,3 @@
+//! The engine by its sheets: what is read, what is refused, what stays.
+
+pub(crate) mod workbook;
