@@ -5,6 +5,7 @@ pub mod alarm;
 pub mod audience;
 pub mod canonical;
 pub mod contact;
+pub mod department;
 pub mod fact;
 pub mod id;
 pub mod patrol;

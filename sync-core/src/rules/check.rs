@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::denial::{Denial, DenialCode};
+use super::kind;
 use super::limits::{self, range, text, time};
 use super::review::Review;
 use crate::model::contact::{self, ContactCreated};
@@ -38,6 +39,12 @@ pub(super) fn check_contact(contact: &ContactCreated) -> Result<(), Denial> {
 pub(super) fn check_field(kind: &str, field: &str, value: &Value) -> Result<(), Denial> {
     let out_of_range = || Denial::new(DenialCode::OutOfRange).with("field", field);
     let string = || value.as_str().ok_or_else(out_of_range);
+    if let Some(rules) = kind::kind(kind) {
+        let rule = rules.fields().iter().find(|rule| rule.name == field);
+        let rule =
+            rule.ok_or_else(|| Denial::new(DenialCode::UnknownField).with("field", field))?;
+        return rule.check(value);
+    }
     match (kind, field) {
         (work_order::KIND, "assignee") => value
             .as_u64()

@@ -14,6 +14,7 @@ use super::time::{FactTime, fact_time, stated_afterwards};
 use crate::model::fact::Fact;
 use crate::model::id::FactKey;
 use crate::model::payload::{GeneralFact, Payload};
+use crate::model::person::Role;
 use crate::model::policy::SlaPolicy;
 use crate::model::session::{Origin, SessionRows};
 use crate::model::time::WallMs;
@@ -22,8 +23,11 @@ use crate::model::work_order::WorkOrderFact;
 /// One limit of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deadline {
-    /// `filled`, `told`, `on_site` or `done`.
+    /// One of [`DEADLINES`].
     pub name: String,
+    /// The fact it belongs to, where a record has several of that name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<FactKey>,
     /// When it is due; none while it does not run yet, or its start is unknown.
     pub due_ms: Option<WallMs>,
     /// How it stands.
@@ -32,6 +36,9 @@ pub struct Deadline {
     pub met_at_ms: Option<WallMs>,
     /// The fact that met it.
     pub met_by: Option<FactKey>,
+    /// Whom the server tells when it has passed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tells: Vec<Role>,
 }
 
 /// How a deadline stands.
@@ -295,6 +302,8 @@ fn judge(
     };
     Deadline {
         name: name.to_owned(),
+        of: None,
+        tells: Vec::new(),
         due_ms,
         state,
         met_at_ms: met.map(|met| met.time.at_ms),

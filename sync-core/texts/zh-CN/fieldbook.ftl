@@ -123,6 +123,7 @@ denial-statement-differs = 内容有变动，请重新出示给客户
 denial-record-full = 这份记录的步骤已满
 denial-record-exists = 这份记录已经有了
 denial-proof-missing = 缺少到场凭据（{ $field }）
+denial-precondition-missing = 还缺前提：{ $needs }
 
 # refusals beside the rules' own
 refusal-rests-on-refused = 所依据的步骤没有被接受
@@ -176,6 +177,8 @@ fact-read = 已读
 fact-acknowledged = 已响应
 fact-asked = 提问
 fact-answered = 答复
+fact-fell-due = 到期提醒
+fact-due-withdrawn = 到期提醒已撤回
 fact-round-started = 开始巡查
 fact-checkpoint-visited = 到达巡查点
 fact-checkpoint-skipped = 跳过巡查点

@@ -10,6 +10,7 @@ mod patrols;
 mod permissions;
 mod roster;
 mod statements;
+mod violations;
 mod visits;
 
 use serde_json::{Value, json};
@@ -189,6 +190,8 @@ fn grant(person: PersonId, role: Role) -> RoleGrant {
         person,
         role,
         site: SITE,
+        group: None,
+        department: None,
         from_ms: 0,
         to_ms: None,
         granted: Seen { epoch: 1, sequence: 1 },
