@@ -27,6 +27,7 @@ fn needed() -> BTreeSet<String> {
         strings(&[
             "state_met",
             "state_running",
+            "state_paused",
             "state_breached",
             "state_unknown",
             "state_excused",

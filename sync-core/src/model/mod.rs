@@ -3,6 +3,7 @@
 
 pub mod alarm;
 pub mod audience;
+pub mod calendar;
 pub mod canonical;
 pub mod contact;
 pub mod department;

@@ -165,6 +165,10 @@ pub enum GeneralFact {
     Asked(Asked),
     /// The person answers.
     Answered(Answered),
+    /// Stops deadlines, with a reason.
+    DeadlinePaused(DeadlinePaused),
+    /// Ends a pause: `of` is the key of its `deadline_paused`.
+    DeadlineResumed(OfFact),
     /// A moment has passed that the rule book tells somebody of; only the server writes it.
     FellDue(FellDue),
     /// What a `fell_due` rested on turned out otherwise; only the server writes it.
@@ -192,7 +196,17 @@ pub struct DueWithdrawn {
     pub of: FactKey,
 }
 
-/// Payload of `read` and `acknowledged`.
+/// Payload of `deadline_paused`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadlinePaused {
+    /// The names of the deadlines it stops; all of the record if none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deadlines: Vec<String>,
+    /// Why, at most 200 characters.
+    pub reason: String,
+}
+
+/// Payload of `read`, `acknowledged` and `deadline_resumed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfFact {
     /// The fact.

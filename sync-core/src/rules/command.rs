@@ -4,7 +4,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::check::{check_contact, check_field, check_order, check_step, exists};
+use super::check::{
+    check_contact, check_field, check_order, check_pause, check_resume, check_step, exists,
+};
 use super::check_patrol;
 use super::denial::{Denial, DenialCode};
 use super::kind;
@@ -19,8 +21,8 @@ use crate::model::fact::Fact;
 use crate::model::id::{DeviceId, FactKey, PersonId, RecordId, SessionId, SiteId};
 use crate::model::patrol::{self, PatrolFact, PatrolPlanCreated, PatrolRoundCreated, RestOk};
 use crate::model::payload::{
-    Answered, Asked, CaseClosed, Created, GeneralFact, Note, OfFact, OpeningContent, Payload,
-    Resolve, Set, Step,
+    Answered, Asked, CaseClosed, Created, DeadlinePaused, GeneralFact, Note, OfFact,
+    OpeningContent, Payload, Resolve, Set, Step,
 };
 use crate::model::person::Principal;
 use crate::model::time::{MonotonicMs, Seen, WallMs};
@@ -109,6 +111,19 @@ pub enum Command {
         question: FactKey,
         /// What.
         text: String,
+    },
+    /// Stops deadlines until they are resumed.
+    PauseDeadline {
+        /// Their names; all of the record if none is named.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        deadlines: Vec<String>,
+        /// Why.
+        reason: String,
+    },
+    /// Ends a pause.
+    ResumeDeadline {
+        /// The key of its `deadline_paused`.
+        of: FactKey,
     },
     /// Writes a field; replaces the value that stands.
     Set {
@@ -341,6 +356,15 @@ fn payload(command: &Command, review: Option<&Review>, fact: &mut Fact) -> Resul
             exists(review, *question, "asked")?;
             GeneralFact::Answered(Answered { question: *question, text: answer.clone() })
         }
+        Command::PauseDeadline { deadlines, reason } => {
+            check_pause(deadlines, reason)?;
+            let (deadlines, reason) = (deadlines.clone(), reason.clone());
+            GeneralFact::DeadlinePaused(DeadlinePaused { deadlines, reason })
+        }
+        Command::ResumeDeadline { of } => {
+            check_resume(review, *of)?;
+            GeneralFact::DeadlineResumed(OfFact { of: *of })
+        }
         Command::Set { field, value, salt } => {
             GeneralFact::Set(set(review, field, value.clone(), salt.clone())?)
         }
@@ -501,9 +525,11 @@ pub fn rests_on(fact: &Fact) -> Vec<FactKey> {
     match &fact.payload {
         Payload::General(GeneralFact::Set(set)) => keys.extend(&set.replaces),
         Payload::General(GeneralFact::Resolve(resolve)) => keys.extend(&resolve.replaces),
-        Payload::General(GeneralFact::Read(of) | GeneralFact::Acknowledged(of)) => {
-            keys.push(of.of);
-        }
+        Payload::General(
+            GeneralFact::Read(of)
+            | GeneralFact::Acknowledged(of)
+            | GeneralFact::DeadlineResumed(of),
+        ) => keys.push(of.of),
         Payload::General(GeneralFact::Answered(answered)) => keys.push(answered.question),
         Payload::Patrol(PatrolFact::FindingSettled(settled)) => keys.push(settled.finding),
         Payload::Patrol(PatrolFact::FindingReported(reported)) => keys.push(reported.finding),

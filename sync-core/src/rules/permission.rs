@@ -236,6 +236,7 @@ fn general_roles(fact: &GeneralFact, kind: &str) -> &'static [Role] {
         GeneralFact::Set(_) => DESK,
         GeneralFact::Resolve(_) | GeneralFact::CaseClosed(_) => DESK_AND_LEAD,
         GeneralFact::Asked(_) => DESK_AND_LEAD,
+        GeneralFact::DeadlinePaused(_) | GeneralFact::DeadlineResumed(_) => DESK_AND_LEAD,
         GeneralFact::FellDue(_) | GeneralFact::DueWithdrawn(_) => &[],
         GeneralFact::Note(_)
         | GeneralFact::Read(_)
@@ -288,7 +289,7 @@ fn unknown_roles(fact_type: &str) -> &'static [Role] {
         | "invoiced"
         | "refunded"
         | "called_back" => DESK,
-        "asked" => DESK_AND_LEAD,
+        "asked" | "deadline_paused" | "deadline_resumed" => DESK_AND_LEAD,
         "alarm_settled" => SETTLERS,
         // A type of alarms in a shape this version does not read: still the server's alone.
         "alerted" | "nobody_left" | "alarm_withdrawn" | "fell_due" | "due_withdrawn" => &[],

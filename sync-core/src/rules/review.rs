@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::alarm::{Alarm, alarm};
 use super::cases::{Case, CaseInput, cases};
-use super::deadlines::{Deadline, DeadlineState, deadlines};
+use super::deadlines::{Deadline, deadlines};
 use super::fields::{Field, fields};
 use super::kind::{self, Details, FoldInput};
 use super::money::{Money, money};
@@ -270,8 +270,7 @@ fn next_change_ms(
     policy: &SlaPolicy,
     now_ms: WallMs,
 ) -> Option<WallMs> {
-    let running = deadlines.iter().filter(|deadline| deadline.state == DeadlineState::Running);
-    let due = running.filter_map(|deadline| deadline.due_ms).map(|due| due.saturating_add(1));
+    let due = deadlines.iter().filter_map(|deadline| deadline.changes_at_ms);
     let open = money.charges.iter().filter(|charge| charge.handed_in.is_empty());
     let day_ends = open.map(|charge| super::cases::day_end_ms(charge.at_ms, policy));
     due.chain(day_ends).filter(|at| *at > now_ms).min()

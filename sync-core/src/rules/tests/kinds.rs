@@ -136,6 +136,9 @@ fn facts_of_people() -> Vec<(&'static str, Value)> {
         ("acknowledged", json!({ "of": V })),
         ("asked", json!({ "person": 31, "text": "t" })),
         ("answered", json!({ "question": V, "text": "t" })),
+        ("deadline_paused", json!({ "deadlines": ["done"], "reason": "r" })),
+        ("deadline_paused", json!({ "reason": "r" })),
+        ("deadline_resumed", json!({ "of": V })),
         (
             "fell_due",
             json!({ "deadline": "rectification", "due_ms": 5, "of": V, "tells": ["supervisor"] }),
