@@ -5,6 +5,7 @@ use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::Value;
 use sqlx::SqliteConnection;
+use sync_core::model::department::Department;
 use sync_core::model::id::{DeviceId, PersonId, SiteId};
 use sync_core::model::person::Role;
 use sync_core::model::time::WallMs;
@@ -15,7 +16,7 @@ use super::{Outside, open, table};
 use crate::config::Config;
 use crate::http::time::{parse_rfc3339, rfc3339};
 use crate::keys::Keys;
-use crate::people::grant::{NewGrant, role_of_code};
+use crate::people::grant::{NewGrant, Reach, role_of_code};
 use crate::people::{Act, device, directory, enrolment, grant, office, password, place};
 use crate::{Error, Result};
 
@@ -104,6 +105,12 @@ pub struct GrantArgs {
     role: Role,
     /// The site's number.
     site: SiteId,
+    /// For one group of buildings only (default: the whole site).
+    #[arg(long)]
+    group: Option<u32>,
+    /// For one department only, e.g. engineering (default: every one).
+    #[arg(long)]
+    department: Option<Department>,
     /// From when (RFC 3339) (default: now).
     #[arg(long, value_parser = time)]
     from: Option<WallMs>,
@@ -339,7 +346,8 @@ async fn roles(
                 to_ms: args.to,
                 on_behalf_of: args.on_behalf_of,
             };
-            let id = grant::grant(conn, act, &new).await?;
+            let reach = Reach { group: args.group, department: args.department };
+            let id = grant::grant_within(conn, act, &new, &reach).await?;
             writeln!(outside.out, "grant {id}")?;
         }
         RoleCommand::End { person, role, site } => {

@@ -105,6 +105,8 @@ pub async fn apply(
     match &plan.changes {
         Changes::Buildings(changes) => tables::buildings::apply(conn, scope, changes).await?,
         Changes::Units(changes) => tables::units::apply(conn, scope, changes).await?,
+        Changes::People(changes) => tables::people::apply(conn, scope, changes).await?,
+        Changes::Calendar(changes) => tables::calendar::apply(conn, scope, changes).await?,
         Changes::Checklists(changes) => tables::checklists::apply(conn, scope, changes).await?,
         // Writes its own audit row, as ever.
         Changes::Roster(changes) => {

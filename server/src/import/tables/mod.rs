@@ -2,9 +2,12 @@
 //! what a sheet of it would change.
 
 pub mod buildings;
+pub mod calendar;
 pub mod checklists;
 pub mod contacts;
+pub mod people;
 mod roster;
+mod staff;
 pub mod units;
 
 use std::collections::BTreeMap;
@@ -15,7 +18,9 @@ use sync_core::model::person::Role;
 use sync_core::rules::Command;
 
 use self::buildings::BuildingChange;
+use self::calendar::CalendarChange;
 use self::checklists::ListChange;
+use self::people::PeopleChange;
 use self::units::UnitChange;
 use super::{Columns, Line, Outcome, Plan, Row, Rows, Scope, in_order, write};
 use crate::people::roster::import;
@@ -30,10 +35,14 @@ pub enum Table {
     Buildings,
     /// A site's units (户).
     Units,
+    /// The staff with their roles at a site.
+    People,
     /// Occupants and callers.
     Contacts,
     /// A site's own checklists of patrols.
     Checklists,
+    /// Days off and days made up for them (调休).
+    Calendar,
     /// The duty roster.
     Roster,
 }
@@ -46,6 +55,10 @@ pub enum Changes {
     Buildings(Vec<BuildingChange>),
     /// Units as they will be.
     Units(Vec<UnitChange>),
+    /// People and roles that come or change.
+    People(PeopleChange),
+    /// The calendar as it will be.
+    Calendar(CalendarChange),
     /// Checklists as they will be.
     Checklists(Vec<ListChange>),
     /// Shifts that come and go.
@@ -56,16 +69,25 @@ pub enum Changes {
 
 impl Table {
     /// Every table, in the order in which a new site imports them.
-    pub const ALL: [Self; 5] =
-        [Self::Buildings, Self::Units, Self::Contacts, Self::Checklists, Self::Roster];
+    pub const ALL: [Self; 7] = [
+        Self::Buildings,
+        Self::Units,
+        Self::People,
+        Self::Contacts,
+        Self::Checklists,
+        Self::Calendar,
+        Self::Roster,
+    ];
 
     /// The code in addresses, commands and the audit log.
     pub fn code(self) -> &'static str {
         match self {
             Self::Buildings => "buildings",
             Self::Units => "units",
+            Self::People => "people",
             Self::Contacts => "contacts",
             Self::Checklists => "checklists",
+            Self::Calendar => "calendar",
             Self::Roster => "roster",
         }
     }
@@ -75,8 +97,10 @@ impl Table {
         match self {
             Self::Buildings => buildings::COLUMNS,
             Self::Units => units::COLUMNS,
+            Self::People => people::COLUMNS,
             Self::Contacts => contacts::COLUMNS,
             Self::Checklists => checklists::COLUMNS,
+            Self::Calendar => calendar::COLUMNS,
             Self::Roster => crate::people::roster::COLUMNS,
         }
     }
@@ -93,18 +117,20 @@ impl Table {
                 Role::ProjectManager,
             ],
             Self::Roster => &[Role::Supervisor, Role::ProjectManager, Role::Admin],
-            Self::Buildings | Self::Units | Self::Checklists => &[Role::Admin],
+            Self::Buildings | Self::Units | Self::People | Self::Checklists | Self::Calendar => {
+                &[Role::Admin]
+            }
         }
     }
 
     /// Whether it names people: then every export of it is in the audit log.
     pub fn is_personal(self) -> bool {
-        matches!(self, Self::Contacts | Self::Roster)
+        matches!(self, Self::People | Self::Contacts | Self::Roster)
     }
 
-    /// Whether phones hold a copy of it.
+    /// Whether phones hold a copy of it that its writing has not told them of yet.
     pub fn is_on_phones(self) -> bool {
-        matches!(self, Self::Buildings | Self::Checklists | Self::Roster)
+        matches!(self, Self::Buildings | Self::Checklists)
     }
 
     /// The kind of records that its rows are, where they are records: then it is written by an
@@ -139,6 +165,8 @@ pub async fn plan(
     match table {
         Table::Buildings => buildings::plan(conn, scope, rows).await,
         Table::Units => units::plan(conn, scope, rows).await,
+        Table::People => people::plan(conn, scope, rows).await,
+        Table::Calendar => calendar::plan(conn, scope, rows).await,
         Table::Checklists => checklists::plan(conn, scope, rows).await,
         Table::Roster => roster::plan(conn, scope, rows).await,
         Table::Contacts => Err(Error::Broken("commands are planned by an office session")),
@@ -156,6 +184,8 @@ pub async fn export(
     sync: &Sync,
 ) -> Result<Vec<u8>> {
     let rows = match table {
+        Table::People => people::export(conn, scope).await?,
+        Table::Calendar => calendar::export(conn, scope).await?,
         Table::Contacts => contacts::export(conn, scope, sync).await?,
         Table::Checklists => checklists::export(conn, scope).await?,
         Table::Roster => return roster::export(conn, scope).await,
