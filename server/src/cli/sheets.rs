@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use sync_core::environment::NoHooks;
-use sync_core::model::id::{PersonId, SiteId};
+use sync_core::model::id::{DeviceId, PersonId, SessionId, SiteId};
 use sync_core::protocol::problem::ProblemCode;
 
 use super::roster::{read_file, tell};
@@ -87,7 +87,7 @@ async fn by_rows(
     Ok(plan.outcome)
 }
 
-/// Opens an office session of the person, which ends with the import.
+/// By an office session of the person, which ends with the import.
 async fn by_office(
     args: &SheetImport,
     (db, config): (&Database, &Config),
@@ -109,22 +109,24 @@ async fn by_office(
         Some(false) => {}
     }
     let randomness = outside.randomness.as_ref();
-    let (session, _) = office::open(&mut transaction, act.at_ms, by, randomness).await?;
+    // Trying it writes nothing, not even a session.
+    let opened = if args.dry_run {
+        None
+    } else {
+        Some(office::open(&mut transaction, act.at_ms, by, randomness).await?.0)
+    };
     transaction.commit().await?;
     let sync = sync(db, config, outside)?;
-    let office = Office {
-        db,
-        sync: &sync,
-        randomness,
-        person: by,
-        device: session.device,
-        session: session.session,
-    };
+    let nobody = (DeviceId(0), SessionId([0; 8]));
+    let (device, session) = opened.as_ref().map_or(nobody, |one| (one.device, one.session));
+    let office = Office { db, sync: &sync, randomness, person: by, device, session };
     let done = import::office::run(&office, (args.table, &scope), rows, args.dry_run, None).await;
     sync.stop().await;
-    let mut transaction = db.begin_write().await?;
-    office::close(&mut transaction, act.at_ms, &session).await?;
-    transaction.commit().await?;
+    if let Some(session) = opened {
+        let mut transaction = db.begin_write().await?;
+        office::close(&mut transaction, act.at_ms, &session).await?;
+        transaction.commit().await?;
+    }
     done
 }
 
