@@ -1,5 +1,5 @@
-//! Rows of cells out of a file: a workbook (.xlsx) or comma-separated text in UTF-8 or GB 18030, told
-//! apart by content. Knows nothing of tables; never holds more of a file than one row.
+//! Rows of cells out of a file: a workbook (.xlsx) or comma-separated text in UTF-8 or GB 18030,
+//! told apart by content. Knows nothing of tables; never holds more of a file than one row.
 
 use std::io::Cursor;
 

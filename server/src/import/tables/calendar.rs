@@ -1,6 +1,6 @@
-//! Days that differ from their weekdays: days off, and days made up for them (调休). They stand in the
-//! site's policy, so an import makes a new version of it, in force from now on. A date that a sheet
-//! leaves out stays; `ordinary` makes a day one like its weekday again.
+//! Days that differ from their weekdays: days off, and days made up for them (调休). They stand in
+//! the site's policy, so an import makes a new version of it, in force from now on. A date that a
+//! sheet leaves out stays; `ordinary` makes a day one like its weekday again.
 
 use std::collections::BTreeMap;
 

@@ -63,6 +63,53 @@ struct Held {
     on_behalf_of: Option<Who>,
 }
 
+/// From when to when, exclusive.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Stretch {
+    from_ms: WallMs,
+    to_ms: Option<WallMs>,
+}
+
+impl Stretch {
+    fn of(grant: &RoleGrant) -> Self {
+        Self { from_ms: grant.from_ms, to_ms: grant.to_ms }
+    }
+
+    fn ends_after(self, at_ms: WallMs) -> bool {
+        self.to_ms.is_none_or(|to_ms| at_ms < to_ms)
+    }
+
+    /// Whether both have a moment in common.
+    fn meets(self, other: Self) -> bool {
+        self.ends_after(other.from_ms) && other.ends_after(self.from_ms)
+    }
+}
+
+/// The grants that stand, by what they are.
+struct Standing(BTreeMap<Held, Vec<(i64, Stretch)>>);
+
+impl Standing {
+    fn new(grants: &[(i64, RoleGrant)]) -> Self {
+        let mut standing: BTreeMap<Held, Vec<(i64, Stretch)>> = BTreeMap::new();
+        for (id, grant) in grants {
+            standing.entry(Held::of(grant)).or_default().push((*id, Stretch::of(grant)));
+        }
+        Self(standing)
+    }
+
+    fn of(&self, held: &Held) -> &[(i64, Stretch)] {
+        self.0.get(held).map_or(&[], Vec::as_slice)
+    }
+
+    /// The grant that a row says exactly; without a `from`, whenever it began.
+    fn same(&self, held: &Held, asked: &Asked) -> Option<i64> {
+        let begins = |from_ms| asked.from_ms.is_none_or(|asked| asked == from_ms);
+        let mut of_it = self.of(held).iter();
+        let found = of_it.find(|(_, at)| at.to_ms == asked.to_ms && begins(at.from_ms));
+        found.map(|(id, _)| *id)
+    }
+}
+
 impl Held {
     fn of(grant: &RoleGrant) -> Self {
         Self {
@@ -88,6 +135,13 @@ struct Asked {
     on_behalf_of: Option<Named>,
 }
 
+impl Asked {
+    /// From when to when; without a `from`, from now.
+    fn at(&self, now_ms: WallMs) -> Stretch {
+        Stretch { from_ms: self.from_ms.unwrap_or(now_ms), to_ms: self.to_ms }
+    }
+}
+
 /// A row whose people are known.
 struct Row {
     row: u32,
@@ -107,7 +161,7 @@ pub async fn plan(conn: &mut SqliteConnection, scope: &Scope, rows: Rows) -> Res
     let roles = roles();
     let entries = reading.lines(|line| entry(line, scope, &roles));
     let mut staff = Staff::read(conn, scope).await?;
-    let standing = grant::standing(conn, scope.site).await?;
+    let standing = Standing::new(&grant::standing(conn, scope.site).await?);
     let buildings = place::buildings(conn, scope.site).await?;
     let groups: BTreeSet<u32> = buildings.iter().filter_map(|one| one.group).collect();
     let mut rows = Vec::new();
@@ -116,7 +170,7 @@ pub async fn plan(conn: &mut SqliteConnection, scope: &Scope, rows: Rows) -> Res
     }
     let mut taken = BTreeSet::new();
     for row in &mut rows {
-        row.same = row.asked.as_ref().and_then(|(held, asked)| same(&standing, held, asked));
+        row.same = row.asked.as_ref().and_then(|(held, asked)| standing.same(held, asked));
         taken.extend(row.same);
     }
     overlaps(&mut reading, &rows, scope.act.at_ms);
@@ -233,18 +287,9 @@ fn resolved(reading: &mut Reading, staff: &mut Staff, row: u32, entry: Entry) ->
     Some(Row { row, who, is_changed, asked: Some((held, asked)), same: None })
 }
 
-/// The standing grant that a row says exactly; without a `from`, whenever it began.
-fn same(standing: &[(i64, RoleGrant)], held: &Held, asked: &Asked) -> Option<i64> {
-    let mut of_it = standing.iter().filter(|(_, grant)| Held::of(grant) == *held);
-    let found = of_it.find(|(_, grant)| {
-        grant.to_ms == asked.to_ms && asked.from_ms.is_none_or(|from_ms| grant.from_ms == from_ms)
-    });
-    found.map(|(id, _)| *id)
-}
-
 /// What a row grants, if no grant says it already.
 fn granted(
-    standing: &[(i64, RoleGrant)],
+    standing: &Standing,
     taken: &BTreeSet<i64>,
     row: &Row,
     now_ms: WallMs,
@@ -253,51 +298,41 @@ fn granted(
     if row.same.is_some() {
         return None;
     }
-    let asks_from_ms = asked.from_ms.unwrap_or(now_ms);
-    let over = standing.iter().filter(|(id, grant)| {
-        !taken.contains(id)
-            && Held::of(grant) == *held
-            && meet((grant.from_ms, grant.to_ms), (asks_from_ms, asked.to_ms))
-    });
-    let over: Vec<&(i64, RoleGrant)> = over.collect();
+    let asks = asked.at(now_ms);
+    let over = standing.of(held).iter().filter(|(id, at)| !taken.contains(id) && at.meets(asks));
+    let over: Vec<&(i64, Stretch)> = over.collect();
     // Without a `from`, what goes on keeps its beginning.
-    let began = over.iter().map(|(_, grant)| grant.from_ms).min();
+    let began = over.iter().map(|(_, at)| at.from_ms).min();
     let from_ms = asked.from_ms.or(began).unwrap_or(now_ms);
     let ends = over.iter().map(|(id, _)| *id).collect();
     Some(GrantChange { held: held.clone(), from_ms, to_ms: asked.to_ms, ends })
 }
 
-/// Whether two stretches have a moment in common.
-fn meet(one: (WallMs, Option<WallMs>), other: (WallMs, Option<WallMs>)) -> bool {
-    let ends_after = |end: Option<WallMs>, at_ms: WallMs| end.is_none_or(|end| at_ms < end);
-    ends_after(one.1, other.0) && ends_after(other.1, one.0)
-}
-
 /// Nobody is granted the same twice at one moment by one sheet; what stands is what it is.
 fn overlaps(reading: &mut Reading, rows: &[Row], now_ms: WallMs) {
-    let mut of_one: BTreeMap<&Held, Vec<(WallMs, Option<WallMs>, &Row)>> = BTreeMap::new();
+    let mut of_one: BTreeMap<&Held, Vec<(Stretch, &Row)>> = BTreeMap::new();
     for row in rows {
-        let Some((held, asked)) = &row.asked else { continue };
-        let from_ms = asked.from_ms.unwrap_or(now_ms);
-        of_one.entry(held).or_default().push((from_ms, asked.to_ms, row));
+        if let Some((held, asked)) = &row.asked {
+            of_one.entry(held).or_default().push((asked.at(now_ms), row));
+        }
     }
     for mut grants in of_one.into_values() {
-        grants.sort_by_key(|(from_ms, _, row)| (*from_ms, row.row));
-        let mut last: Option<(WallMs, Option<WallMs>, &Row)> = None;
-        for one in grants {
-            if let Some(other) = last
-                && meet((other.0, other.1), (one.0, one.1))
-                && (one.2.same.is_none() || one.2.same == other.2.same || other.2.same.is_none())
-            {
-                reading.tell(one.2.row.max(other.2.row), FROM, "overlap");
-            }
-            let is_longer = last.is_none_or(|(_, to_ms, _)| match (to_ms, one.1) {
-                (None, _) => false,
-                (_, None) => true,
-                (Some(was), Some(is)) => was < is,
+        grants.sort_by_key(|(at, row)| (*at, row.row));
+        let mut longest: Option<(Stretch, &Row)> = None;
+        for (at, row) in grants {
+            let (last, other) = longest.unzip();
+            let both_stand = other.is_some_and(|other| {
+                row.same.is_some() && other.same.is_some() && row.same != other.same
             });
-            if is_longer {
-                last = Some(one);
+            if let (Some(last), Some(other)) = (last, other)
+                && last.meets(at)
+                && !both_stand
+            {
+                reading.tell(row.row.max(other.row), FROM, "overlap");
+            }
+            let last_ends = last.map(|last| last.to_ms.unwrap_or(WallMs::MAX));
+            if last_ends.is_none_or(|ends| ends < at.to_ms.unwrap_or(WallMs::MAX)) {
+                longest = Some((at, row));
             }
         }
     }

@@ -92,6 +92,7 @@ pub struct Staff {
     logins: BTreeMap<String, Who>,
     names: BTreeMap<String, Vec<PersonId>>,
     new: Vec<Draft>,
+    new_names: BTreeMap<String, Vec<usize>>,
     drafts: BTreeMap<PersonId, Draft>,
 }
 
@@ -112,6 +113,7 @@ impl Staff {
             logins: BTreeMap::new(),
             names: BTreeMap::new(),
             new: Vec::new(),
+            new_names: BTreeMap::new(),
             drafts: BTreeMap::new(),
         };
         let mut places: BTreeMap<u32, (bool, bool)> = BTreeMap::new();
@@ -178,11 +180,11 @@ impl Staff {
         // Of two with one name, the one who still comes in.
         let active: Vec<PersonId> =
             here.iter().copied().filter(|person| !self.known[person].is_disabled).collect();
-        let drafts = self.new.iter().enumerate();
-        let new = drafts.filter(|(_, one)| one.name == named.name && of_login(one.login.as_ref()));
+        let new = self.new_names.get(&named.name).map_or(&[][..], Vec::as_slice);
+        let new = new.iter().filter(|index| of_login(self.new[**index].login.as_ref()));
         let mut found: Vec<Who> =
             if active.is_empty() { here } else { active }.into_iter().map(Who::Known).collect();
-        found.extend(new.map(|(index, _)| Who::New(index)));
+        found.extend(new.map(|index| Who::New(*index)));
         match found[..] {
             [] => Ok(None),
             [who] => Ok(Some(who)),
@@ -200,8 +202,10 @@ impl Staff {
             Ok(who) => who,
             Err("person_unknown") if named.number.is_none() => {
                 let draft = Draft { name: named.name.clone(), login: None };
+                let index = self.new.len();
                 self.new.push(draft);
-                Who::New(self.new.len() - 1)
+                self.new_names.entry(named.name.clone()).or_default().push(index);
+                Who::New(index)
             }
             Err(code) => return Err((part, code)),
         };

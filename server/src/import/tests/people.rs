@@ -1,4 +1,5 @@
-//! The staff: who a row speaks of, what becomes of roles, and what is not for a site's administrator.
+//! The staff: who a row speaks of, what becomes of roles, and what is not for a site's
+//! administrator.
 
 use super::*;
 
