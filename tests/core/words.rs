@@ -63,6 +63,7 @@ fn needed() -> BTreeSet<String> {
     add("problem", ProblemCode::ALL.iter().map(|code| code.code().to_owned()).collect());
     patrols(&mut add);
     violations(&mut add);
+    forms(&mut add);
     add("duty", Duty::ALL.iter().map(|duty| duty.code().to_owned()).collect());
     add("sheet", strings(&fieldbook_server::import::CODES));
     add("swap", strings(&fieldbook_server::people::roster::swap::CODES));
@@ -108,6 +109,22 @@ fn patrols(add: &mut impl FnMut(&str, Vec<String>)) {
     add("anomaly", ANOMALIES.iter().map(|code| (*code).to_owned()).collect());
 }
 
+/// What forms ask for, and whatever can be chosen in them.
+fn forms(add: &mut impl FnMut(&str, Vec<String>)) {
+    use sync_core::model::department::Department;
+    use sync_core::rules::form::Asks;
+    use sync_core::rules::{forms, kinds};
+
+    add("kind", kinds().map(str::to_owned).collect());
+    add("department", Department::KNOWN.iter().map(|known| known.code().to_owned()).collect());
+    for input in kinds().flat_map(forms).flat_map(|form| form.inputs) {
+        add("field", vec![input.name.to_owned()]);
+        if let Asks::Choice(group, codes) = input.asks {
+            add(group, codes.iter().map(|code| (*code).to_owned()).collect());
+        }
+    }
+}
+
 fn violations(add: &mut impl FnMut(&str, Vec<String>)) {
     use sync_core::model::violation::{LegalGround, Severity, ViolationCategory};
 
@@ -116,7 +133,7 @@ fn violations(add: &mut impl FnMut(&str, Vec<String>)) {
         .map(str::to_owned);
     add("measure", measures.to_vec());
     let grounds = [LegalGround::CompensationRefused, LegalGround::FeesRefused];
-    add("legal_ground", grounds.iter().map(code).collect());
+    add("legal-ground", grounds.iter().map(code).collect());
     let breaches = ViolationCategory::ALL.iter().flat_map(|category| category.breaches());
     add("breach", breaches.map(|breach| (*breach).to_owned()).collect());
 }

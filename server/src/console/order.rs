@@ -154,7 +154,8 @@ fn facts(desk: &Desk, order: &Sheet, contact: Option<&str>) -> Markup {
     }
 }
 
-fn deadlines(desk: &Desk, order: &Sheet) -> Markup {
+/// The dates of a record, on its page.
+pub fn deadlines(desk: &Desk, order: &Sheet) -> Markup {
     let words = desk.words;
     html! {
         @if !order.review.deadlines.is_empty() {

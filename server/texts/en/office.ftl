@@ -252,3 +252,18 @@ office-item-water = Water
 office-item-windows = Windows
 office-item-damp = Damp
 office-item-pests = Pests
+
+# records of every kind
+office-records = Records
+office-kinds = Kinds
+office-all = All
+office-closed-too = Closed ones too
+office-open-only = Open ones only
+office-open-new = New: { $kind }
+office-action-write = Save
+office-to-record = To the record
+office-yes = Yes
+office-no = No
+office-column-title = Subject
+office-column-kind = Kind
+office-column-due = Due

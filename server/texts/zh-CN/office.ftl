@@ -252,3 +252,18 @@ office-item-water = 用水
 office-item-windows = 窗户
 office-item-damp = 渗水
 office-item-pests = 虫害
+
+# records of every kind
+office-records = 记录
+office-kinds = 类别
+office-all = 全部
+office-closed-too = 包括已结案
+office-open-only = 只看未结案
+office-open-new = 新建{ $kind }
+office-action-write = 保存
+office-to-record = 查看记录
+office-yes = 是
+office-no = 否
+office-column-title = 内容
+office-column-kind = 类别
+office-column-due = 期限

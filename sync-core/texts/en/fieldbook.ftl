@@ -15,6 +15,15 @@ role-security = Security
 role-duty-operator = Night operator
 role-admin = Administrator
 
+# departments
+department-customer-service = Customer service
+department-engineering = Engineering
+department-cleaning = Cleaning
+department-security = Security
+department-property = Property
+department-operations = Operations
+department-quality = Quality
+
 # statuses
 status-opened = Opened
 status-dispatched = Dispatched
@@ -156,6 +165,10 @@ field-reported-at-ms = Reported at
 field-name = Name
 field-phones = Phones
 field-relation = Relation
+field-reason = Reason
+field-text = Text
+field-date = Date
+field-amount-fen = Amount, yuan
 field-salt = Salt
 
 # ratings

@@ -15,6 +15,15 @@ role-security = 保安员
 role-duty-operator = 夜间值班
 role-admin = 系统管理员
 
+# departments
+department-customer-service = 客服部
+department-engineering = 工程部
+department-cleaning = 保洁部
+department-security = 保安部
+department-property = 管业部
+department-operations = 经营部
+department-quality = 品质部
+
 # statuses
 status-opened = 已登记
 status-dispatched = 已派出
@@ -156,6 +165,10 @@ field-reported-at-ms = 报修时间
 field-name = 姓名
 field-phones = 电话
 field-relation = 与房屋的关系
+field-reason = 原因
+field-text = 内容
+field-date = 日期
+field-amount-fen = 金额（元）
 field-salt = 随机值
 
 # ratings

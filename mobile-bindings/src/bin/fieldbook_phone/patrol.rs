@@ -230,7 +230,7 @@ pub async fn alarm(handset: &Handset, given: Alarm) -> Result<Answer, Failure> {
 }
 
 /// The site of the person's roles, if it is one.
-fn only_site(reference: &Value) -> Result<Value, Failure> {
+pub fn only_site(reference: &Value) -> Result<Value, Failure> {
     let grants = reference["grants"].as_array().map(Vec::as_slice).unwrap_or_default();
     let first = grants.first().map(|grant| &grant["site"]);
     match first {

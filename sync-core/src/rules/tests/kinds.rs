@@ -21,7 +21,7 @@ fn charged() -> Value {
     json!({ "amount_fen": 1, "method": "qr_code", "visit": V })
 }
 
-fn facts() -> Vec<(&'static str, Value)> {
+pub(super) fn facts() -> Vec<(&'static str, Value)> {
     [
         facts_of_orders(),
         facts_at_the_door(),

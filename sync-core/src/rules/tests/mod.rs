@@ -5,6 +5,7 @@ mod cases;
 mod commands;
 mod deadlines;
 mod fields;
+mod forms;
 mod kinds;
 mod patrols;
 mod pause_properties;
