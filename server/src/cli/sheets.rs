@@ -31,7 +31,7 @@ pub struct SheetImport {
     /// Only say what would become of it.
     #[arg(long)]
     dry_run: bool,
-    /// In whose name records are opened, for contacts and prices: they are commands, which rules
+    /// In whose name records are opened, for contacts: they are commands, which rules
     /// judge by the person's roles.
     #[arg(long, value_name = "PERSON")]
     by: Option<PersonId>,
