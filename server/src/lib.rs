@@ -10,6 +10,7 @@ pub mod demo;
 mod error;
 pub mod http;
 pub mod idempotency;
+pub mod import;
 pub mod jobs;
 pub mod keys;
 pub mod people;

@@ -65,7 +65,7 @@ fn needed() -> BTreeSet<String> {
     violations(&mut add);
     forms(&mut add);
     add("duty", Duty::ALL.iter().map(|duty| duty.code().to_owned()).collect());
-    add("sheet", strings(&fieldbook_server::people::roster::import::CODES));
+    add("sheet", strings(&fieldbook_server::import::CODES));
     add("swap", strings(&fieldbook_server::people::roster::swap::CODES));
     let outcomes =
         [Outcome::Entered, Outcome::Rewritten, Outcome::Held, Outcome::Refused, Outcome::NotStored];

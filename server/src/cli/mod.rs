@@ -6,6 +6,7 @@ mod maintain;
 mod roster;
 mod serve;
 mod setup;
+mod sheets;
 
 #[cfg(test)]
 mod tests;

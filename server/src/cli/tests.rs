@@ -187,6 +187,68 @@ async fn a_roster_is_imported_or_every_problem_of_it_is_named() {
 }
 
 #[tokio::test]
+async fn tables_are_imported_and_exported_or_every_problem_of_them_is_named() {
+    let terminal = Terminal::new();
+    terminal.init().await;
+    let write =
+        |name: &str, text: &str| std::fs::write(terminal.path(name), text).expect("written");
+    write("buildings.csv", "code,name,group\n3,三号楼,2\n");
+    write("bad.csv", "code,name,group\n3,三号楼,x\n,四号楼,\n");
+    let import =
+        |table: &str, name: &str| format!("admin import {table} {} --site 7", terminal.path(name));
+    assert_eq!(
+        terminal.refuses(&import("buildings", "bad.csv")).await,
+        "configuration: 2 problems; nothing was imported"
+    );
+    let dry = terminal.says(&(import("buildings", "buildings.csv") + " --dry-run")).await;
+    let would = "1 rows of buildings\nwould be added 1, changed 0, removed 0, unchanged 0\n";
+    assert_eq!(dry, would);
+    let real = terminal.says(&import("buildings", "buildings.csv")).await;
+    assert_eq!(real, "1 rows of buildings\nadded 1, changed 0, removed 0, unchanged 0\n");
+    let exported = terminal.says("admin export buildings --site 7").await;
+    assert_eq!(exported, "\u{feff}site,code,name,group\n7,3,三号楼,2\n");
+    let file = terminal.path("out.csv");
+    assert_eq!(terminal.says(&format!("admin export buildings --site 7 --to {file}")).await, "");
+    let again = terminal.says(&import("buildings", "out.csv")).await;
+    assert_eq!(again, "1 rows of buildings\nadded 0, changed 0, removed 0, unchanged 1\n");
+    let other = import("buildings", "out.csv").replace("--site 7", "--site 9");
+    assert_eq!(terminal.refuses(&other).await, "configuration: Not found");
+}
+
+#[tokio::test]
+async fn contacts_are_imported_in_somebodys_name_whom_the_rules_let() {
+    let terminal = Terminal::new();
+    terminal.init().await;
+    terminal.says("admin unit add 7 3-2-1501").await;
+    terminal.says("admin person add 王建国").await;
+    let grant = "admin role grant 2 technician 7 --group 2 --department engineering";
+    assert_eq!(terminal.says(grant).await, "grant 2\n");
+    let sheet = "unit,name,phones\n3-2-1501,示例甲,000-5550-0101\n";
+    std::fs::write(terminal.path("contacts.csv"), sheet).expect("written");
+    let import = format!("admin import contacts {} --site 7", terminal.path("contacts.csv"));
+    let nobody = terminal.refuses(&import).await;
+    assert_eq!(nobody, "configuration: --by says in whose name");
+    assert_eq!(terminal.refuses(&(import.clone() + " --by 9")).await, "configuration: Not found");
+    let denied = terminal.refuses(&(import.clone() + " --by 2")).await;
+    assert!(denied.contains("not_your_role"), "{denied}");
+    let dry = terminal.says(&(import.clone() + " --by 1 --dry-run")).await;
+    assert!(dry.ends_with("would be added 1, changed 0, removed 0, unchanged 0\n"), "{dry}");
+    let said = terminal.says(&(import.clone() + " --by 1")).await;
+    assert_eq!(said, "1 rows of contacts\nadded 1, changed 0, removed 0, unchanged 0\n");
+    let again = terminal.says(&(import + " --by 1")).await;
+    assert_eq!(again, "1 rows of contacts\nadded 0, changed 0, removed 0, unchanged 1\n");
+    let exported = terminal.says("admin export contacts --site 7").await;
+    let head = "\u{feff}unit,name,phones,relation\n";
+    assert_eq!(exported, format!("{head}3-2-1501,示例甲,000-5550-0101,\n"));
+    let people = terminal.says("admin export people --site 7").await;
+    assert!(
+        people.contains("2,王建国,,technician,7,2,engineering,2026-09-21T22:13:20"),
+        "{people}"
+    );
+    assert_eq!(terminal.says("check").await, "1 records checked, 0 findings\n");
+}
+
+#[tokio::test]
 async fn an_enrolment_code_is_shown_as_text_and_picture() {
     let terminal = Terminal::new();
     terminal.init().await;

@@ -10,6 +10,7 @@ mod enrol;
 pub(crate) mod extract;
 mod grants;
 pub(crate) mod idempotency;
+mod imports;
 mod meta;
 pub(crate) mod names;
 pub(crate) mod office;
@@ -22,6 +23,7 @@ mod schema;
 mod sync;
 pub(crate) mod time;
 mod trace;
+mod upload;
 pub(crate) mod work_order_list;
 mod work_orders;
 
@@ -65,6 +67,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(grants::routes())
         .merge(roster::routes())
         .merge(roster_swaps::routes())
+        .merge(imports::routes())
 }
 
 /// The whole interface as one service.

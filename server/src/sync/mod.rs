@@ -7,6 +7,7 @@
 mod answer;
 mod attestation;
 mod audience;
+mod batch;
 mod cases;
 mod check;
 pub mod decide;
@@ -37,6 +38,7 @@ mod writer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use sqlx::SqliteConnection;
 use sync_core::environment::{Clock, Hooks, Randomness};
 use sync_core::model::audience::Audience;
 use sync_core::model::fact::StoredFact;
@@ -56,6 +58,7 @@ use self::writer::Job;
 use crate::db::Database;
 use crate::{Error, Result};
 
+pub use self::batch::{OfficeBatch, Stamp};
 pub use self::cases::{Account, CaseDecision, CloseCase, DeskCaseRow, KeepClosing};
 pub use self::check::{Checked, Mismatch};
 pub use self::derive::{Derived, Follows};
@@ -220,6 +223,21 @@ impl Sync {
         Ok(written)
     }
 
+    /// Writes many commands of an office session in one transaction, or none; answers whether it
+    /// did: not if what they were planned on has moved.
+    ///
+    /// # Errors
+    /// The first denial, or a failure of the database: then nothing was written.
+    pub async fn office_batch(&self, batch: OfficeBatch) -> Result<bool> {
+        let shared = &self.shared;
+        let job = batch::BatchJob::new(shared, batch, shared.clock.wall_ms()).await?;
+        let stops = Stops::new(shared.hooks.as_ref(), "batch");
+        stops.before().await?;
+        let written = self.ask(|reply| Job::Batch(Box::new(job), reply)).await?;
+        stops.after().await?;
+        Ok(written)
+    }
+
     /// A record as it is accepted: its facts, the sessions they need, and its review now.
     ///
     /// # Errors
@@ -228,11 +246,23 @@ impl Sync {
         &self,
         record: RecordId,
     ) -> Result<Option<(Vec<StoredFact>, SessionRows, Review)>> {
+        let mut conn = self.shared.database.reader().acquire().await?;
+        self.read_on(&mut conn, record).await
+    }
+
+    /// [`Self::read`] on a connection at hand: who holds one must not wait for another.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn read_on(
+        &self,
+        conn: &mut SqliteConnection,
+        record: RecordId,
+    ) -> Result<Option<(Vec<StoredFact>, SessionRows, Review)>> {
         let shared = &self.shared;
-        let mut conn = shared.database.reader().acquire().await?;
-        let version = standing::installation(&mut conn).await?.reference_version;
-        let people = shared.people.of(version, &mut conn).await?;
-        office::read(shared, &mut conn, &people, record, shared.clock.wall_ms()).await
+        let version = standing::installation(conn).await?.reference_version;
+        let people = shared.people.of(version, conn).await?;
+        office::read(shared, conn, &people, record, shared.clock.wall_ms()).await
     }
 
     /// Desk cases after `after` in the order of their numbers, open ones or all.

@@ -14,6 +14,7 @@ use sync_core::protocol::message::{Outcome, PhoneState};
 use sync_core::protocol::problem::ProblemCode;
 use tokio::sync::{mpsc, oneshot};
 
+use super::batch::BatchJob;
 use super::cases::CloseJob;
 use super::decide::{Confirmed, Verdict};
 use super::derive::{self, DeriveJob};
@@ -24,7 +25,7 @@ use super::push::{Prepared, Push, prepare};
 use super::sessions::{self, Contact};
 use super::stops::Stops;
 use super::write::{self, Planned, Poke, WriteContext};
-use super::{Shared, cases, office, report};
+use super::{Shared, batch, cases, office, report};
 use crate::{Error, Result};
 
 /// What the writer is asked to do.
@@ -41,6 +42,8 @@ pub enum Job {
     Close(Box<CloseJob>, Reply<()>),
     /// Store an office person's command.
     Office(Box<OfficeJob>, Reply<OfficeWritten>),
+    /// Store many commands of an office session, or none.
+    Batch(Box<BatchJob>, Reply<bool>),
     /// Write what follows from a cause.
     Derive(Box<DeriveJob>, Reply<bool>),
 }
@@ -190,6 +193,7 @@ async fn run_job(
         }
         Job::Close(job, reply) => settle(cases::close(shared, conn, *job).await, reply, settled),
         Job::Derive(job, reply) => settle(derive::write(shared, conn, *job).await, reply, settled),
+        Job::Batch(job, reply) => settle(batch::write(shared, conn, *job).await, reply, settled),
         Job::Office(job, reply) => settle(office::write(shared, conn, *job).await, reply, settled),
     }
 }

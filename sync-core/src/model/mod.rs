@@ -12,6 +12,7 @@ pub mod id;
 pub mod patrol;
 pub mod payload;
 pub mod person;
+pub mod place;
 pub mod policy;
 pub mod roster;
 pub mod session;

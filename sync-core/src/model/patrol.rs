@@ -131,6 +131,28 @@ impl Checklist {
     }
 }
 
+/// An item of a site's own checklist.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChecklistItem {
+    /// Unique within the list, at most 60 characters.
+    pub code: String,
+    /// What is looked at, at most 200 characters.
+    pub text: String,
+}
+
+/// A site's own checklist, one version of it. A checkpoint that is checked by it carries its items.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteChecklist {
+    /// Unique at the site.
+    pub code: String,
+    /// 1 and up.
+    pub version: u32,
+    /// What people call it.
+    pub name: String,
+    /// In their order.
+    pub items: Vec<ChecklistItem>,
+}
+
 /// A point on the earth, WGS-84, in units of 10^-7 degrees: integers, so that every device judges
 /// R7.25.
 /// alike.
@@ -155,6 +177,10 @@ pub struct Checkpoint {
     /// What it is checked by.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub checklist: Option<Checklist>,
+    /// The items it is checked by instead, as they stood when it was planned: a site's own list may
+    /// change, what a round is judged by does not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub items: Option<Vec<ChecklistItem>>,
     /// What its QR code or NFC tag says.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tag: Option<String>,

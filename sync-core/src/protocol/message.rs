@@ -299,6 +299,10 @@ pub struct ReferenceData {
     /// The duty roster of the person's sites: shifts that touch yesterday to eight days ahead, in
     /// the site's zone.
     pub roster: BTreeMap<SiteId, Vec<crate::model::roster::Shift>>,
+    /// The buildings of the person's sites with their groups, by code.
+    pub buildings: BTreeMap<SiteId, Vec<crate::model::place::Building>>,
+    /// The sites' own checklists of patrols, the newest version of each, by code.
+    pub checklists: BTreeMap<SiteId, Vec<crate::model::patrol::SiteChecklist>>,
 }
 
 /// A session row on the wire.

@@ -32,7 +32,10 @@ pub(super) fn check_contact(contact: &ContactCreated) -> Result<(), Denial> {
         .phones
         .iter()
         .try_for_each(|phone| text("phones", phone, limits::NAME_CHARACTERS_MAX))?;
-    contact.unit.iter().try_for_each(|unit| text("unit", unit, limits::NAME_CHARACTERS_MAX))
+    for (name, value) in [("unit", &contact.unit), ("relation", &contact.relation)] {
+        value.iter().try_for_each(|value| text(name, value, limits::NAME_CHARACTERS_MAX))?;
+    }
+    Ok(())
 }
 
 pub(super) fn check_field(kind: &str, field: &str, value: &Value) -> Result<(), Denial> {

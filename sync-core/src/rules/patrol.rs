@@ -123,6 +123,8 @@ pub const ANOMALIES: [&str; 4] =
 
 /// Checkpoints of a round.
 pub(super) const CHECKPOINTS_MAX: usize = 200;
+/// Items that a checkpoint carries.
+pub(super) const ITEMS_MAX: usize = 100;
 /// More of one kind say no more.
 const ANOMALIES_OF_A_KIND_MAX: usize = 100;
 
@@ -171,6 +173,9 @@ pub(super) fn round(
     let mut checkpoints: Vec<Checkpoint> = serde_json::from_value(checkpoints).unwrap_or_default();
     // More than a phone lets anybody write is somebody's attack on whoever reviews it.
     checkpoints.truncate(CHECKPOINTS_MAX);
+    checkpoints.iter_mut().filter_map(|one| one.items.as_mut()).for_each(|items| {
+        items.truncate(ITEMS_MAX);
+    });
     let walk = Walk { causality, sessions, policy, checkpoints };
     let started = walk.facts().next().map(|(fact, _)| fact);
     let started_at_ms = started.map(|fact| fact_time(fact, sessions).at_ms);
@@ -265,13 +270,21 @@ fn covered(walk: &Walk<'_>, checkpoint: &Checkpoint, over: bool) -> Coverage {
         }
         _ => None,
     });
-    let items = checkpoint.checklist.map_or(&[][..], |list| list.items());
+    let items = listed(checkpoint);
     Coverage {
         missed: over && visit.is_none() && skipped.is_none(),
         visit,
         skipped,
         items: items.iter().map(|item| item_state(walk, checkpoint, item)).collect(),
         checkpoint: checkpoint.clone(),
+    }
+}
+
+/// The codes of the items a checkpoint is checked by: those it carries, else its list's.
+fn listed(checkpoint: &Checkpoint) -> Vec<&str> {
+    match &checkpoint.items {
+        Some(items) => items.iter().map(|item| item.code.as_str()).collect(),
+        None => checkpoint.checklist.map_or(Vec::new(), |list| list.items().to_vec()),
     }
 }
 

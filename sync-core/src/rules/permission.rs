@@ -17,6 +17,15 @@ use crate::model::{contact, patrol, work_order};
 /// The desk and those above it.
 pub(super) const DESK: &[Role] =
     &[Role::FrontDesk, Role::Assistant, Role::DutyOperator, Role::Supervisor, Role::ProjectManager];
+/// The desk, and whoever imports a site's contacts.
+const DESK_AND_ADMIN: &[Role] = &[
+    Role::FrontDesk,
+    Role::Assistant,
+    Role::DutyOperator,
+    Role::Supervisor,
+    Role::ProjectManager,
+    Role::Admin,
+];
 /// The desk and engineering's lead, who assigns public orders and reassigns (三 3.2.3).
 pub(super) const DESK_AND_LEAD: &[Role] = &[
     Role::FrontDesk,
@@ -223,7 +232,8 @@ fn opening_needs(created: &Created, rules: &dyn kind::Kind) -> Result<Needs, Den
 
 fn general_roles(fact: &GeneralFact, kind: &str) -> &'static [Role] {
     match fact {
-        GeneralFact::Created(_) if kind == work_order::KIND || kind == contact::KIND => DESK,
+        GeneralFact::Created(_) if kind == work_order::KIND => DESK,
+        GeneralFact::Created(_) if kind == contact::KIND => DESK_AND_ADMIN,
         // The plan is the department's (六 3.1); rounds are walked and alarms raised by anyone.
         GeneralFact::Created(_) if kind == patrol::PLAN => PLANNERS,
         GeneralFact::Created(_) if kind == patrol::ROUND || kind == alarm::KIND => ANYONE,

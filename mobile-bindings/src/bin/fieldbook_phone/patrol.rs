@@ -115,7 +115,12 @@ pub async fn round(handset: &Handset, named: &str) -> Result<Answer, Failure> {
             let name = item["item"].as_str().unwrap_or_default();
             let result = item["result"].as_str().unwrap_or("-");
             let note = item["note"].as_str().unwrap_or_default();
-            let (name, result) = (words.code("item", name), words.code("check", result));
+            // What a site's own list calls it, else what the catalogue does.
+            let carried = list(&point["checkpoint"]["items"]);
+            let own = carried.iter().find(|own| own["code"] == name);
+            let own = own.and_then(|own| own["text"].as_str()).map(str::to_owned);
+            let name = own.unwrap_or_else(|| words.code("item", name));
+            let result = words.code("check", result);
             lines.push(format!("    {name}: {result} {note}").trim_end().to_owned());
         }
     }

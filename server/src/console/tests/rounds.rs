@@ -45,6 +45,7 @@ fn checkpoint(index: i64) -> Checkpoint {
         code: format!("3-stair-{index}"),
         name: format!("3 栋 {index} 层楼道"),
         checklist: Some(Checklist::Stairwell),
+        items: None,
         tag: Some(format!("tag-{index}")),
         position: Some(Position { latitude_e7, longitude_e7, accuracy_m: None }),
         radius_m: None,

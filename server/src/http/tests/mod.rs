@@ -3,6 +3,7 @@
 mod devices;
 mod edges;
 mod enrol;
+mod imports;
 mod office;
 mod records;
 mod roster;

@@ -43,6 +43,7 @@ impl World {
             unit: Some("3-2-1501".to_owned()),
             name: "王小明".to_owned(),
             phones: vec!["13800000000".to_owned()],
+            relation: None,
             salt: "c2FsdHNhbHRzYWx0c2FsdA".to_owned(),
         };
         let command = Command::CreateContact { site: SITE, contact };

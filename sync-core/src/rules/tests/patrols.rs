@@ -2,17 +2,19 @@
 
 use super::*;
 use crate::model::patrol::{
-    Checklist, Checkpoint, PatrolKind, PatrolPlanCreated, PatrolRoundCreated, PlanItem, Position,
+    Checklist, ChecklistItem, Checkpoint, PatrolKind, PatrolPlanCreated, PatrolRoundCreated,
+    PlanItem, Position,
 };
 use crate::model::payload::{GeneralFact, Payload};
 use crate::model::{patrol, violation, work_order};
-use crate::rules::{Status, openings, planned_rounds};
+use crate::rules::{Coverage, Status, openings, planned_rounds};
 
 fn point(code: &str, latitude_e7: i64) -> Checkpoint {
     Checkpoint {
         code: code.to_owned(),
         name: format!("{code}号楼道"),
         checklist: Some(Checklist::Stairwell),
+        items: None,
         tag: Some(format!("FB:{code}")),
         position: Some(Position { latitude_e7, longitude_e7: 1_214_700_000, accuracy_m: None }),
         radius_m: None,
@@ -385,4 +387,74 @@ fn nobody_but_the_desk_walks_in_somebody_elses_name_and_nobody_but_planners_chan
         plans.now_ms,
     );
     assert_eq!(fact.map_err(|denial| denial.code), Err(DenialCode::NotYourRole));
+}
+
+fn own_items(codes: &[&str]) -> Option<Vec<ChecklistItem>> {
+    let item = |code: &&str| ChecklistItem { code: (*code).to_owned(), text: format!("看{code}") };
+    Some(codes.iter().map(item).collect())
+}
+
+fn with_items(items: Option<Vec<ChecklistItem>>) -> Command {
+    let Command::CreateRound { site, from, mut round } = unplanned() else { unreachable!() };
+    round.checkpoints[0].items = items;
+    Command::CreateRound { site, from, round }
+}
+
+#[test]
+fn a_round_is_judged_by_the_items_its_checkpoint_carries_and_not_by_the_list_of_its_kind() {
+    let mut story = Story::new();
+    let mut officer = story.writer(41, Role::PatrolOfficer);
+    story.write(&mut officer, with_items(own_items(&["fence", "ring"])));
+    let coverage = |review: &Review| -> Vec<Vec<String>> {
+        let round = review.round.as_ref().expect("a round");
+        let items = |point: &Coverage| point.items.iter().map(|one| one.item.clone()).collect();
+        round.coverage.iter().map(items).collect()
+    };
+    let shown = coverage(&story.review());
+    assert_eq!(shown[0], ["fence", "ring"]);
+    assert_eq!(shown[1].len(), 13, "a stairwell's list");
+    check(&mut story, &mut officer, "ring", "not_ok");
+    let lights = json!({ "checkpoint": "a", "item": "lights", "result": "ok" });
+    assert_eq!(story.deny(&officer, &step("checked", lights)), DenialCode::OutOfRange);
+    story.write(&mut officer, Command::RestOk { checkpoint: "a".to_owned() });
+    let review = story.review();
+    assert_eq!((result(&review, "fence"), result(&review, "ring")), (json!("ok"), json!("not_ok")));
+}
+
+#[test]
+fn what_a_checkpoint_carries_is_bounded_and_each_of_its_codes_stands_once() {
+    let mut story = Story::new();
+    let officer = story.writer(41, Role::PatrolOfficer);
+    let numbers: Vec<String> = (0..101).map(|n| n.to_string()).collect();
+    let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    let refused = |items| story.deny(&officer, &with_items(items));
+    assert_eq!(refused(own_items(&[])), DenialCode::OutOfRange);
+    assert_eq!(refused(own_items(&numbers)), DenialCode::OutOfRange);
+    assert_eq!(refused(own_items(&["a", "a"])), DenialCode::OutOfRange);
+    assert_eq!(refused(own_items(&[" "])), DenialCode::TextEmpty);
+    let long = ChecklistItem { code: "a".to_owned(), text: "长".repeat(201) };
+    assert_eq!(refused(Some(vec![long])), DenialCode::TextTooLong);
+    let Command::CreateRound { site, from, mut round } = unplanned() else { unreachable!() };
+    let point = Checkpoint { items: own_items(&numbers[..100]), ..point("x", 0) };
+    let named = |n: usize| Checkpoint { code: n.to_string(), ..point.clone() };
+    round.checkpoints = (0..5).map(named).collect();
+    let five = Command::CreateRound { site, from: from.clone(), round: round.clone() };
+    assert_eq!(story.deny(&officer, &five), DenialCode::OutOfRange);
+    round.checkpoints.pop();
+    let mut officer = officer;
+    story.write(&mut officer, Command::CreateRound { site, from, round });
+    assert_eq!(story.review().round.expect("a round").coverage[3].items.len(), 100);
+}
+
+#[test]
+fn a_hostile_round_with_a_hundred_thousand_items_is_reviewed_by_its_first_hundred() {
+    let (mut story, _) = story();
+    let Payload::General(GeneralFact::Created(created)) = &mut story.facts[0].payload else {
+        panic!("an opening")
+    };
+    let items: Vec<Value> =
+        (0..100_000).map(|n| json!({ "code": n.to_string(), "text": "x" })).collect();
+    created.content["checkpoints"][0]["items"] = json!(items);
+    let round = story.review().round.expect("a round");
+    assert_eq!((round.coverage[0].items.len(), round.coverage[1].items.len()), (100, 13));
 }

@@ -162,6 +162,7 @@ fn steps_of_an_order_do_not_go_to_a_contact() {
                 unit: None,
                 name: "林女士".to_owned(),
                 phones: vec!["000-5550-0001".to_owned()],
+                relation: None,
                 salt: "c2FsdA".to_owned(),
             },
         },
