@@ -51,6 +51,12 @@ pub struct SlaPolicy {
     pub patrol_radius_m: u32,
     /// An alarm nobody acknowledges goes to the next on the roster (ours).
     pub alarm_acknowledge_ms: i64,
+    /// Years a general violation is kept from its closing on (四 3.4).
+    pub violation_general_kept_years: u32,
+    /// Years a serious violation is kept from its closing on (四 3.4).
+    pub violation_serious_kept_years: u32,
+    /// Days a contact is kept after the last record that names it (ours).
+    pub contact_kept_days: u32,
 }
 
 impl Default for SlaPolicy {
@@ -78,6 +84,9 @@ impl Default for SlaPolicy {
             patrol_speed_max_kmh: 20,
             patrol_radius_m: 50,
             alarm_acknowledge_ms: 2 * MINUTE,
+            violation_general_kept_years: 1,
+            violation_serious_kept_years: 5,
+            contact_kept_days: 730,
         }
     }
 }

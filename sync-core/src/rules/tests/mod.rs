@@ -8,6 +8,7 @@ mod fields;
 mod kinds;
 mod patrols;
 mod permissions;
+mod retention;
 mod roster;
 mod statements;
 mod visits;
