@@ -239,5 +239,6 @@ fn response(record: RecordId, last: &Change, audience: Audience) -> SyncResponse
         backed_up: None,
         more: false,
         re_enrol: false,
+        purged: None,
     }
 }
