@@ -12,6 +12,7 @@ pub mod http;
 pub mod idempotency;
 pub mod jobs;
 pub mod keys;
+pub mod ledger;
 pub mod people;
 pub mod sync;
 #[cfg(test)]

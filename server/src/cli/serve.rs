@@ -44,6 +44,11 @@ pub async fn serve(serve: Serve, config: Config, outside: &mut Outside<'_>) -> R
         hooks: Arc::new(NoHooks),
         config,
     });
+    // Before the jobs too: they read records.
+    if let Err(error) = app.sync.carry_out_ledger().await {
+        app.stop().await;
+        return Err(error);
+    }
     app.start_jobs().await;
     let shutdown = async move {
         tokio::select! {
