@@ -109,11 +109,18 @@ impl Catalogue {
     }
 }
 
+/// One language's words: what is everybody's, and one file a kind.
+macro_rules! words {
+    ($language:literal: $($file:literal)+) => {
+        concat!($(include_str!(concat!("../texts/", $language, "/", $file, ".ftl")), "\n",)+)
+    };
+}
+
 /// The Fluent source of the department's words.
 pub fn source(language: Language) -> &'static str {
     match language {
-        Language::ZhCn => include_str!("../texts/zh-CN/fieldbook.ftl"),
-        Language::En => include_str!("../texts/en/fieldbook.ftl"),
+        Language::ZhCn => words!("zh-CN": "fieldbook" "violation"),
+        Language::En => words!("en": "fieldbook" "violation"),
     }
 }
 

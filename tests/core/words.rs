@@ -27,6 +27,7 @@ fn needed() -> BTreeSet<String> {
         strings(&[
             "state_met",
             "state_running",
+            "state_paused",
             "state_breached",
             "state_unknown",
             "state_excused",
@@ -61,6 +62,7 @@ fn needed() -> BTreeSet<String> {
     add("role", Role::ALL.iter().map(|role| role.code()).collect());
     add("problem", ProblemCode::ALL.iter().map(|code| code.code().to_owned()).collect());
     patrols(&mut add);
+    violations(&mut add);
     add("duty", Duty::ALL.iter().map(|duty| duty.code().to_owned()).collect());
     add("sheet", strings(&fieldbook_server::people::roster::import::CODES));
     add("swap", strings(&fieldbook_server::people::roster::swap::CODES));
@@ -99,18 +101,24 @@ fn patrols(add: &mut impl FnMut(&str, Vec<String>)) {
         FindingKind::Other,
     ];
     add("finding", findings.iter().map(code).collect());
-    let violations = [
-        ViolationCategory::Decoration,
-        ViolationCategory::FireSafety,
-        ViolationCategory::Sanitation,
-        ViolationCategory::PublicSecurity,
-        ViolationCategory::HarmToOthers,
-    ];
-    add("violation", violations.iter().map(code).collect());
+    add("violation", ViolationCategory::ALL.iter().map(code).collect());
     let alarms = [AlarmKind::Gas, AlarmKind::Burning, AlarmKind::RoundNotStarted, AlarmKind::Other];
     add("alarm", alarms.iter().map(code).collect());
     add("inbox", InboxKind::ALL.iter().map(code).collect());
     add("anomaly", ANOMALIES.iter().map(|code| (*code).to_owned()).collect());
+}
+
+fn violations(add: &mut impl FnMut(&str, Vec<String>)) {
+    use sync_core::model::violation::{LegalGround, Severity, ViolationCategory};
+
+    add("severity", [Severity::General, Severity::Serious].iter().map(code).collect());
+    let measures = ["dissuade", "rectify_by", "compensate", "public_notice", "legal_action"]
+        .map(str::to_owned);
+    add("measure", measures.to_vec());
+    let grounds = [LegalGround::CompensationRefused, LegalGround::FeesRefused];
+    add("legal_ground", grounds.iter().map(code).collect());
+    let breaches = ViolationCategory::ALL.iter().flat_map(|category| category.breaches());
+    add("breach", breaches.map(|breach| (*breach).to_owned()).collect());
 }
 
 #[test]
@@ -128,8 +136,8 @@ fn ids(catalogue: &str) -> BTreeSet<&str> {
 
 #[test]
 fn both_catalogues_hold_the_same_ids() {
-    let chinese = ids(include_str!("../../sync-core/texts/zh-CN/fieldbook.ftl"));
-    let english = ids(include_str!("../../sync-core/texts/en/fieldbook.ftl"));
+    let chinese = ids(source(Language::ZhCn));
+    let english = ids(source(Language::En));
     assert_eq!(chinese, english);
     assert!(chinese.len() > 200);
 }
@@ -157,7 +165,7 @@ fn a_catalogue_of_two_sources_has_the_words_of_both() {
 #[test]
 fn codes_that_are_gone_take_their_words_along() {
     let needed = needed();
-    for id in ids(include_str!("../../sync-core/texts/zh-CN/fieldbook.ftl")) {
+    for id in ids(source(Language::ZhCn)) {
         let group = id.split('-').next().unwrap_or_default();
         let groups = [
             "case",

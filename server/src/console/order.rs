@@ -178,6 +178,7 @@ fn deadline_state(desk: &Desk, state: DeadlineState) -> Markup {
     let (kind, code) = match state {
         DeadlineState::Met => ("good", "met"),
         DeadlineState::Running => ("status", "running"),
+        DeadlineState::Paused => ("status", "paused"),
         DeadlineState::Breached => ("bad", "breached"),
         DeadlineState::Unknown => ("warn", "unknown"),
         DeadlineState::Excused => ("warn", "excused"),

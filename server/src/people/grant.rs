@@ -166,6 +166,8 @@ impl Row {
             person: PersonId(self.person),
             role: role_of_code(&self.role).ok_or(Error::Broken("a role that is none"))?,
             site: SiteId(self.site),
+            group: None,
+            department: None,
             from_ms: self.from_ms,
             to_ms: self.to_ms,
             granted: seen(self.granted_epoch, self.granted_sequence),

@@ -2,14 +2,15 @@
 //! before it purges, inside its transaction, and what the job and the dry run ask beforehand.
 
 use sqlx::SqliteConnection;
+use sync_core::model::contact;
 use sync_core::model::id::{RecordId, SiteId};
 use sync_core::model::policy::SlaPolicy;
 use sync_core::model::time::WallMs;
-use sync_core::model::{contact, violation};
-use sync_core::rules::Review;
+use sync_core::model::violation::{self, Severity};
 use sync_core::rules::retention::{
     contact_kept_until_ms, is_needed, last_change_ms, violation_kept_until_ms,
 };
+use sync_core::rules::{Details, Review};
 
 use super::Shared;
 use super::load::exact;
@@ -80,15 +81,21 @@ pub async fn kept(
     Ok(Some(kept))
 }
 
-/// When a violation was closed; `None` while it is open.
+/// When a violation was closed; `None` while it is open. A closing by a clock that nobody has
+/// compared with the server's counts from when the record last came: never earlier than it was.
 async fn closed_at_ms(conn: &mut SqliteConnection, review: &Review) -> Result<Option<WallMs>> {
-    let _ = (conn, review);
-    Ok(None)
+    let Some(closed_at_ms) = review.closed_at_ms else { return Ok(None) };
+    let mut at_that_time = review.timeline.iter().filter(|entry| entry.at_ms == closed_at_ms);
+    if at_that_time.all(|entry| entry.verified) {
+        return Ok(Some(closed_at_ms));
+    }
+    Ok(last_came_ms(conn, review.record).await?.max(Some(closed_at_ms)))
 }
 
+/// Whether a violation is a general one; one that nobody has assessed is kept like a serious one.
 fn is_general(review: &Review) -> bool {
-    let _ = review;
-    false
+    let Some(Details::Violation(violation)) = &review.details else { return false };
+    violation.severity == Some(Severity::General)
 }
 
 /// Who uses a contact, and until when somebody did.

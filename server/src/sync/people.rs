@@ -173,6 +173,8 @@ impl GrantRow {
             person: PersonId(self.person),
             role: role.ok_or(Error::Broken("a role in the database is none"))?,
             site: SiteId(self.site),
+            group: None,
+            department: None,
             from_ms: self.from_ms,
             to_ms: self.to_ms,
             granted: seen(self.granted_epoch, self.granted_sequence),

@@ -37,6 +37,8 @@ pub fn principals() -> BTreeMap<PersonId, Principal> {
                 person,
                 role,
                 site: SITE,
+                group: None,
+                department: None,
                 from_ms: 0,
                 to_ms: None,
                 granted: Seen { epoch: 1, sequence: 0 },

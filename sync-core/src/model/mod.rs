@@ -3,8 +3,10 @@
 
 pub mod alarm;
 pub mod audience;
+pub mod calendar;
 pub mod canonical;
 pub mod contact;
+pub mod department;
 pub mod fact;
 pub mod id;
 pub mod patrol;

@@ -1,32 +1,146 @@
 //! What facts say: every fact type this version knows, and a carrier for those it does not.
 
+use serde::de::DeserializeOwned;
+use serde::de::value::MapDeserializer;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::alarm::AlarmFact;
 use super::canonical::NotCanonical;
 use super::id::{FactKey, PersonId, SiteId};
 use super::patrol::PatrolFact;
+use super::person::Role;
+use super::time::WallMs;
+use super::violation::{ViolationCreated, ViolationFact};
 use super::work_order::WorkOrderFact;
 
-/// The content of a fact.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Payload {
-    /// A type every kind has.
-    General(GeneralFact),
-    /// A type of work orders and their visits.
-    WorkOrder(WorkOrderFact),
-    /// A type of patrol rounds.
-    Patrol(PatrolFact),
-    /// A type of alarms.
-    Alarm(AlarmFact),
-    /// A newer app's type, or a known type in a newer shape: carried and shown as such.
-    Unknown {
-        /// `t`
-        fact_type: String,
-        /// `p`
-        content: Value,
-    },
+/// Makes the types that name every kind's facts and openings: a new kind is one line each.
+macro_rules! kinds {
+    (
+        facts { $($(#[$fact_doc:meta])* $fact:ident($content:ty),)+ }
+        openings { $($(#[$opening_doc:meta])* $opening:ident($name:literal, $created:ty),)+ }
+    ) => {
+        /// The content of a fact.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Payload {
+            /// A type every kind has.
+            General(GeneralFact),
+            $($(#[$fact_doc])* $fact($content),)+
+            /// A newer app's type, or a known type in a newer shape: carried and shown as such.
+            Unknown {
+                /// `t`
+                fact_type: String,
+                /// `p`
+                content: Value,
+            },
+        }
+
+        impl Payload {
+            /// Reads `t` and `p` of a fact; what this version does not know becomes `Unknown`.
+            pub fn from_parts(fact_type: String, content: Value) -> Self {
+                let content = if content.is_null() { Value::Object(Map::new()) } else { content };
+                let name = Value::String(fact_type);
+                if let Some(fact) = read(&name, &content) {
+                    return Self::General(fact);
+                }
+                $(if let Some(fact) = read(&name, &content) {
+                    return Self::$fact(fact);
+                })+
+                let Value::String(fact_type) = name else { unreachable!("made above") };
+                Self::Unknown { fact_type, content }
+            }
+
+            /// `t` and `p` in one object; `None` for what this version does not know.
+            fn tagged(&self) -> Option<serde_json::Result<Value>> {
+                Some(match self {
+                    Self::General(fact) => serde_json::to_value(fact),
+                    $(Self::$fact(fact) => serde_json::to_value(fact),)+
+                    Self::Unknown { .. } => return None,
+                })
+            }
+        }
+
+        /// A step of a kind's work, as an app sends it: `{"t": "ring", "p": {"visit": "..."}}`.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(untagged)]
+        pub enum Step {
+            $($(#[$fact_doc])* $fact($content),)+
+        }
+
+        impl From<Step> for Payload {
+            fn from(step: Step) -> Self {
+                match step {
+                    $(Step::$fact(fact) => Self::$fact(fact),)+
+                }
+            }
+        }
+
+        $(impl From<$content> for Step {
+            fn from(fact: $content) -> Self {
+                Self::$fact(fact)
+            }
+        })+
+
+        /// What a record of a kind is opened with, as an app sends it: `{"kind": "violation", ...}`.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(tag = "kind")]
+        pub enum OpeningContent {
+            $($(#[$opening_doc])* #[serde(rename = $name)] $opening($created),)+
+        }
+
+        impl OpeningContent {
+            /// The kind's name.
+            pub fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$opening(_) => $name,)+
+                }
+            }
+
+            /// The members of `created`.
+            pub fn members(&self) -> Map<String, Value> {
+                let value = match self {
+                    $(Self::$opening(created) => serde_json::to_value(created),)+
+                };
+                match value {
+                    Ok(Value::Object(members)) => members,
+                    _ => Map::new(),
+                }
+            }
+
+            /// Reads the members of a `created` of `kind`; `None` for a kind that is not among
+            /// these, or members that are not its.
+            pub fn of(kind: &str, members: &Map<String, Value>) -> Option<Self> {
+                let content = || Value::Object(members.clone());
+                match kind {
+                    $($name => serde_json::from_value(content()).ok().map(Self::$opening),)+
+                    _ => None,
+                }
+            }
+        }
+
+        $(impl From<$created> for OpeningContent {
+            fn from(created: $created) -> Self {
+                Self::$opening(created)
+            }
+        })+
+    };
+}
+
+kinds! {
+    facts {
+        /// A type of work orders and their visits.
+        WorkOrder(WorkOrderFact),
+        /// A type of patrol rounds.
+        Patrol(PatrolFact),
+        /// A type of alarms.
+        Alarm(AlarmFact),
+        /// A type of violations.
+        Violation(ViolationFact),
+    }
+    openings {
+        /// A violation.
+        Violation("violation", ViolationCreated),
+    }
 }
 
 /// The fact types every kind has.
@@ -51,9 +165,48 @@ pub enum GeneralFact {
     Asked(Asked),
     /// The person answers.
     Answered(Answered),
+    /// Stops deadlines, with a reason.
+    DeadlinePaused(DeadlinePaused),
+    /// Ends a pause: `of` is the key of its `deadline_paused`.
+    DeadlineResumed(OfFact),
+    /// A moment has passed that the rule book tells somebody of; only the server writes it.
+    FellDue(FellDue),
+    /// What a `fell_due` rested on turned out otherwise; only the server writes it.
+    DueWithdrawn(DueWithdrawn),
 }
 
-/// Payload of `read` and `acknowledged`.
+/// Payload of `fell_due`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FellDue {
+    /// The deadline's name.
+    pub deadline: String,
+    /// What it belongs to, where a record has several of that name.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub of: Option<FactKey>,
+    /// When it was due. Milliseconds.
+    pub due_ms: WallMs,
+    /// Whom it tells.
+    pub tells: Vec<Role>,
+}
+
+/// Payload of `due_withdrawn`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DueWithdrawn {
+    /// The key of its `fell_due`.
+    pub of: FactKey,
+}
+
+/// Payload of `deadline_paused`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadlinePaused {
+    /// The names of the deadlines it stops; all of the record if none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deadlines: Vec<String>,
+    /// Why, at most 200 characters.
+    pub reason: String,
+}
+
+/// Payload of `read`, `acknowledged` and `deadline_resumed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfFact {
     /// The fact.
@@ -141,39 +294,15 @@ pub struct Note {
 }
 
 impl Payload {
-    /// Reads `t` and `p` of a fact; what this version does not know becomes `Unknown`.
-    pub fn from_parts(fact_type: String, content: Value) -> Self {
-        let content = if content.is_null() { Value::Object(Default::default()) } else { content };
-        let tagged = serde_json::json!({ "t": fact_type, "p": content });
-        if let Some(fact) = read(&tagged) {
-            return Self::General(fact);
-        }
-        if let Some(fact) = read(&tagged) {
-            return Self::WorkOrder(fact);
-        }
-        if let Some(fact) = read(&tagged) {
-            return Self::Patrol(fact);
-        }
-        if let Some(fact) = read(&tagged) {
-            return Self::Alarm(fact);
-        }
-        Self::Unknown { fact_type, content }
-    }
-
     /// Writes `t` and `p`.
     ///
     /// # Errors
     /// If the content cannot be JSON.
     pub fn to_parts(&self) -> Result<(String, Value), NotCanonical> {
-        let tagged = match self {
-            Self::General(fact) => serde_json::to_value(fact),
-            Self::WorkOrder(fact) => serde_json::to_value(fact),
-            Self::Patrol(fact) => serde_json::to_value(fact),
-            Self::Alarm(fact) => serde_json::to_value(fact),
-            Self::Unknown { fact_type, content } => {
-                return Ok((fact_type.clone(), content.clone()));
-            }
-        };
+        if let Self::Unknown { fact_type, content } = self {
+            return Ok((fact_type.clone(), content.clone()));
+        }
+        let tagged = self.tagged().ok_or(NotCanonical::Syntax)?;
         let mut tagged = tagged.map_err(|_| NotCanonical::Syntax)?;
         let content = tagged.get_mut("p").map_or(Value::Object(Default::default()), Value::take);
         let fact_type = tagged["t"].as_str().ok_or(NotCanonical::Syntax)?.to_owned();
@@ -186,52 +315,13 @@ impl Payload {
     }
 }
 
-/// A step of a kind's work, as an app sends it: `{"t": "ring", "p": {"visit": "..."}}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Step {
-    /// Of an order or its visits.
-    WorkOrder(WorkOrderFact),
-    /// Of a patrol round.
-    Patrol(PatrolFact),
-    /// Of an alarm.
-    Alarm(AlarmFact),
-}
-
-impl From<Step> for Payload {
-    fn from(step: Step) -> Self {
-        match step {
-            Step::WorkOrder(fact) => Self::WorkOrder(fact),
-            Step::Patrol(fact) => Self::Patrol(fact),
-            Step::Alarm(fact) => Self::Alarm(fact),
-        }
-    }
-}
-
-impl From<WorkOrderFact> for Step {
-    fn from(fact: WorkOrderFact) -> Self {
-        Self::WorkOrder(fact)
-    }
-}
-
-impl From<PatrolFact> for Step {
-    fn from(fact: PatrolFact) -> Self {
-        Self::Patrol(fact)
-    }
-}
-
-impl From<AlarmFact> for Step {
-    fn from(fact: AlarmFact) -> Self {
-        Self::Alarm(fact)
-    }
-}
-
-/// One parse attempt. A unit type has an empty object as content in the JSON, serde wants null.
-fn read<T: for<'de> Deserialize<'de>>(tagged: &Value) -> Option<T> {
-    if let Ok(fact) = T::deserialize(tagged) {
-        return Some(fact);
-    }
-    let empty = tagged["p"].as_object().is_some_and(serde_json::Map::is_empty);
-    let unit = serde_json::json!({ "t": tagged["t"] });
-    if empty { T::deserialize(&unit).ok() } else { None }
+/// One parse attempt. The type's name comes first, so that a type of another kind costs no look at
+/// its content. A unit type has an empty object as content in the JSON, serde wants null.
+fn read<T: DeserializeOwned>(fact_type: &Value, content: &Value) -> Option<T> {
+    let parts = |content: Option<&Value>| {
+        let parts = [("t", fact_type)].into_iter().chain(content.map(|content| ("p", content)));
+        T::deserialize(MapDeserializer::<_, serde_json::Error>::new(parts)).ok()
+    };
+    let empty = content.as_object().is_some_and(Map::is_empty);
+    parts(Some(content)).or_else(|| if empty { parts(None) } else { None })
 }

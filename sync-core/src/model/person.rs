@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::department::Department;
 use super::id::{PersonId, SiteId};
 use super::time::{Seen, WallMs};
 
@@ -87,6 +88,12 @@ pub struct RoleGrant {
     pub role: Role,
     /// Where.
     pub site: SiteId,
+    /// For one group of buildings (组团) only; `None` is the whole site.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub group: Option<u32>,
+    /// For one department only; `None` is every one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub department: Option<Department>,
     /// From when; milliseconds.
     pub from_ms: WallMs,
     /// Until when, exclusive; `None` is open.
@@ -123,6 +130,8 @@ impl Principal {
                 person: self.person,
                 role,
                 site,
+                group: None,
+                department: None,
                 from_ms: 0,
                 to_ms: None,
                 granted,

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::calendar::{TimeOfDay, Weekday, WorkCalendar};
 use super::time::WallMs;
 
 /// One version of a site's policy. Times in milliseconds unless the name says otherwise.
@@ -51,12 +52,53 @@ pub struct SlaPolicy {
     pub patrol_radius_m: u32,
     /// An alarm nobody acknowledges goes to the next on the roster (ours).
     pub alarm_acknowledge_ms: i64,
+    /// The working hours and free days: what working time and 下班 mean here (ours).
+    pub calendar: WorkCalendar,
+    /// Unsolved so many days: a complaint goes to the supervisor (二 4.3.3).
+    pub complaint_supervisor_days: u32,
+    /// Unsolved so many days: it goes to the project manager (二 4.3.4).
+    pub complaint_project_manager_days: u32,
+    /// Unsolved so many days: it goes to the general manager's meeting (二 4.3.5).
+    pub complaint_general_manager_days: u32,
+    /// What the days of the ladder are counted from (ours).
+    pub ladder_counts_from: LadderCountsFrom,
+    /// A valid complaint unsolved so many months is major (二 4.2.1c).
+    pub complaint_major_months: u32,
+    /// Raised again so often and still unsolved, a complaint is major (二 4.2.1a; the number is
+    /// ours).
+    pub complaint_repeats_major: u32,
+    /// A complaint of the same unit and subject within so many days is a repeat (ours).
+    pub complaint_repeat_days: u32,
+    /// The day on which the week's complaints and suggestions go to quality (二 4.4.2).
+    pub weekly_report_weekday: Weekday,
+    /// The time of that day (ours).
+    pub weekly_report_at: TimeOfDay,
+    /// The day of the next month by whose end quality has analysed a month (二 4.4.5).
+    pub trend_analysis_day: u8,
     /// Years a general violation is kept from its closing on (四 3.4).
     pub violation_general_kept_years: u32,
     /// Years a serious violation is kept from its closing on (四 3.4).
     pub violation_serious_kept_years: u32,
     /// Days a contact is kept after the last record that names it (ours).
     pub contact_kept_days: u32,
+    /// A notice of planned work stands so long before it begins (三 3.1.5.3; the day as in
+    /// 3.1.5.2).
+    pub notice_before_ms: i64,
+    /// A reconciling talk follows within so many days (四 3.3.5; the number is ours).
+    pub reconciling_talk_days: u32,
+    /// Residents are told of an appointed repair that disturbs them so many days before
+    /// (三 3.1.5.2).
+    pub appointment_announce_days: u32,
+}
+
+/// What the days of the complaint ladder are counted from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LadderCountsFrom {
+    /// Each step's days from the reception of the complaint.
+    Reception,
+    /// Each step's days from the step before it.
+    Step,
 }
 
 impl Default for SlaPolicy {
@@ -84,9 +126,46 @@ impl Default for SlaPolicy {
             patrol_speed_max_kmh: 20,
             patrol_radius_m: 50,
             alarm_acknowledge_ms: 2 * MINUTE,
+            calendar: WorkCalendar::default(),
+            complaint_supervisor_days: 2,
+            complaint_project_manager_days: 7,
+            complaint_general_manager_days: 14,
+            ladder_counts_from: LadderCountsFrom::Step,
+            complaint_major_months: 1,
+            complaint_repeats_major: 2,
+            complaint_repeat_days: 90,
+            weekly_report_weekday: Weekday::Sunday,
+            weekly_report_at: TimeOfDay::hour(18),
+            trend_analysis_day: 5,
             violation_general_kept_years: 1,
             violation_serious_kept_years: 5,
             contact_kept_days: 730,
+            notice_before_ms: 24 * 60 * MINUTE,
+            reconciling_talk_days: 7,
+            appointment_announce_days: 1,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_written_before_a_number_was_there_has_its_default() {
+        let old = r#"{"version":3,"time_zone":"Europe/Berlin","call_back_ms":1}"#;
+        let policy: SlaPolicy = serde_json::from_str(old).expect("reads");
+        let expected = SlaPolicy {
+            version: 3,
+            time_zone: "Europe/Berlin".to_owned(),
+            call_back_ms: 1,
+            ..SlaPolicy::default()
+        };
+        assert_eq!(policy, expected);
+        let written = serde_json::to_value(&policy).expect("writes");
+        assert_eq!(written["ladder_counts_from"], "step");
+        assert_eq!(written["weekly_report_weekday"], "sunday");
+        assert_eq!(written["weekly_report_at"], "18:00");
+        assert_eq!(written["calendar"]["week"]["friday"][0]["to"], "18:00");
     }
 }

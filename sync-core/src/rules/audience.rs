@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::kind;
 use super::review::Review;
 use super::status::Status;
 use crate::model::audience::Audience;
 use crate::model::id::{PersonId, RecordId};
-use crate::model::{alarm, patrol, violation, work_order};
+use crate::model::{alarm, patrol, work_order};
 
 /// The audiences of a record: its site's office, and everyone who is or may be its assignee. A
 /// contact's further audiences follow from the orders that name it, which only the server sees.
@@ -20,7 +21,7 @@ pub fn audiences(review: &Review) -> BTreeSet<Audience> {
         Some(Audience::User(site, PersonId(number)))
     };
     match review.kind.as_str() {
-        patrol::PLAN | violation::KIND => {
+        patrol::PLAN => {
             audiences.insert(Audience::Patrol(site));
         }
         // What is open at a place is shown there.
@@ -32,6 +33,9 @@ pub fn audiences(review: &Review) -> BTreeSet<Audience> {
             audiences.extend(writers.map(|person| Audience::User(site, person)));
         }
         _ => {}
+    }
+    if let Some(kind) = kind::kind(&review.kind) {
+        audiences.extend(kind.audiences(review));
     }
     if let Some(officer) = review.round.as_ref().and_then(|round| round.officer) {
         audiences.insert(Audience::User(site, officer));

@@ -55,9 +55,12 @@ pub struct CaseSide {
 const CASES_OF_A_KIND_MAX: usize = 100;
 
 /// Every kind of record case.
-pub const CASES: [&str; 10] = [
+pub const CASES: [&str; 13] = [
     "changed_after_signature",
     "clock_unverified",
+    "closed_before_executed",
+    "decision_too_mild",
+    "decisions_disagree",
     "done_after_reassignment",
     "field_conflict",
     "finished_though_cancelled",
@@ -82,31 +85,12 @@ pub(super) struct CaseInput<'a> {
 }
 
 impl CaseInput<'_> {
-    fn fact(&self, key: FactKey) -> Option<&Fact> {
-        self.causality.fact(key)
-    }
-
     fn side(&self, key: FactKey, value: Option<Value>) -> Option<CaseSide> {
-        let fact = self.fact(key)?;
-        let row = fact.key.session().and_then(|session| self.sessions.get(&session));
-        Some(CaseSide {
-            key,
-            by: row.map(|row| row.person),
-            at_ms: fact_time(fact, self.sessions).at_ms,
-            value: value.unwrap_or_else(|| Value::String(fact.payload.fact_type())),
-        })
+        side_of(self.causality, self.sessions, key, value)
     }
 
     fn case(&self, kind: &str, rests_on: impl IntoIterator<Item = FactKey>) -> Case {
-        debug_assert!(CASES.contains(&kind), "{kind} is in the list");
-        let rests_on: BTreeSet<FactKey> = rests_on.into_iter().collect();
-        Case {
-            kind: kind.to_owned(),
-            sides: rests_on.iter().filter_map(|key| self.side(*key, None)).collect(),
-            rests_on: rests_on.into_iter().collect(),
-            open: true,
-            params: BTreeMap::new(),
-        }
+        case_of(self.causality, self.sessions, kind, rests_on)
     }
 
     fn work_order_facts(&self) -> impl Iterator<Item = (&Fact, &WorkOrderFact)> {
@@ -117,9 +101,44 @@ impl CaseInput<'_> {
     }
 }
 
-/// All record cases, closed ones too, in a fixed order.
-pub(super) fn cases(input: &CaseInput<'_>) -> Vec<Case> {
-    let mut all = Vec::new();
+fn side_of(
+    causality: &Causality<'_>,
+    sessions: &SessionRows,
+    key: FactKey,
+    value: Option<Value>,
+) -> Option<CaseSide> {
+    let fact = causality.fact(key)?;
+    let row = fact.key.session().and_then(|session| sessions.get(&session));
+    Some(CaseSide {
+        key,
+        by: row.map(|row| row.person),
+        at_ms: fact_time(fact, sessions).at_ms,
+        value: value.unwrap_or_else(|| Value::String(fact.payload.fact_type())),
+    })
+}
+
+/// A case, not closed yet, that rests on these facts.
+pub(super) fn case_of(
+    causality: &Causality<'_>,
+    sessions: &SessionRows,
+    kind: &str,
+    rests_on: impl IntoIterator<Item = FactKey>,
+) -> Case {
+    debug_assert!(CASES.contains(&kind), "{kind} is in the list");
+    let rests_on: BTreeSet<FactKey> = rests_on.into_iter().collect();
+    let side = |key: &FactKey| side_of(causality, sessions, *key, None);
+    Case {
+        kind: kind.to_owned(),
+        sides: rests_on.iter().filter_map(side).collect(),
+        rests_on: rests_on.into_iter().collect(),
+        open: true,
+        params: BTreeMap::new(),
+    }
+}
+
+/// All record cases, closed ones too, in a fixed order; `of_kind` are those its kind has found.
+pub(super) fn cases(input: &CaseInput<'_>, of_kind: Vec<Case>) -> Vec<Case> {
+    let mut all = of_kind;
     all.extend(field_conflicts(input));
     all.extend(finished_though_cancelled(input));
     all.extend(done_after_reassignment(input));

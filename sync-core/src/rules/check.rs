@@ -3,9 +3,11 @@
 
 use serde_json::Value;
 
+use super::deadlines::DEADLINES;
 use super::denial::{Denial, DenialCode};
+use super::kind;
 use super::limits::{self, range, text, time};
-use super::review::Review;
+use super::review::{Review, TimelineEntry};
 use crate::model::contact::{self, ContactCreated};
 use crate::model::id::{FactKey, RecordId};
 use crate::model::patrol;
@@ -35,6 +37,12 @@ pub(super) fn check_contact(contact: &ContactCreated) -> Result<(), Denial> {
 pub(super) fn check_field(kind: &str, field: &str, value: &Value) -> Result<(), Denial> {
     let out_of_range = || Denial::new(DenialCode::OutOfRange).with("field", field);
     let string = || value.as_str().ok_or_else(out_of_range);
+    if let Some(rules) = kind::kind(kind) {
+        let rule = rules.fields().iter().find(|rule| rule.name == field);
+        let rule =
+            rule.ok_or_else(|| Denial::new(DenialCode::UnknownField).with("field", field))?;
+        return rule.check(value);
+    }
     match (kind, field) {
         (work_order::KIND, "assignee") => value
             .as_u64()
@@ -83,6 +91,27 @@ pub(super) fn check_step(content: &WorkOrderFact, review: &Review) -> Result<(),
     }
     check_names(content, review)?;
     check_content(content)
+}
+
+/// Names of deadlines that there are, and a reason.
+pub(super) fn check_pause(deadlines: &[String], why: &str) -> Result<(), Denial> {
+    let known = |name: &String| DEADLINES.contains(&name.as_str());
+    if deadlines.len() > DEADLINES.len() || !deadlines.iter().all(known) {
+        return Err(Denial::new(DenialCode::OutOfRange).with("field", "deadlines"));
+    }
+    reason(why)
+}
+
+/// A pause that goes on, as far as the writer knows.
+pub(super) fn check_resume(review: &Review, of: FactKey) -> Result<(), Denial> {
+    exists(review, of, "deadline_paused")?;
+    let ends = |entry: &TimelineEntry| {
+        entry.fact_type == "deadline_resumed" && entry.content["of"] == of.to_string()
+    };
+    if review.timeline.iter().any(ends) {
+        return Err(Denial::new(DenialCode::NoSuchFact).with("fact", "deadline_paused"));
+    }
+    Ok(())
 }
 
 pub(super) fn exists(review: &Review, key: FactKey, fact_type: &str) -> Result<(), Denial> {

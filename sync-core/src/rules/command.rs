@@ -4,9 +4,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::check::{check_contact, check_field, check_order, check_step, exists};
+use super::check::{
+    check_contact, check_field, check_order, check_pause, check_resume, check_step, exists,
+};
 use super::check_patrol;
 use super::denial::{Denial, DenialCode};
+use super::kind;
 use super::limits::{self, text};
 use super::permission::permit;
 use super::review::Review;
@@ -18,7 +21,8 @@ use crate::model::fact::Fact;
 use crate::model::id::{DeviceId, FactKey, PersonId, RecordId, SessionId, SiteId};
 use crate::model::patrol::{self, PatrolFact, PatrolPlanCreated, PatrolRoundCreated, RestOk};
 use crate::model::payload::{
-    Answered, Asked, CaseClosed, Created, GeneralFact, Note, OfFact, Payload, Resolve, Set, Step,
+    Answered, Asked, CaseClosed, Created, DeadlinePaused, GeneralFact, Note, OfFact,
+    OpeningContent, Payload, Resolve, Set, Step,
 };
 use crate::model::person::Principal;
 use crate::model::time::{MonotonicMs, Seen, WallMs};
@@ -71,6 +75,14 @@ pub enum Command {
         #[serde(flatten)]
         alarm: AlarmCreated,
     },
+    /// Opens a record of any other kind: `{"command": "open", "site": 7, "kind": "violation", ...}`.
+    Open {
+        /// Where.
+        site: SiteId,
+        /// The kind and what it is opened with.
+        #[serde(flatten)]
+        content: OpeningContent,
+    },
     /// Says ok of everything at a checkpoint that nothing has been said of.
     RestOk {
         /// The checkpoint's code.
@@ -99,6 +111,19 @@ pub enum Command {
         question: FactKey,
         /// What.
         text: String,
+    },
+    /// Stops deadlines until they are resumed.
+    PauseDeadline {
+        /// Their names; all of the record if none is named.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        deadlines: Vec<String>,
+        /// Why.
+        reason: String,
+    },
+    /// Ends a pause.
+    ResumeDeadline {
+        /// The key of its `deadline_paused`.
+        of: FactKey,
     },
     /// Writes a field; replaces the value that stands.
     Set {
@@ -193,6 +218,7 @@ impl Command {
             Self::CreatePatrolPlan { site, .. } => Some((patrol::PLAN, *site)),
             Self::CreateRound { site, .. } => Some((patrol::ROUND, *site)),
             Self::RaiseAlarm { site, .. } => Some((alarm::KIND, *site)),
+            Self::Open { site, content } => Some((content.kind(), *site)),
             _ => None,
         }
     }
@@ -257,11 +283,20 @@ pub fn perform(
         (Payload::WorkOrder(content), Some(review)) => check_step(content, review)?,
         (Payload::Patrol(content), Some(review)) => check_patrol::check_step(content, review)?,
         (Payload::Alarm(content), Some(_)) => check_patrol::check_alarm_step(content)?,
+        (payload, Some(review)) => check_of_kind(payload, review)?,
         _ => {}
     }
     let facts = vec![fact];
     permit(&facts, review, principal, moment.seen, moment.now_ms)?;
     Ok(facts)
+}
+
+/// Bounds of a fact of a kind, and whether what it names is there.
+fn check_of_kind(payload: &Payload, review: &Review) -> Result<(), Denial> {
+    if let Some(kind) = kind::kind(&review.kind) {
+        kind.check(payload)?;
+    }
+    kind::names(payload).into_iter().try_for_each(|(key, name)| exists(review, key, name))
 }
 
 /// Facts in one record from which on a phone writes no more (DESIGN 13).
@@ -305,7 +340,8 @@ fn payload(command: &Command, review: Option<&Review>, fact: &mut Fact) -> Resul
         | Command::CreateContact { .. }
         | Command::CreatePatrolPlan { .. }
         | Command::CreateRound { .. }
-        | Command::RaiseAlarm { .. } => return Err(Denial::new(DenialCode::RecordExists)),
+        | Command::RaiseAlarm { .. }
+        | Command::Open { .. } => return Err(Denial::new(DenialCode::RecordExists)),
         Command::RestOk { checkpoint } => {
             return rest_ok(review, checkpoint).map(Payload::Patrol);
         }
@@ -319,6 +355,15 @@ fn payload(command: &Command, review: Option<&Review>, fact: &mut Fact) -> Resul
             text("text", answer, limits::NOTE_CHARACTERS_MAX)?;
             exists(review, *question, "asked")?;
             GeneralFact::Answered(Answered { question: *question, text: answer.clone() })
+        }
+        Command::PauseDeadline { deadlines, reason } => {
+            check_pause(deadlines, reason)?;
+            let (deadlines, reason) = (deadlines.clone(), reason.clone());
+            GeneralFact::DeadlinePaused(DeadlinePaused { deadlines, reason })
+        }
+        Command::ResumeDeadline { of } => {
+            check_resume(review, *of)?;
+            GeneralFact::DeadlineResumed(OfFact { of: *of })
         }
         Command::Set { field, value, salt } => {
             GeneralFact::Set(set(review, field, value.clone(), salt.clone())?)
@@ -381,8 +426,16 @@ fn opening(command: &Command) -> Result<Option<Created>, Denial> {
             check_patrol::check_alarm(alarm)?;
             created(alarm::KIND, alarm::SCHEMA, *site, alarm)
         }
+        Command::Open { site, content } => opened(*site, content)?,
         _ => return Ok(None),
     }))
+}
+
+fn opened(site: SiteId, content: &OpeningContent) -> Result<Created, Denial> {
+    let rules = kind::kind(content.kind()).ok_or(Denial::new(DenialCode::WrongKind))?;
+    rules.check_opening(content)?;
+    let kind = rules.name().to_owned();
+    Ok(Created { kind, site, schema: rules.schema(), from: None, content: content.members() })
 }
 
 /// Names a fact that the record has.
@@ -472,13 +525,15 @@ pub fn rests_on(fact: &Fact) -> Vec<FactKey> {
     match &fact.payload {
         Payload::General(GeneralFact::Set(set)) => keys.extend(&set.replaces),
         Payload::General(GeneralFact::Resolve(resolve)) => keys.extend(&resolve.replaces),
-        Payload::General(GeneralFact::Read(of) | GeneralFact::Acknowledged(of)) => {
-            keys.push(of.of);
-        }
+        Payload::General(
+            GeneralFact::Read(of)
+            | GeneralFact::Acknowledged(of)
+            | GeneralFact::DeadlineResumed(of),
+        ) => keys.push(of.of),
         Payload::General(GeneralFact::Answered(answered)) => keys.push(answered.question),
         Payload::Patrol(PatrolFact::FindingSettled(settled)) => keys.push(settled.finding),
         Payload::Patrol(PatrolFact::FindingReported(reported)) => keys.push(reported.finding),
-        Payload::General(_) | Payload::Patrol(_) | Payload::Alarm(_) | Payload::Unknown { .. } => {}
+        Payload::General(GeneralFact::DueWithdrawn(of)) => keys.push(of.of),
         Payload::WorkOrder(content) => {
             keys.extend(content.visit());
             match content {
@@ -492,6 +547,7 @@ pub fn rests_on(fact: &Fact) -> Vec<FactKey> {
                 _ => {}
             }
         }
+        payload => keys.extend(kind::names(payload).into_iter().map(|(key, _)| key)),
     }
     keys.sort_unstable();
     keys.dedup();

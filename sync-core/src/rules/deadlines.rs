@@ -1,30 +1,39 @@
 //! The limits of 三 3.1 and 3.2: filled, told, on site, done. What cannot be judged is unknown,
-//! not breached.
+//! not breached. How a limit runs, is paused and is judged stands in `sla`.
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Days, TimeZone as _};
+use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::fields::Field;
 use super::order::Causality;
+use super::site_time::SiteTime;
+use super::sla::{Limit, Sla, Stamp, Target};
 use super::status::standing;
-use super::time::{FactTime, fact_time, stated_afterwards};
-use crate::model::fact::Fact;
+use super::time::fact_time;
 use crate::model::id::FactKey;
 use crate::model::payload::{GeneralFact, Payload};
+use crate::model::person::Role;
 use crate::model::policy::SlaPolicy;
 use crate::model::session::{Origin, SessionRows};
 use crate::model::time::WallMs;
 use crate::model::work_order::WorkOrderFact;
 
-/// One limit of an order.
+/// One limit of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deadline {
-    /// `filled`, `told`, `on_site` or `done`.
+    /// One of [`DEADLINES`].
     pub name: String,
-    /// When it is due; none while it does not run yet, or its start is unknown.
+    /// The fact it belongs to, where a record has several of that name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<FactKey>,
+    /// From when it counts; none where that is unknown, or an agreed moment needs none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_ms: Option<WallMs>,
+    /// When it is due, moved by its pauses: by those alone that are certain. None while a pause
+    /// goes on, and where its start is unknown.
     pub due_ms: Option<WallMs>,
     /// How it stands.
     pub state: DeadlineState,
@@ -32,6 +41,28 @@ pub struct Deadline {
     pub met_at_ms: Option<WallMs>,
     /// The fact that met it.
     pub met_by: Option<FactKey>,
+    /// How much finished pauses moved it, milliseconds: of working time for a limit in working
+    /// time.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub paused_ms: i64,
+    /// The pauses (keys of `deadline_paused`) that count, or may: those that began before it was
+    /// over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pauses: Vec<FactKey>,
+    /// How late it was met, milliseconds without the time in pauses; of working time for a limit
+    /// in working time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_ms: Option<i64>,
+    /// When its state next changes by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes_at_ms: Option<WallMs>,
+    /// Whom the server tells when it has passed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tells: Vec<Role>,
+}
+
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 /// How a deadline stands.
@@ -44,6 +75,8 @@ pub enum DeadlineState {
     Running,
     /// Over.
     Breached,
+    /// Stopped by a pause that goes on.
+    Paused,
     /// Cannot be judged: a clock is unverified, or the step was stated afterwards.
     Unknown,
     /// A recorded reason stands against it: special process or material.
@@ -51,43 +84,35 @@ pub enum DeadlineState {
 }
 
 /// Every deadline's name.
-pub const DEADLINES: [&str; 5] = ["call_back", "done", "filled", "on_site", "told"];
-
-struct Clocked<'a> {
-    fact: &'a Fact,
-    time: FactTime,
-}
-
-impl Clocked<'_> {
-    fn judgeable(&self) -> bool {
-        self.time.verified && !stated_afterwards(self.fact)
-    }
-}
+pub const DEADLINES: [&str; 7] =
+    ["call_back", "done", "filled", "on_site", "reconciling_talk", "rectification", "told"];
 
 /// What the deadlines of an order are judged from.
-struct Order<'a> {
+struct Order {
     public: bool,
     urgent: bool,
     /// When the minutes of 三 3.1.2 begin; none while that cannot be judged.
     start: Option<WallMs>,
     appointment: Option<WallMs>,
-    dispatched: Option<Clocked<'a>>,
-    told: Option<Clocked<'a>>,
-    received: Option<Clocked<'a>>,
+    /// When the appointment was made; none if it came with the order.
+    appointed: Option<Stamp>,
+    dispatched: Option<Stamp>,
+    told: Option<Stamp>,
+    received: Option<Stamp>,
     /// When somebody was there, in time for the appointment if there is one.
-    arrived: Option<Clocked<'a>>,
-    called_back: Option<Clocked<'a>>,
-    finished: Option<Clocked<'a>>,
+    arrived: Option<Stamp>,
+    called_back: Option<Stamp>,
+    finished: Option<Stamp>,
     waits_for_parts: bool,
     cancelled: bool,
 }
 
-impl<'a> Order<'a> {
+impl Order {
     fn of(
-        causality: &Causality<'a>,
+        causality: &Causality<'_>,
         fields: &BTreeMap<String, Field>,
         sessions: &SessionRows,
-        policy: &SlaPolicy,
+        site: &SiteTime<'_>,
     ) -> Option<Self> {
         use WorkOrderFact as F;
         let text = |name: &str| fields.get(name).and_then(|field| field.value.as_str());
@@ -96,17 +121,19 @@ impl<'a> Order<'a> {
             .facts
             .iter()
             .find(|fact| matches!(fact.payload, Payload::General(GeneralFact::Created(_))));
-        let created = created.map(|fact| Clocked { fact, time: fact_time(fact, sessions) })?;
+        let created = created.map(|fact| Stamp::of(fact, sessions))?;
+        let appointed = fields.get("appointment").and_then(|field| causality.fact(field.key?));
         let reported = fields.get("reported_at_ms").and_then(|field| field.value.as_i64());
         Some(Self {
             public: text("category") == Some("public"),
             urgent: text("priority") == Some("urgent"),
-            start: created.judgeable().then(|| reported.unwrap_or(created.time.at_ms)),
+            start: created.judgeable_ms().map(|created_ms| reported.unwrap_or(created_ms)),
             appointment: appointment_ms(fields),
+            appointed: appointed.map(|fact| Stamp::of(fact, sessions)),
             dispatched: first(|content| matches!(content, F::Dispatched)),
             told: first(|content| matches!(content, F::Told)),
             received: last_received(causality, sessions),
-            arrived: arrival(causality, fields, sessions, policy),
+            arrived: arrival(causality, fields, sessions, site),
             called_back: first(|content| matches!(content, F::CalledBack(_))),
             finished: first(|content| matches!(content, F::FinishWork(_))),
             waits_for_parts: first(|content| matches!(content, F::WaitingForParts(_))).is_some(),
@@ -120,6 +147,39 @@ impl<'a> Order<'a> {
         } else {
             (policy.household_filled_ms, policy.household_told_ms, policy.household_on_site_ms)
         }
+    }
+
+    /// What is due, from what is known now: an order whose priority was changed is counted from
+    /// the same facts as if it had always been the new one.
+    fn targets(&self, policy: &SlaPolicy) -> Vec<Target<'static>> {
+        let (filled_ms, told_ms, on_site_ms) = self.limits(policy);
+        let target = |name, start_ms, limit, met| Target::new(name, start_ms, limit).met(met);
+        let after = |from: Stamp, name, limit_ms, met| {
+            target(name, from.judgeable_ms(), Limit::Elapsed(limit_ms), met)
+        };
+        let filled = Limit::Elapsed(filled_ms);
+        let mut all = vec![target("filled", self.start, filled, self.dispatched)];
+        if let Some(dispatched) = self.dispatched {
+            // Signing for the order shows that engineering had been told.
+            all.push(after(dispatched, "told", told_ms, self.told.or(self.received)));
+        }
+        if self.urgent || self.public {
+            if let Some(received) = self.received {
+                all.push(after(received, "on_site", on_site_ms, self.arrived));
+            }
+        } else if let Some(at_ms) = self.appointment {
+            // What was paused before the appointment was made is no part of it.
+            let made_ms = self.appointed.and_then(|made| made.judgeable_ms()).or(self.start);
+            all.push(target("on_site", made_ms, Limit::At(at_ms), self.arrived));
+        }
+        if !self.urgent && !self.public {
+            let days = Limit::Days(policy.appointed_done_days);
+            all.push(target("done", self.appointment.or(self.start), days, self.finished));
+        }
+        if let Some(finished) = self.finished.filter(|_| !self.public) {
+            all.push(after(finished, "call_back", policy.call_back_ms, self.called_back));
+        }
+        all
     }
 }
 
@@ -139,28 +199,25 @@ fn is_at_door(content: &WorkOrderFact) -> bool {
 
 /// The first arrival. It belongs to the appointment that holds if it is not of an earlier day and
 /// not what the appointment was made after.
-fn arrival<'a>(
-    causality: &Causality<'a>,
+fn arrival(
+    causality: &Causality<'_>,
     fields: &BTreeMap<String, Field>,
     sessions: &SessionRows,
-    policy: &SlaPolicy,
-) -> Option<Clocked<'a>> {
-    let zone: chrono_tz::Tz = policy.time_zone.parse().unwrap_or(chrono_tz::UTC);
-    let day =
-        |at_ms: WallMs| super::time::moment(at_ms).map(|at| at.with_timezone(&zone).date_naive());
+    site: &SiteTime<'_>,
+) -> Option<Stamp> {
     let urgent = fields.get("priority").is_some_and(|field| field.value == "urgent");
     let appointment = appointment_ms(fields).filter(|_| !urgent);
     let written = fields.get("appointment").and_then(|field| field.key);
-    let belongs = |came: &Clocked<'_>| {
+    let belongs = |came: &Stamp| {
         let Some(at_ms) = appointment else { return true };
-        let over = written.is_some_and(|key| causality.is_before(came.fact.key, key));
-        !over && day(came.time.at_ms) >= day(at_ms)
+        let over = written.is_some_and(|key| causality.is_before(came.key, key));
+        !over && site.date(came.at_ms) >= site.date(at_ms)
     };
     let arrivals = causality.facts.iter().filter(|fact| match &fact.payload {
         Payload::WorkOrder(content) => is_at_door(content),
         _ => false,
     });
-    arrivals.map(|fact| Clocked { fact, time: fact_time(fact, sessions) }).find(belongs)
+    arrivals.map(|fact| Stamp::of(fact, sessions)).find(belongs)
 }
 
 /// Whether a phone has written anything since `due_ms`: until then nobody can say that a limit
@@ -181,45 +238,24 @@ pub(super) fn deadlines(
     sessions: &SessionRows,
     now_ms: WallMs,
 ) -> Vec<Deadline> {
-    let Some(order) = Order::of(causality, fields, sessions, policy) else { return Vec::new() };
-    let (filled_ms, told_ms, on_site_ms) = order.limits(policy);
-    let after = |clocked: &Clocked<'_>, limit_ms: i64| {
-        clocked.judgeable().then(|| clocked.time.at_ms.saturating_add(limit_ms))
+    let sla = Sla::of(causality, policy, sessions, now_ms);
+    let Some(order) = Order::of(causality, fields, sessions, sla.site()) else {
+        return Vec::new();
     };
-    let due = order.start.map(|at| at.saturating_add(filled_ms));
-    let mut all = vec![judge("filled", due, order.dispatched.as_ref(), now_ms)];
-    if let Some(dispatched) = &order.dispatched {
-        // Signing for the order shows that engineering had been told.
-        let met = order.told.as_ref().or(order.received.as_ref());
-        all.push(judge("told", after(dispatched, told_ms), met, now_ms));
-    }
-    if order.urgent || order.public {
-        if let Some(received) = &order.received {
-            let due = after(received, on_site_ms);
-            all.push(judge("on_site", due, order.arrived.as_ref(), now_ms));
+    let mut all: Vec<Deadline> =
+        order.targets(policy).iter().map(|target| sla.judge(target)).collect();
+    for deadline in &mut all {
+        if deadline.state != DeadlineState::Breached {
+            continue;
         }
-    } else if order.appointment.is_some() {
-        all.push(judge("on_site", order.appointment, order.arrived.as_ref(), now_ms));
-    }
-    if !order.urgent && !order.public {
-        let due = order.appointment.or(order.start).map(|from| days_later(from, policy));
-        let mut done = judge("done", due, order.finished.as_ref(), now_ms);
-        if done.state == DeadlineState::Breached && order.waits_for_parts {
-            done.state = DeadlineState::Excused;
-        }
-        all.push(done);
-    }
-    // The office is here at once; a phone may not have reported yet.
-    for deadline in all.iter_mut().filter(|d| ["on_site", "done"].contains(&d.name.as_str())) {
-        let open = deadline.state == DeadlineState::Breached && deadline.met_by.is_none();
+        let on_phones = ["on_site", "done"].contains(&deadline.name.as_str());
         let reported = |due_ms| is_reported_since(causality, sessions, due_ms);
-        if open && !deadline.due_ms.is_some_and(reported) {
+        if deadline.name == "done" && order.waits_for_parts {
+            deadline.state = DeadlineState::Excused;
+        } else if on_phones && deadline.met_by.is_none() && !deadline.due_ms.is_some_and(reported) {
+            // The office is here at once; a phone may not have reported yet.
             deadline.state = DeadlineState::Unknown;
         }
-    }
-    if let Some(finished) = order.finished.as_ref().filter(|_| !order.public) {
-        let due = after(finished, policy.call_back_ms);
-        all.push(judge("call_back", due, order.called_back.as_ref(), now_ms));
     }
     // A cancelled order keeps what was met or missed; nothing of it runs on or is missed later.
     if order.cancelled {
@@ -237,24 +273,9 @@ fn appointment_ms(fields: &BTreeMap<String, Field>) -> Option<WallMs> {
     }
 }
 
-/// The same time of day so many days later in the site's zone.
-fn days_later(from_ms: WallMs, policy: &SlaPolicy) -> WallMs {
-    let days = i64::from(policy.appointed_done_days);
-    let plain = from_ms.saturating_add(days * 86_400_000);
-    let zone: chrono_tz::Tz = match policy.time_zone.parse() {
-        Ok(zone) => zone,
-        Err(_) => return plain,
-    };
-    let local = super::time::moment(from_ms).map(|at| at.with_timezone(&zone));
-    let later = local
-        .and_then(|at| at.naive_local().checked_add_days(Days::new(days.unsigned_abs())))
-        .and_then(|naive| zone.from_local_datetime(&naive).latest());
-    later.map_or(plain, |at| at.timestamp_millis())
-}
-
 /// The last receipt before somebody was at the door: an order declined and given to somebody else
 /// counts anew.
-fn last_received<'a>(causality: &Causality<'a>, sessions: &SessionRows) -> Option<Clocked<'a>> {
+fn last_received(causality: &Causality<'_>, sessions: &SessionRows) -> Option<Stamp> {
     use WorkOrderFact as F;
     let mut last = None;
     for fact in &causality.facts {
@@ -264,40 +285,17 @@ fn last_received<'a>(causality: &Causality<'a>, sessions: &SessionRows) -> Optio
             _ => {}
         }
     }
-    last.map(|fact| Clocked { fact, time: fact_time(fact, sessions) })
+    last.map(|fact| Stamp::of(fact, sessions))
 }
 
-fn first<'a>(
-    causality: &Causality<'a>,
+fn first(
+    causality: &Causality<'_>,
     sessions: &SessionRows,
     wanted: fn(&WorkOrderFact) -> bool,
-) -> Option<Clocked<'a>> {
+) -> Option<Stamp> {
     let fact = causality.facts.iter().find(|fact| match &fact.payload {
         Payload::WorkOrder(content) => wanted(content),
         _ => false,
     })?;
-    Some(Clocked { fact, time: fact_time(fact, sessions) })
-}
-
-fn judge(
-    name: &str,
-    due_ms: Option<WallMs>,
-    met: Option<&Clocked<'_>>,
-    now_ms: WallMs,
-) -> Deadline {
-    let state = match (due_ms, met) {
-        (None, _) => DeadlineState::Unknown,
-        (Some(_), Some(met)) if !met.judgeable() => DeadlineState::Unknown,
-        (Some(due), Some(met)) if met.time.at_ms <= due => DeadlineState::Met,
-        (Some(_), Some(_)) => DeadlineState::Breached,
-        (Some(due), None) if now_ms <= due => DeadlineState::Running,
-        (Some(_), None) => DeadlineState::Breached,
-    };
-    Deadline {
-        name: name.to_owned(),
-        due_ms,
-        state,
-        met_at_ms: met.map(|met| met.time.at_ms),
-        met_by: met.map(|met| met.fact.key),
-    }
+    Some(Stamp::of(fact, sessions))
 }

@@ -45,11 +45,13 @@ pub enum DenialCode {
     RecordExists,
     /// What shows that somebody was there is missing: a tag, a position or a photo; `field`.
     ProofMissing,
+    /// Something has to be on record first; `needs` says what.
+    PreconditionMissing,
 }
 
 impl DenialCode {
     /// Every code.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::RecordNotHere,
         Self::RecordLeft,
         Self::NotYourRole,
@@ -68,6 +70,7 @@ impl DenialCode {
         Self::RecordFull,
         Self::RecordExists,
         Self::ProofMissing,
+        Self::PreconditionMissing,
     ];
 }
 

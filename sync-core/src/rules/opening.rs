@@ -165,7 +165,16 @@ fn opened_content(
         FindingKind::PublicSecurity => ViolationCategory::PublicSecurity,
         FindingKind::HarmToOthers => ViolationCategory::HarmToOthers,
     };
-    let content = ViolationCreated { violation, place, description, round: Some(round) };
+    let content = ViolationCreated {
+        violation,
+        breach: None,
+        place,
+        unit: None,
+        group: None,
+        contact: None,
+        description,
+        round: Some(round),
+    };
     Some((violation::KIND, violation::SCHEMA, content_of(&content)))
 }
 

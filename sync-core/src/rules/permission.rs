@@ -3,21 +3,22 @@
 //! becomes a case.
 
 use super::denial::{Denial, DenialCode};
+use super::kind::{self, Needs};
 use super::review::Review;
 use crate::model::alarm::{self, AlarmFact};
 use crate::model::fact::Fact;
 use crate::model::id::SiteId;
-use crate::model::payload::{GeneralFact, Payload};
+use crate::model::payload::{Created, GeneralFact, OpeningContent, Payload};
 use crate::model::person::{Principal, Role, RoleGrant};
 use crate::model::time::{Seen, WallMs};
 use crate::model::work_order::WorkOrderFact;
-use crate::model::{contact, patrol, violation, work_order};
+use crate::model::{contact, patrol, work_order};
 
 /// The desk and those above it.
-const DESK: &[Role] =
+pub(super) const DESK: &[Role] =
     &[Role::FrontDesk, Role::Assistant, Role::DutyOperator, Role::Supervisor, Role::ProjectManager];
 /// The desk and engineering's lead, who assigns public orders and reassigns (三 3.2.3).
-const DESK_AND_LEAD: &[Role] = &[
+pub(super) const DESK_AND_LEAD: &[Role] = &[
     Role::FrontDesk,
     Role::Assistant,
     Role::DutyOperator,
@@ -26,7 +27,7 @@ const DESK_AND_LEAD: &[Role] = &[
     Role::EngineeringLead,
 ];
 /// Who enters homes.
-const WORKERS: &[Role] = &[Role::Technician, Role::ServiceWorker, Role::EngineeringLead];
+pub(super) const WORKERS: &[Role] = &[Role::Technician, Role::ServiceWorker, Role::EngineeringLead];
 /// Who hands over between the work and the desk.
 const EVERYONE_ON_ORDERS: &[Role] = &[
     Role::FrontDesk,
@@ -49,9 +50,8 @@ const SETTLERS: &[Role] = &[
     Role::ProjectManager,
     Role::EngineeringLead,
 ];
-/// Kinds whose records with a cause only the server opens.
-const DERIVED_KINDS: &[&str] =
-    &[work_order::KIND, contact::KIND, violation::KIND, alarm::KIND, patrol::PLAN];
+/// Kinds whose records with a cause only the server opens; so are all with rules of their own.
+const DERIVED_KINDS: &[&str] = &[work_order::KIND, contact::KIND, alarm::KIND, patrol::PLAN];
 /// Any role at the site.
 const ANYONE: &[Role] = &Role::ALL;
 
@@ -73,7 +73,8 @@ pub fn permit(
     });
     // What follows from a cause is the server's to open; only a planned round is anybody's.
     let by_cause = created.is_some_and(|created| created.from.is_some());
-    if by_cause && created.is_some_and(|created| DERIVED_KINDS.contains(&created.kind.as_str())) {
+    let is_derived = |kind: &str| DERIVED_KINDS.contains(&kind) || kind::kind(kind).is_some();
+    if by_cause && created.is_some_and(|created| is_derived(&created.kind)) {
         return Err(Denial::new(DenialCode::NotYourRole).with("fact", "created"));
     }
     let known = before.filter(|review| !review.kind.is_empty());
@@ -86,8 +87,12 @@ pub fn permit(
         || created.and_then(|created| created.content.get("category")?.as_str()) == Some("public"),
         |review| review.text("category") == Some("public"),
     );
+    let group = known.map_or_else(
+        || created.and_then(|created| created.content.get("group")?.as_u64()),
+        |review| review.fields.get("group")?.value.as_u64(),
+    );
     for fact in facts {
-        let mut roles = roles(fact, kind)?;
+        let mut needs = needs(fact, kind, known)?;
         if let Payload::General(GeneralFact::Set(set)) = &fact.payload {
             // A plain set may replace one value only; what ends a conflict says why.
             if set.replaces.len() > 1 {
@@ -96,13 +101,13 @@ pub fn permit(
             // The technician of a household order is named by the desk (三 3.1.3).
             let named_first = !public && set.replaces.is_empty();
             if kind == work_order::KIND && set.field == "assignee" && named_first {
-                roles = DESK;
+                needs = Needs::roles(DESK);
             }
         }
         let holds = |grant: &RoleGrant| {
             grant.person == principal.person
                 && grant.site == site
-                && roles.contains(&grant.role)
+                && reaches(grant, &needs, group)
                 && held(grant, fact, when, now_ms)
         };
         if !principal.grants.iter().any(holds) {
@@ -131,26 +136,86 @@ fn held(grant: &RoleGrant, fact: &Fact, when: Seen, now_ms: WallMs) -> bool {
     now || then
 }
 
-/// The roles that may write a fact to a record of `kind`.
-fn roles(fact: &Fact, kind: &str) -> Result<&'static [Role], Denial> {
+/// Whether a grant's role, department and group are what a fact of a record of `group` needs.
+fn reaches(grant: &RoleGrant, needs: &Needs, group: Option<u64>) -> bool {
+    let other_department = needs.department.is_some()
+        && grant.department.is_some()
+        && needs.department != grant.department;
+    // What belongs to no group is everybody's.
+    let other_group = needs.narrow
+        && grant.group.zip(group).is_some_and(|(held, group)| u64::from(held) != group);
+    needs.roles.contains(&grant.role) && !other_department && !other_group
+}
+
+/// What it takes to write a fact to a record of `kind`.
+fn needs(fact: &Fact, kind: &str, before: Option<&Review>) -> Result<Needs, Denial> {
+    let wrong_kind = || Err(Denial::new(DenialCode::WrongKind));
     match &fact.payload {
-        Payload::General(general) => Ok(general_roles(general, kind)),
-        Payload::WorkOrder(_) if kind != work_order::KIND => {
-            Err(Denial::new(DenialCode::WrongKind))
+        Payload::General(general) => general_needs(general, kind),
+        Payload::Unknown { fact_type, .. } => {
+            Ok(Needs::roles(kind::guards(fact_type).unwrap_or_else(|| unknown_roles(fact_type))))
         }
-        // A supervisor or the desk enters for a worker without a phone (补录).
-        Payload::WorkOrder(content) if fact.on_behalf_of.is_some() => {
-            Ok(if order_roles(content) == WORKERS { DESK } else { order_roles(content) })
+        payload if kind::kind(kind).is_some() => {
+            let rules = kind::kind(kind).ok_or(Denial::new(DenialCode::WrongKind))?;
+            let before = before.ok_or(Denial::new(DenialCode::RecordNotHere))?;
+            rules.check(payload)?;
+            let needs = rules.needs(payload, before)?;
+            // Entering for somebody else (补录) is the desk's, and lends nobody's authority.
+            let lent = fact.on_behalf_of.is_some() && needs == Needs::anyone();
+            Ok(if lent { Needs::roles(DESK) } else { needs })
         }
-        Payload::WorkOrder(content) => Ok(order_roles(content)),
-        Payload::Patrol(_) if kind != patrol::ROUND => Err(Denial::new(DenialCode::WrongKind)),
+        Payload::WorkOrder(_) if kind != work_order::KIND => wrong_kind(),
+        Payload::WorkOrder(content) => Ok(order_needs(content, fact.on_behalf_of.is_some())),
+        Payload::Patrol(_) if kind != patrol::ROUND => wrong_kind(),
         // The desk or a supervisor enters for somebody else (补录); nobody else does.
-        Payload::Patrol(_) if fact.on_behalf_of.is_some() => Ok(DESK),
+        Payload::Patrol(_) if fact.on_behalf_of.is_some() => Ok(Needs::roles(DESK)),
         // Any management-office employee walks rounds (六 2.2).
-        Payload::Patrol(_) => Ok(ANYONE),
-        Payload::Alarm(_) if kind != alarm::KIND => Err(Denial::new(DenialCode::WrongKind)),
-        Payload::Alarm(content) => Ok(alarm_roles(content)),
-        Payload::Unknown { fact_type, .. } => Ok(unknown_roles(fact_type)),
+        Payload::Patrol(_) => Ok(Needs::anyone()),
+        Payload::Alarm(_) if kind != alarm::KIND => wrong_kind(),
+        Payload::Alarm(content) => Ok(Needs::roles(alarm_roles(content))),
+        _ => wrong_kind(),
+    }
+}
+
+/// What it takes to write a fact of an order or its visits; a supervisor or the desk enters for a
+/// worker without a phone (补录).
+pub(super) fn order_needs(content: &WorkOrderFact, on_behalf: bool) -> Needs {
+    let roles = order_roles(content);
+    Needs::roles(if on_behalf && roles == WORKERS { DESK } else { roles })
+}
+
+fn general_needs(fact: &GeneralFact, kind: &str) -> Result<Needs, Denial> {
+    match (fact, kind::kind(kind)) {
+        (GeneralFact::FellDue(_) | GeneralFact::DueWithdrawn(_), _) => Ok(Needs::server()),
+        (GeneralFact::Created(created), Some(rules)) => opening_needs(created, rules),
+        (GeneralFact::Set(set), Some(rules)) => {
+            let rule = rules.fields().iter().find(|rule| rule.name == set.field);
+            if let Some(rule) = rule {
+                rule.check(&set.value)?;
+            }
+            // A newer app's field: the desk's, judged again after the upgrade.
+            Ok(Needs::roles(rule.map_or(DESK, |rule| rule.roles)))
+        }
+        (GeneralFact::Resolve(resolve), Some(rules)) => {
+            // Whoever may write a field may end its conflict.
+            let rule = rules.fields().iter().find(|rule| rule.name == resolve.field);
+            Ok(Needs::roles(rule.map_or(DESK_AND_LEAD, |rule| rule.roles)))
+        }
+        _ => {
+            let roles = general_roles(fact, kind);
+            Ok(if roles == ANYONE { Needs::anyone() } else { Needs::roles(roles) })
+        }
+    }
+}
+
+fn opening_needs(created: &Created, rules: &dyn kind::Kind) -> Result<Needs, Denial> {
+    match OpeningContent::of(rules.name(), &created.content) {
+        Some(content) => {
+            rules.check_opening(&content)?;
+            rules.opened_by(&content)
+        }
+        // A newer schema's shape: the desk's.
+        None => Ok(Needs::roles(DESK)),
     }
 }
 
@@ -160,8 +225,6 @@ fn general_roles(fact: &GeneralFact, kind: &str) -> &'static [Role] {
         // The plan is the department's (六 3.1); rounds are walked and alarms raised by anyone.
         GeneralFact::Created(_) if kind == patrol::PLAN => PLANNERS,
         GeneralFact::Created(_) if kind == patrol::ROUND || kind == alarm::KIND => ANYONE,
-        // Dissuading is for all (四 3.3.7), and whoever sees a breach says so.
-        GeneralFact::Created(_) if kind == violation::KIND => ANYONE,
         // A newer app's kind: whoever works in the office, judged again after the upgrade.
         GeneralFact::Created(_) => DESK_AND_LEAD,
         GeneralFact::Set(set) if kind == work_order::KIND => match set.field.as_str() {
@@ -173,6 +236,8 @@ fn general_roles(fact: &GeneralFact, kind: &str) -> &'static [Role] {
         GeneralFact::Set(_) => DESK,
         GeneralFact::Resolve(_) | GeneralFact::CaseClosed(_) => DESK_AND_LEAD,
         GeneralFact::Asked(_) => DESK_AND_LEAD,
+        GeneralFact::DeadlinePaused(_) | GeneralFact::DeadlineResumed(_) => DESK_AND_LEAD,
+        GeneralFact::FellDue(_) | GeneralFact::DueWithdrawn(_) => &[],
         GeneralFact::Note(_)
         | GeneralFact::Read(_)
         | GeneralFact::Acknowledged(_)
@@ -224,14 +289,12 @@ fn unknown_roles(fact_type: &str) -> &'static [Role] {
         | "invoiced"
         | "refunded"
         | "called_back" => DESK,
-        "asked" => DESK_AND_LEAD,
+        "asked" | "deadline_paused" | "deadline_resumed" => DESK_AND_LEAD,
         "alarm_settled" => SETTLERS,
         // A type of alarms in a shape this version does not read: still the server's alone.
-        "alerted" | "nobody_left" | "alarm_withdrawn" => &[],
+        "alerted" | "nobody_left" | "alarm_withdrawn" | "fell_due" | "due_withdrawn" => &[],
         // 五 3.1
         "price_item_approved" => &[Role::GeneralManager],
-        // 四 3.3.3, 3.3.6
-        "violation_decided" | "violation_signed" => &[Role::Supervisor, Role::ProjectManager],
         _ => ANYONE,
     }
 }

@@ -3,9 +3,10 @@
 //!
 //! Everything that is not named here is kept for ever.
 
-use chrono::{Datelike as _, Days, NaiveDateTime, TimeDelta, TimeZone as _};
+use chrono::Datelike as _;
 
 use super::review::Review;
+use super::site_time::SiteTime;
 use super::status::Status;
 use crate::model::policy::SlaPolicy;
 use crate::model::time::WallMs;
@@ -29,18 +30,17 @@ pub fn violation_kept_until_ms(
     } else {
         policy.violation_serious_kept_years.max(SERIOUS_YEARS_MIN)
     };
-    later(closed_at_ms?, policy, |local| {
-        let year = i32::try_from(years).ok().and_then(|years| local.year().checked_add(years))?;
-        // What began on 29 February ends on 1 March: the day before would be too early.
-        local.with_year(year).or_else(|| local.with_day(1)?.with_month(3)?.with_year(year))
-    })
+    let (site, closed_at_ms) = (SiteTime::of(policy), closed_at_ms?);
+    let until_ms = site.months_later(closed_at_ms, years.checked_mul(12)?)?;
+    // What began on 29 February ends on 1 March: the day before would be too early.
+    let is_same_day = site.date(closed_at_ms)?.day() == site.date(until_ms)?.day();
+    if is_same_day { Some(until_ms) } else { site.days_later(until_ms, 1) }
 }
 
 /// Until when a contact is kept (ours): `contact_kept_days` after `last_ms`, the last change of the
 /// contact and of the records that name it; days of the site's zone.
 pub fn contact_kept_until_ms(last_ms: WallMs, policy: &SlaPolicy) -> Option<WallMs> {
-    let days = Days::new(u64::from(policy.contact_kept_days));
-    later(last_ms, policy, |local| local.checked_add_days(days))
+    SiteTime::of(policy).days_later(last_ms, policy.contact_kept_days)
 }
 
 /// Whether somebody still has to do something about a record: what it names is needed. A kind that
@@ -64,18 +64,4 @@ const KINDS_WITHOUT_STEPS: [&str; 2] = [crate::model::contact::KIND, crate::mode
 /// When the last fact of a record was written.
 pub fn last_change_ms(review: &Review) -> Option<WallMs> {
     review.timeline.iter().map(|entry| entry.at_ms).max()
-}
-
-/// A moment of the site's calendar, and the later one where the clocks show it twice or skip it.
-fn later(
-    at_ms: WallMs,
-    policy: &SlaPolicy,
-    add: impl FnOnce(NaiveDateTime) -> Option<NaiveDateTime>,
-) -> Option<WallMs> {
-    let zone: chrono_tz::Tz = policy.time_zone.parse().ok()?;
-    let local = add(super::time::moment(at_ms)?.with_timezone(&zone).naive_local())?;
-    let skipped = || zone.from_local_datetime(&(local + TimeDelta::hours(1))).latest();
-    let moment = zone.from_local_datetime(&local).latest().or_else(skipped)?;
-    // The calendar is checked at both ends: a policy may name any number of days.
-    super::time::moment(moment.timestamp_millis()).map(|moment| moment.timestamp_millis())
 }

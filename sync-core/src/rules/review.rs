@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::alarm::{Alarm, alarm};
 use super::cases::{Case, CaseInput, cases};
-use super::deadlines::{Deadline, DeadlineState, deadlines};
+use super::deadlines::{Deadline, deadlines};
 use super::fields::{Field, fields};
+use super::kind::{self, Details, FoldInput};
 use super::money::{Money, money};
 use super::order::Causality;
 use super::patrol::{Round, round};
@@ -72,6 +73,12 @@ pub struct Review {
     /// The alarm, of a record of that kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alarm: Option<Alarm>,
+    /// What its kind adds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Details>,
+    /// When it was closed, of a kind that is kept for a time; none while it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_at_ms: Option<WallMs>,
     /// Its cases, closed ones too.
     pub cases: Vec<Case>,
     /// Every fact, in causal order.
@@ -150,18 +157,29 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
     let folded = Folded { causality: &causality, fields: &fields, steps: &steps, money: &money };
     let visits = visits(&folded, &policy, input.sessions);
     let kind = first.map(|(_, created)| created.kind.clone()).unwrap_or_default();
-    let is_order = kind == crate::model::work_order::KIND;
-    let deadlines = if is_order {
+    let is_order = kind::has_visits(&kind);
+    let mut of_kind = kind::kind(&kind).map(|kind| {
+        kind.fold(&FoldInput {
+            record: input.record,
+            causality: &causality,
+            sessions: input.sessions,
+            fields: &fields,
+            policy: &policy,
+            now_ms: input.now_ms,
+        })
+    });
+    let mut deadlines = if is_order {
         deadlines(&causality, &fields, &policy, input.sessions, input.now_ms)
     } else {
         Vec::new()
     };
+    deadlines.extend(of_kind.iter_mut().flat_map(|folded| std::mem::take(&mut folded.deadlines)));
     let both = (&policy, input.sessions);
     let round = (kind == crate::model::patrol::ROUND)
         .then(|| round(input.record, &causality, &fields, both, input.now_ms));
     let alarm =
         (kind == crate::model::alarm::KIND).then(|| alarm(&causality, &policy, input.sessions));
-    let cases = cases(&CaseInput {
+    let case_input = CaseInput {
         causality: &causality,
         sessions: input.sessions,
         fields: &fields,
@@ -171,14 +189,19 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
         round: round.as_ref(),
         policy: &policy,
         now_ms: input.now_ms,
-    });
-    let (status, status_until_ms) = match (&round, &alarm) {
-        (Some(round), _) => round.status(&causality, &policy, input.now_ms),
-        (None, Some(alarm)) => (alarm.status(), alarm.next_alert_ms),
-        _ => {
+    };
+    let cases_of_kind = of_kind.as_mut().map(|folded| std::mem::take(&mut folded.cases));
+    let cases = cases(&case_input, cases_of_kind.unwrap_or_default());
+    let (status, status_until_ms) = match (&round, &alarm, &of_kind) {
+        (Some(round), ..) => round.status(&causality, &policy, input.now_ms),
+        (None, Some(alarm), _) => (alarm.status(), alarm.next_alert_ms),
+        (None, None, of_kind) => {
             let until_ms = next_change_ms(&deadlines, &money, &policy, input.now_ms);
             let order = is_order.then(|| work_order(&causality, &visits));
-            (order.unwrap_or(Status::Kept), until_ms)
+            let of_kind_until = of_kind.as_ref().and_then(|folded| folded.until_ms);
+            let of_kind = of_kind.as_ref().map(|folded| folded.status);
+            let until_ms = until_ms.into_iter().chain(of_kind_until).min();
+            (order.or(of_kind).unwrap_or(Status::Kept), until_ms)
         }
     };
     Review {
@@ -199,6 +222,8 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
         money,
         round,
         alarm,
+        closed_at_ms: of_kind.as_ref().and_then(|folded| folded.closed_at_ms),
+        details: of_kind.and_then(|folded| folded.details),
         cases,
     }
 }
@@ -245,8 +270,7 @@ fn next_change_ms(
     policy: &SlaPolicy,
     now_ms: WallMs,
 ) -> Option<WallMs> {
-    let running = deadlines.iter().filter(|deadline| deadline.state == DeadlineState::Running);
-    let due = running.filter_map(|deadline| deadline.due_ms).map(|due| due.saturating_add(1));
+    let due = deadlines.iter().filter_map(|deadline| deadline.changes_at_ms);
     let open = money.charges.iter().filter(|charge| charge.handed_in.is_empty());
     let day_ends = open.map(|charge| super::cases::day_end_ms(charge.at_ms, policy));
     due.chain(day_ends).filter(|at| *at > now_ms).min()

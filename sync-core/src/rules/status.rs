@@ -66,11 +66,23 @@ pub enum Status {
     Settled,
     /// An alarm whose reason turned out otherwise.
     Withdrawn,
+    /// A violation that was stopped on the spot.
+    BreachStopped,
+    /// A violation whose author took no notice.
+    BreachIgnored,
+    /// In customer service's book.
+    Registered,
+    /// Decided, not signed.
+    Decided,
+    /// A decision is signed.
+    InEffect,
+    /// What was decided is carried out.
+    Executed,
 }
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 32] = [
         Self::Opened,
         Self::Dispatched,
         Self::Received,
@@ -97,6 +109,12 @@ impl Status {
         Self::Acknowledged,
         Self::Settled,
         Self::Withdrawn,
+        Self::BreachStopped,
+        Self::BreachIgnored,
+        Self::Registered,
+        Self::Decided,
+        Self::InEffect,
+        Self::Executed,
     ];
 
     /// The stable code.

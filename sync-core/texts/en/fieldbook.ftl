@@ -51,6 +51,7 @@ deadline-done = Repair done
 deadline-call-back = Customer called back
 deadline-state-met = in time
 deadline-state-running = running
+deadline-state-paused = paused
 deadline-state-breached = late
 deadline-state-unknown = unknown
 deadline-state-excused = excused
@@ -123,6 +124,7 @@ denial-statement-differs = The content changed: show it to the customer again
 denial-record-full = The record is full
 denial-record-exists = This record is here already
 denial-proof-missing = What shows that you were there is missing ({ $field })
+denial-precondition-missing = First this has to be on record: { $needs }
 
 # refusals beside the rules' own
 refusal-rests-on-refused = What it stands on was refused
@@ -176,6 +178,10 @@ fact-read = Read
 fact-acknowledged = Taken on
 fact-asked = Question
 fact-answered = Answer
+fact-deadline-paused = Deadlines paused
+fact-deadline-resumed = Deadlines resumed
+fact-fell-due = Time is up
+fact-due-withdrawn = "Time is up" withdrawn
 fact-round-started = Round begun
 fact-checkpoint-visited = At a checkpoint
 fact-checkpoint-skipped = Checkpoint skipped

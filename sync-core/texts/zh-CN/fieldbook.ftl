@@ -51,6 +51,7 @@ deadline-done = 修复完成
 deadline-call-back = 回访客户
 deadline-state-met = 按时
 deadline-state-running = 计时中
+deadline-state-paused = 已暂停
 deadline-state-breached = 超时
 deadline-state-unknown = 无法判定
 deadline-state-excused = 有记录的原因
@@ -123,6 +124,7 @@ denial-statement-differs = 内容有变动，请重新出示给客户
 denial-record-full = 这份记录的步骤已满
 denial-record-exists = 这份记录已经有了
 denial-proof-missing = 缺少到场凭据（{ $field }）
+denial-precondition-missing = 还缺前提：{ $needs }
 
 # refusals beside the rules' own
 refusal-rests-on-refused = 所依据的步骤没有被接受
@@ -176,6 +178,10 @@ fact-read = 已读
 fact-acknowledged = 已响应
 fact-asked = 提问
 fact-answered = 答复
+fact-deadline-paused = 时限暂停
+fact-deadline-resumed = 时限恢复
+fact-fell-due = 到期提醒
+fact-due-withdrawn = 到期提醒已撤回
 fact-round-started = 开始巡查
 fact-checkpoint-visited = 到达巡查点
 fact-checkpoint-skipped = 跳过巡查点

@@ -1,6 +1,8 @@
 //! 三 3.1 and 3.2: filled, told, on site, done; unknown where it cannot be judged.
 
-use super::super::deadlines::DeadlineState::{self, Breached, Excused, Met, Running, Unknown};
+use super::super::deadlines::DeadlineState::{
+    self, Breached, Excused, Met, Paused, Running, Unknown,
+};
 use super::*;
 
 fn state(review: &Review, name: &str) -> Option<DeadlineState> {
@@ -260,4 +262,101 @@ fn nothing_is_due_on_a_cancelled_order() {
     story.step(&mut desk, "cancelled", json!({ "reason": "客户自己修好了" }));
     assert_eq!(state(&story.review(), "on_site"), None);
     assert_eq!(story.review().status_until_ms, None);
+}
+
+fn due(review: &Review, name: &str) -> Option<i64> {
+    review.deadlines.iter().find(|deadline| deadline.name == name)?.due_ms
+}
+
+fn pause(names: &[&str]) -> Command {
+    let deadlines = names.iter().map(|name| (*name).to_owned()).collect();
+    Command::PauseDeadline { deadlines, reason: "客户要求下午再来".to_owned() }
+}
+
+#[test]
+fn a_priority_change_counts_from_the_original_start_and_keeps_all_pauses() {
+    let mut story = Story::new();
+    let (mut desk, mut worker) = (story.desk(), story.technician(31));
+    story.write(&mut desk, order(Priority::Appointed));
+    story.step(&mut desk, "dispatched", json!({}));
+    story.after(MINUTE);
+    story.step(&mut worker, "received", json!({}));
+    let received = story.now_ms;
+    story.after(2 * MINUTE);
+    let paused = story.write(&mut desk, pause(&[]));
+    story.after(3 * MINUTE);
+    story.write(&mut desk, Command::ResumeDeadline { of: paused });
+    assert_eq!(state(&story.review(), "on_site"), None, "nothing is appointed");
+    let days = NINE + 2 * 24 * 60 * MINUTE + 3 * MINUTE;
+    assert_eq!(due(&story.review(), "done"), Some(days));
+    story.after(4 * MINUTE);
+    story.write(&mut desk, set("priority", json!("urgent")));
+    let review = story.review();
+    assert_eq!(due(&review, "on_site"), Some(received + 18 * MINUTE), "not from the change on");
+    assert_eq!(state(&review, "done"), None);
+    story.after(2 * 24 * 60 * MINUTE);
+    story.write(&mut desk, set("priority", json!("appointed")));
+    assert_eq!(due(&story.review(), "done"), Some(days), "nor from the change back");
+}
+
+#[test]
+fn a_pause_holds_the_orders_deadlines_and_its_next_change() {
+    let (mut story, mut desk) = Story::dispatched();
+    let mut worker = story.technician(31);
+    story.step(&mut worker, "received", json!({}));
+    story.after(10 * MINUTE);
+    let paused = story.write(&mut desk, pause(&["on_site"]));
+    let review = story.review();
+    assert_eq!((state(&review, "on_site"), due(&review, "on_site")), (Some(Paused), None));
+    assert_eq!(review.status_until_ms, None, "nothing changes by itself");
+    story.after(60 * MINUTE);
+    story.write(&mut desk, Command::ResumeDeadline { of: paused });
+    let review = story.review();
+    assert_eq!(due(&review, "on_site"), Some(NINE + 75 * MINUTE));
+    assert_eq!(review.status_until_ms, Some(NINE + 75 * MINUTE + 1));
+    let visit = story.step(&mut worker, "set_out", json!({ "grade": 2 }));
+    story.after(6 * MINUTE);
+    story.step(&mut worker, "ring", json!({ "visit": visit }));
+    let review = story.review();
+    let on_site = review.deadlines.iter().find(|deadline| deadline.name == "on_site");
+    let late_ms = on_site.and_then(|deadline| deadline.late_ms);
+    assert_eq!((state(&review, "on_site"), late_ms), (Some(Breached), Some(MINUTE)));
+}
+
+#[test]
+fn what_was_paused_before_an_appointment_was_made_does_not_move_it() {
+    let mut story = Story::new();
+    let mut desk = story.desk();
+    story.write(&mut desk, order(Priority::Appointed));
+    let paused = story.write(&mut desk, pause(&[]));
+    story.after(60 * MINUTE);
+    story.write(&mut desk, Command::ResumeDeadline { of: paused });
+    story.write(&mut desk, set("appointment", json!("2026-11-26T10:00:00+08:00")));
+    let appointed = NINE + 25 * 60 * MINUTE;
+    let review = story.review();
+    assert_eq!(due(&review, "on_site"), Some(appointed));
+    assert_eq!(due(&review, "done"), Some(appointed + 2 * 24 * 60 * MINUTE));
+    let again = story.write(&mut desk, pause(&[]));
+    story.after(30 * MINUTE);
+    story.write(&mut desk, Command::ResumeDeadline { of: again });
+    let review = story.review();
+    assert_eq!(due(&review, "on_site"), Some(appointed + 30 * MINUTE));
+    // The two days begin with the appointment, and nothing was paused in them.
+    assert_eq!(due(&review, "done"), Some(appointed + 2 * 24 * 60 * MINUTE));
+}
+
+#[test]
+fn waiting_for_parts_excuses_what_no_pause_stopped() {
+    let mut story = Story::new();
+    let (mut desk, mut worker) = (story.desk(), story.technician(31));
+    story.write(&mut desk, order(Priority::Appointed));
+    story.step(&mut worker, "waiting_for_parts", json!({ "reason": "阀门要订货" }));
+    assert_eq!(state(&story.review(), "done"), Some(Running));
+    let paused = story.write(&mut desk, pause(&["done"]));
+    story.after(3 * 24 * 60 * MINUTE);
+    assert_eq!(state(&story.review(), "done"), Some(Paused));
+    story.write(&mut desk, Command::ResumeDeadline { of: paused });
+    assert_eq!(state(&story.review(), "done"), Some(Running));
+    story.after(2 * 24 * 60 * MINUTE + 1);
+    assert_eq!(state(&story.review(), "done"), Some(Excused));
 }

@@ -29,6 +29,7 @@ fn facts() -> Vec<(&'static str, Value)> {
         facts_of_people(),
         facts_of_rounds(),
         facts_of_alarms(),
+        facts_of_violations(),
     ]
     .concat()
 }
@@ -135,6 +136,14 @@ fn facts_of_people() -> Vec<(&'static str, Value)> {
         ("acknowledged", json!({ "of": V })),
         ("asked", json!({ "person": 31, "text": "t" })),
         ("answered", json!({ "question": V, "text": "t" })),
+        ("deadline_paused", json!({ "deadlines": ["done"], "reason": "r" })),
+        ("deadline_paused", json!({ "reason": "r" })),
+        ("deadline_resumed", json!({ "of": V })),
+        (
+            "fell_due",
+            json!({ "deadline": "rectification", "due_ms": 5, "of": V, "tells": ["supervisor"] }),
+        ),
+        ("due_withdrawn", json!({ "of": V })),
     ]
 }
 
@@ -162,6 +171,25 @@ fn facts_of_rounds() -> Vec<(&'static str, Value)> {
         ("units_checked", json!({ "cause_found": false, "units": ["3-2-1501"] })),
         ("round_finished", json!({})),
         ("round_stopped", json!({ "reason": "r" })),
+    ]
+}
+
+fn facts_of_violations() -> Vec<(&'static str, Value)> {
+    let text = || json!({ "decision": V, "text": "t" });
+    vec![
+        ("dissuaded", json!({ "text": "t" })),
+        ("breach_stopped", json!({})),
+        ("breach_ignored", json!({})),
+        ("registered", json!({})),
+        ("violation_decided", json!({ "measure": "compensate", "amount_fen": 5, "reason": "r" })),
+        ("violation_signed", json!({ "decision": V })),
+        ("decision_executed", text()),
+        ("rectified", text()),
+        ("compensation_refused", json!({ "decision": V })),
+        ("mediation_failed", json!({ "text": "t" })),
+        ("reconciled", text()),
+        ("violation_closed", json!({ "text": "t" })),
+        ("violation_reopened", json!({ "text": "t" })),
     ]
 }
 

@@ -7,16 +7,21 @@ mod deadlines;
 mod fields;
 mod kinds;
 mod patrols;
+mod pause_properties;
+mod pauses;
 mod permissions;
 mod retention;
 mod roster;
+mod sla;
 mod statements;
+mod violations;
 mod visits;
 
 use serde_json::{Value, json};
 
 use super::command::{Command, Moment, perform};
 use super::denial::{Denial, DenialCode};
+use super::follow::Follow;
 use super::review::{Review, ReviewInput, review};
 use crate::model::fact::Fact;
 use crate::model::id::{DeviceId, FactKey, PersonId, RecordId, SessionId, SiteId};
@@ -176,6 +181,14 @@ impl Story {
         key
     }
 
+    /// Writes what follows, as the server does.
+    fn derive(&mut self, follow: &Follow) -> FactKey {
+        let fact = follow.fact(self.record);
+        let key = fact.key;
+        self.facts.push(fact.store().expect("canonical").parse().expect("a fact"));
+        key
+    }
+
     fn step(&mut self, writer: &mut Writer, fact_type: &str, content: Value) -> FactKey {
         self.write(writer, step(fact_type, content))
     }
@@ -190,6 +203,8 @@ fn grant(person: PersonId, role: Role) -> RoleGrant {
         person,
         role,
         site: SITE,
+        group: None,
+        department: None,
         from_ms: 0,
         to_ms: None,
         granted: Seen { epoch: 1, sequence: 1 },

@@ -29,6 +29,8 @@ fn grant(person: u32, role: Role) -> RoleGrant {
         person: PersonId(person),
         role,
         site: SiteId(7),
+        group: None,
+        department: None,
         from_ms: 0,
         to_ms: None,
         granted: Seen::default(),
