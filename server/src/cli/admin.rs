@@ -9,6 +9,7 @@ use sync_core::model::id::{DeviceId, PersonId, SiteId};
 use sync_core::model::person::Role;
 use sync_core::model::time::WallMs;
 
+use super::retention::{self, Audit, Purge, Retention};
 use super::roster::{self, RosterImport};
 use super::{Outside, open, table};
 use crate::config::Config;
@@ -48,6 +49,12 @@ pub enum Admin {
     /// The installation's keys.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Erase a contact on its person's wish: at once, everywhere, for good.
+    Purge(Purge),
+    /// What has been kept long enough.
+    Retention(Retention),
+    /// Read the audit log.
+    Audit(Audit),
 }
 
 #[derive(Debug, Subcommand)]
@@ -217,9 +224,14 @@ fn member(text: &str) -> Result<(String, Value), String> {
 
 /// Does it, in one transaction.
 pub async fn run(admin: Admin, config: &Config, outside: &mut Outside<'_>) -> Result<()> {
-    if let Admin::Keys(command) = admin {
-        return keys(command, config, outside);
-    }
+    let admin = match admin {
+        Admin::Keys(command) => return keys(command, config, outside),
+        Admin::Purge(args) => {
+            return retention::purge(args, config, outside).await.map_err(plainly);
+        }
+        Admin::Retention(args) => return retention::dry_run(args, config, outside).await,
+        other => other,
+    };
     let db = open(config).await?;
     let mut transaction = db.begin_write().await?;
     let done = act(admin, config, outside, &mut transaction).await;
@@ -263,7 +275,10 @@ async fn act(
         Admin::SignInLink(link) => sign_in_link(&link, config, outside, conn).await,
         Admin::Policy(command) => policy(command, now, outside, conn).await,
         Admin::RosterImport(args) => roster::import(args, outside, conn).await,
-        Admin::Keys(_) => Err(Error::Broken("keys need no database")),
+        Admin::Audit(args) => retention::audit(&args, outside, conn).await,
+        Admin::Keys(_) | Admin::Purge(_) | Admin::Retention(_) => {
+            Err(Error::Broken("it needs no transaction of its own"))
+        }
     }
 }
 

@@ -354,6 +354,29 @@ async fn a_crash_at_any_place_purges_once_or_leaves_everything() {
     }
 }
 
+#[tokio::test]
+async fn a_phone_that_has_read_less_than_is_told_row_by_row_is_told_all_of_the_site() {
+    let world = World::new().await;
+    let (contact, _, _, mut wang) = named(&world).await;
+    let mut chen = Phone::new(CHEN, 1);
+    chen.session = SessionId([0x55; 8]);
+    world.erase(contact).await;
+    world.settle(&mut chen).await;
+    let mut conn = world.sync.shared.database.begin_write().await.expect("begins");
+    for forget in [
+        "delete from feed where left_sequence is not null",
+        "update site set forgotten_sequence = sequence",
+    ] {
+        sqlx::query(forget).execute(&mut *conn).await.expect("as the job does");
+    }
+    conn.commit().await.expect("commits");
+    assert_eq!(world.settle(&mut wang).await[0].purged, Some(vec![contact]));
+    assert!(!wang.records.contains_key(&contact));
+    for phone in [&wang, &chen] {
+        assert_eq!(world.sync(phone).await.purged, None, "who has read that far is not told");
+    }
+}
+
 /// A backup from before a purge takes the database's place.
 async fn restore(world: &mut World, backup: &[u8]) {
     world.sync.stop().await;
