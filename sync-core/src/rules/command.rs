@@ -75,7 +75,8 @@ pub enum Command {
         #[serde(flatten)]
         alarm: AlarmCreated,
     },
-    /// Opens a record of any other kind: `{"command": "open", "site": 7, "kind": "violation", ...}`.
+    /// Opens a record of any other kind: `{"command": "open", "site": 7, "kind": "violation"}`
+    /// with the kind's members.
     Open {
         /// Where.
         site: SiteId,
@@ -357,7 +358,7 @@ fn payload(command: &Command, review: Option<&Review>, fact: &mut Fact) -> Resul
             GeneralFact::Answered(Answered { question: *question, text: answer.clone() })
         }
         Command::PauseDeadline { deadlines, reason } => {
-            check_pause(deadlines, reason)?;
+            check_pause(review, deadlines, reason)?;
             let (deadlines, reason) = (deadlines.clone(), reason.clone());
             GeneralFact::DeadlinePaused(DeadlinePaused { deadlines, reason })
         }
