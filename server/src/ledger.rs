@@ -1,6 +1,6 @@
 //! The ledger: what was purged, outside the database and its backups, so that a database that was
-//! restored purges it again before it serves anybody. One line of canonical JSON an entry, each with
-//! its own hash and that of the one before; appended and made durable, never rewritten.
+//! restored purges it again before it serves anybody. One line of canonical JSON an entry, each
+//! with its own hash and that of the one before; appended and made durable, never rewritten.
 //!
 //! A line that does not read, or whose hash is not its own, stops whoever reads: what was purged
 //! must not come back because nobody could read that it was.

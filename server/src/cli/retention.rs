@@ -1,5 +1,5 @@
-//! `fieldbook admin purge`, `retention` and `audit`: erasing a person on their wish, what is due, and
-//! what was done.
+//! `fieldbook admin purge`, `retention` and `audit`: erasing a person on their wish, what is due,
+//! and what was done.
 
 use std::sync::Arc;
 

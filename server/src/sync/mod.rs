@@ -341,8 +341,8 @@ impl Sync {
         self.ask(|reply| Job::Derive(job, reply)).await
     }
 
-    /// Purges a record, if it may go: everything that holds content of it, with a line in the ledger
-    /// and one in the audit log.
+    /// Purges a record, if it may go: everything that holds content of it, with a line in the
+    /// ledger and one in the audit log.
     ///
     /// # Errors
     /// If the ledger or the database cannot be written; once the ledger's line stands the record
@@ -357,8 +357,8 @@ impl Sync {
         Ok(purged)
     }
 
-    /// Purges again what the ledger says was purged and this database, restored from a backup, still
-    /// holds: before anybody is served.
+    /// Purges again what the ledger says was purged and this database, restored from a backup,
+    /// still holds: before anybody is served.
     ///
     /// # Errors
     /// If the ledger is damaged, is another database's or lacks what this one has carried out: then

@@ -251,12 +251,13 @@ async fn erase(
 /// What holds content of a record: rows that go. Photos and files are so far only announced, in
 /// facts that go with `change`; once blobs are stored, those that no other record announces go
 /// here too (DESIGN 8).
-const CONTENT: [&str; 12] = [
+const CONTENT: [&str; 13] = [
     "delete from change where record = ?",
     "delete from held_pack where record = ?",
     "delete from quarantine where record = ?",
     "delete from work_order where record = ?",
     "delete from contact_card where record = ?",
+    "delete from record_card where record = ?",
     "delete from violation where record = ?",
     "delete from patrol_plan where record = ?",
     "delete from patrol_round where record = ?",

@@ -219,7 +219,7 @@ pub enum Outcome {
     NotStored,
 }
 
-/// The code of a receipt of `refused` work: its record was purged, and nothing of the work was kept.
+/// The code of a receipt of `refused` work: its record was purged, nothing of the work was kept.
 pub const RECORD_PURGED: &str = "record_purged";
 
 impl Outcome {

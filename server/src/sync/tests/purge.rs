@@ -1,5 +1,5 @@
-//! What is purged is gone everywhere, is told to everyone who had it, never comes back, and is never
-//! purged early, wherever the process dies.
+//! What is purged is gone everywhere, is told to everyone who had it, never comes back, and is
+//! never purged early, wherever the process dies.
 
 use std::collections::BTreeSet;
 
