@@ -66,6 +66,7 @@ fn years_ms(years: u32) -> i64 {
     (later - start).num_milliseconds()
 }
 
+/// R5.17
 #[tokio::test]
 async fn a_general_violation_goes_after_one_year_a_serious_one_after_five_never_early() {
     let scene = Scene::new(SHEET).await;
@@ -130,6 +131,7 @@ async fn a_contact_goes_by_the_policy_of_its_site_also_when_that_is_shortened_me
     assert!(!scene.is_there(contact).await, "noticed within a week");
 }
 
+/// R5.17
 #[tokio::test]
 async fn two_runners_a_restart_and_years_of_downtime_purge_each_record_once() {
     let scene = Scene::new(SHEET).await;
@@ -238,6 +240,7 @@ async fn every_table_that_names_a_record_is_emptied_of_a_purged_one_or_says_why_
     }
 }
 
+/// R5.17
 #[tokio::test]
 async fn the_audit_log_is_append_only() {
     let scene = Scene::new(SHEET).await;

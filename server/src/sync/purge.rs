@@ -81,7 +81,7 @@ pub struct PurgeJob {
     pub people: std::sync::Arc<People>,
 }
 
-/// Purges a record, if it may go.
+/// Purges a record, if it may go (R5.17).
 ///
 /// # Errors
 /// If the ledger or the database cannot be written; the caller rolls back.
@@ -126,6 +126,7 @@ pub(super) async fn purge(
 const ENTRIES_AT_ONCE: usize = 200;
 
 /// Carries out what the ledger says and this database does not know; says whether there is more.
+/// R5.18.
 ///
 /// # Errors
 /// If the ledger is damaged, is another database's or lacks what this one has carried out.
@@ -212,7 +213,7 @@ async fn sequence_from(conn: &mut SqliteConnection, site: SiteId, least: u64) ->
     Ok(raised.map_or(least, i64::unsigned_abs))
 }
 
-/// Takes everything that holds content of a record out of the database.
+/// Takes everything that holds content of a record out of the database (R5.18).
 async fn erase(
     conn: &mut SqliteConnection,
     event: &Event,

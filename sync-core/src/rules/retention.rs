@@ -20,6 +20,7 @@ const SERIOUS_YEARS_MIN: u32 = 5;
 /// site's zone. `None`: it may not be purged as things stand, since it is not closed (or was
 /// opened again), or since no calendar shows the moment. A violation whose severity nobody has
 /// said is kept as long as a serious one. A policy may lengthen the years and never shorten them.
+/// R5.16.
 pub fn violation_kept_until_ms(
     is_general: bool,
     closed_at_ms: Option<WallMs>,
@@ -38,13 +39,13 @@ pub fn violation_kept_until_ms(
 }
 
 /// Until when a contact is kept (ours): `contact_kept_days` after `last_ms`, the last change of the
-/// contact and of the records that name it; days of the site's zone.
+/// contact and of the records that name it; days of the site's zone (R0.20).
 pub fn contact_kept_until_ms(last_ms: WallMs, policy: &SlaPolicy) -> Option<WallMs> {
     SiteTime::of(policy).days_later(last_ms, policy.contact_kept_days)
 }
 
 /// Whether somebody still has to do something about a record: what it names is needed. A kind that
-/// this version does not know is needed too, since nothing can be said of it.
+/// this version does not know is needed too, since nothing can be said of it (R0.20).
 pub fn is_needed(review: &Review) -> bool {
     match review.status {
         Status::Closed

@@ -76,6 +76,7 @@ fn holds(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
+/// R0.20
 #[tokio::test]
 async fn a_contact_goes_when_its_days_are_over_and_not_a_millisecond_before() {
     let world = World::new().await;
@@ -118,6 +119,7 @@ async fn a_contact_stays_while_an_order_that_names_it_is_open_and_counts_from_it
     assert_eq!(world.purge_due(contact).await.expect("purges"), Purged::Done);
 }
 
+/// R0.20
 #[tokio::test]
 async fn what_is_asked_for_is_erased_at_once_unless_something_open_needs_it() {
     let world = World::new().await;
@@ -142,6 +144,7 @@ async fn what_is_asked_for_is_erased_at_once_unless_something_open_needs_it() {
     assert_eq!(detail, expected);
 }
 
+/// R5.18
 #[tokio::test]
 async fn nothing_of_a_purged_record_stays_in_the_file() {
     let world = World::new().await;
@@ -302,6 +305,7 @@ async fn accepted_work_keeps_its_receipt_when_its_record_is_purged() {
     assert_eq!((account.saved, account.accepted), (1, 1));
 }
 
+/// R5.18
 #[tokio::test]
 async fn no_cause_brings_a_purged_record_back() {
     let world = World::new().await;
@@ -385,6 +389,7 @@ async fn restore(world: &mut World, backup: &[u8]) {
     world.restart(Arc::new(NoHooks)).await;
 }
 
+/// R5.18
 #[tokio::test]
 async fn a_restored_database_purges_again_before_it_serves_and_tells_phones_that_read_more() {
     let mut world = World::new().await;

@@ -59,6 +59,7 @@ async fn assert_adds_up(phone: &Replica, expected: [u64; 4]) {
     assert_eq!(account.saved, expected.iter().sum::<u64>());
 }
 
+/// R5.18
 #[tokio::test]
 async fn a_purged_record_leaves_nothing_on_the_phone() {
     let scene = Scene::new();

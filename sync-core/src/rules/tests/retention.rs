@@ -13,6 +13,7 @@ fn zone(name: &str) -> SlaPolicy {
     SlaPolicy { time_zone: name.to_owned(), ..SlaPolicy::default() }
 }
 
+/// R5.16
 #[test]
 fn a_general_violation_is_kept_for_one_year_from_its_closing() {
     let closed = at("2026-11-25T16:30:00+08:00");
@@ -20,6 +21,7 @@ fn a_general_violation_is_kept_for_one_year_from_its_closing() {
     assert_eq!(kept, Some(at("2027-11-25T16:30:00+08:00")));
 }
 
+/// R5.16
 #[test]
 fn a_serious_violation_is_kept_for_five_years_from_its_closing() {
     let closed = at("2026-11-25T16:30:00+08:00");
@@ -27,6 +29,7 @@ fn a_serious_violation_is_kept_for_five_years_from_its_closing() {
     assert_eq!(kept, Some(at("2031-11-25T16:30:00+08:00")));
 }
 
+/// R5.16
 #[test]
 fn a_violation_that_is_not_closed_is_never_due() {
     for is_general in [true, false] {
@@ -34,6 +37,7 @@ fn a_violation_that_is_not_closed_is_never_due() {
     }
 }
 
+/// R5.16
 #[test]
 fn a_policy_lengthens_the_years_of_a_violation_and_never_shortens_them() {
     let closed = at("2026-11-25T16:30:00+08:00");
@@ -78,6 +82,7 @@ fn a_time_that_the_clocks_skip_is_the_jump_and_one_that_they_show_twice_the_late
     assert_eq!(kept, Some(at("2027-10-31T02:30:00+01:00")));
 }
 
+/// R0.20
 #[test]
 fn a_contact_is_kept_for_the_policys_days_after_its_last_change() {
     let last = at("2026-11-25T09:00:00+08:00");
@@ -111,6 +116,7 @@ fn what_no_calendar_shows_is_never_due() {
     }
 }
 
+/// R0.20
 #[test]
 fn an_order_needs_its_contact_until_it_is_closed() {
     let (mut story, mut desk) = Story::dispatched();
