@@ -13,6 +13,7 @@ pub mod idempotency;
 pub mod import;
 pub mod jobs;
 pub mod keys;
+pub mod ledger;
 pub mod people;
 pub mod sync;
 #[cfg(test)]

@@ -10,6 +10,7 @@ use sync_core::model::id::{DeviceId, PersonId, SiteId};
 use sync_core::model::person::Role;
 use sync_core::model::time::WallMs;
 
+use super::retention::{self, Audit, Purge, Retention};
 use super::roster::{self, RosterImport};
 use super::sheets::{self, SheetExport, SheetImport};
 use super::{Outside, open, table};
@@ -54,6 +55,12 @@ pub enum Admin {
     /// The installation's keys.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Erase a contact on its person's wish: at once, everywhere, for good.
+    Purge(Purge),
+    /// What has been kept long enough.
+    Retention(Retention),
+    /// Read the audit log.
+    Audit(Audit),
 }
 
 #[derive(Debug, Subcommand)]
@@ -237,7 +244,11 @@ pub async fn run(admin: Admin, config: &Config, outside: &mut Outside<'_>) -> Re
         Admin::Export(args) => {
             return sheets::export(&args, config, outside).await.map_err(plainly);
         }
-        admin => admin,
+        Admin::Purge(args) => {
+            return retention::purge(args, config, outside).await.map_err(plainly);
+        }
+        Admin::Retention(args) => return retention::dry_run(args, config, outside).await,
+        other => other,
     };
     let db = open(config).await?;
     let mut transaction = db.begin_write().await?;
@@ -282,8 +293,13 @@ async fn act(
         Admin::SignInLink(link) => sign_in_link(&link, config, outside, conn).await,
         Admin::Policy(command) => policy(command, now, outside, conn).await,
         Admin::RosterImport(args) => roster::import(args, outside, conn).await,
-        Admin::Import(_) | Admin::Export(_) | Admin::Keys(_) => {
-            Err(Error::Broken("keys and sheets see to their transactions themselves"))
+        Admin::Audit(args) => retention::audit(&args, outside, conn).await,
+        Admin::Import(_)
+        | Admin::Export(_)
+        | Admin::Keys(_)
+        | Admin::Purge(_)
+        | Admin::Retention(_) => {
+            Err(Error::Broken("it needs no transaction of its own"))
         }
     }
 }

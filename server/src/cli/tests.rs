@@ -6,9 +6,17 @@ use std::sync::Arc;
 
 use clap::Parser as _;
 
+use sync_core::environment::NoHooks;
+use sync_core::model::id::{PersonId, RecordId};
+
 use super::{Cli, Outside, run};
-use crate::Result;
-use crate::testing::{FixedClock, Seeded};
+use crate::config::Config;
+use crate::db::Database;
+use crate::keys::Keys;
+use crate::people::office;
+use crate::sync::OfficeWrite;
+use crate::testing::{FixedClock, START_MS, Seeded};
+use crate::{App, AppOptions, Result};
 
 /// An installation's folder, and a terminal.
 struct Terminal {
@@ -276,6 +284,7 @@ async fn a_backup_is_whole_its_owners_and_replaces_nothing() {
     let mode = std::fs::metadata(&copy).expect("there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert!(!Path::new(&format!("{copy}.part")).exists());
+    assert!(said.contains("ledger is not in it: restore with the latest."), "{said}");
     let refused = terminal.refuses(&format!("backup {copy}")).await;
     assert!(refused.ends_with("copy.db is there already"), "{refused}");
     let list = terminal.says("admin person list").await;
@@ -331,4 +340,67 @@ fn a_password_is_no_argument_of_any_command() {
     assert!(found.contains(&"login".to_owned()));
     assert!(!found.iter().any(|name| name.contains("password")), "{found:?}");
     Cli::command().debug_assert();
+}
+
+/// A contact of site 7, written by the administrator as a member of the desk.
+async fn contact(terminal: &Terminal) -> RecordId {
+    terminal.says("admin role grant 1 front_desk 7").await;
+    let path = terminal.path("fieldbook.db");
+    let db = Database::open(Path::new(&path)).await.expect("opens");
+    let mut conn = db.begin_write().await.expect("begins");
+    let seat = office::open(&mut conn, START_MS, PersonId(1), &Seeded::new(7)).await;
+    conn.commit().await.expect("commits");
+    let seat = seat.expect("opened").0;
+    let config = Config { keys: terminal.path("keys").into(), ..Config::default() };
+    let app = App::start(AppOptions {
+        db,
+        keys: Keys::open(&config.keys).expect("keys"),
+        clock: terminal.clock.clone(),
+        randomness: terminal.randomness.clone(),
+        hooks: Arc::new(NoHooks),
+        config,
+    });
+    let contact = serde_json::json!({ "command": "create_contact", "site": 7, "name": "欧阳女士",
+        "salt": "x", "phones": [] });
+    let (person, device, session) = (seat.person, seat.device, seat.session);
+    let command = serde_json::from_value(contact).expect("a command");
+    let write = OfficeWrite { person, device, session, record: None, command };
+    let written = app.sync.office(write).await.expect("written");
+    app.stop().await;
+    written.record
+}
+
+#[tokio::test]
+async fn a_contact_is_erased_on_demand_and_the_audit_log_says_by_which_words() {
+    let terminal = Terminal::new();
+    let said = terminal.init().await;
+    assert!(said.contains(&format!("ledger       {}\n", terminal.path("ledger"))), "{said}");
+    let record = contact(&terminal).await;
+    assert!(Cli::try_parse_from(["fieldbook", "admin", "purge", "x"]).is_err(), "no reason");
+    let cli = Cli::try_parse_from(["fieldbook", "admin", "retention"]);
+    assert!(cli.is_err(), "only a dry run is typed");
+    let nothing = terminal.says("admin retention --dry-run").await;
+    assert!(nothing.ends_with("0 would be purged; nothing was\n"), "{nothing}");
+    let later = terminal.says("admin retention --dry-run --at 2029-01-01T00:00:00Z").await;
+    let row = format!("{record}  7     contact  contact_kept_days  2028-09-20T14:13:20.000Z\n");
+    assert!(later.contains(&row) && later.ends_with("1 would be purged; nothing was\n"), "{later}");
+    let purge = format!("admin purge {record} --reason asked-by-letter");
+    let said = terminal.says(&purge).await;
+    assert!(said.starts_with(&format!("{record} is purged")), "{said}");
+    let again = terminal.refuses(&purge).await;
+    assert!(again.ends_with("or it was purged"), "{again}");
+    let audit = terminal.says("admin audit --act record_purged").await;
+    let [_, line] = &audit.lines().collect::<Vec<_>>()[..] else { panic!("{audit}") };
+    assert!(line.contains("2026-09-21T14:13:20.000Z  -       record_purged"), "{line}");
+    for member in ["\"rule\":\"asked\"", "\"reason\":\"asked-by-letter\"", &record.to_string()] {
+        assert!(line.contains(member), "{line}");
+    }
+    let all = terminal.says("admin audit --last 2").await;
+    assert_eq!(all.lines().count(), 3, "a head and two lines: {all}");
+    // One entry began the ledger, one is the purge's; without it nothing goes on.
+    let ledger = std::fs::read_to_string(terminal.path("ledger/ledger.jsonl")).expect("reads");
+    assert_eq!(ledger.lines().count(), 2);
+    std::fs::remove_file(terminal.path("ledger/ledger.jsonl")).expect("removed");
+    let refused = terminal.refuses(&purge).await;
+    assert!(refused.contains("bring back your latest copy of the ledger"), "{refused}");
 }

@@ -86,15 +86,17 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// Serves on a listener until `shutdown` is ready and the requests at hand are answered.
+/// Serves on a listener until `shutdown` is ready and the requests at hand are answered; nobody
+/// before what the ledger says was purged is gone.
 ///
 /// # Errors
-/// If the socket fails.
+/// If the ledger is not what it should be, or the socket fails.
 pub async fn serve(
     app: App,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
+    app.sync.carry_out_ledger().await?;
     let router = router(app.clone());
     let listener = listener.tap_io(|stream| {
         // Answers are small and waited for: no delay to fill packets.

@@ -17,21 +17,21 @@ use crate::people::{Act, directory, grant, office, place};
 use crate::sync::{Derived, OfficeWrite};
 use crate::testing::{START_MS, Seeded, World};
 
-const SITE: SiteId = SiteId(7);
-const ACT: Act = Act { at_ms: START_MS, by: None };
+pub(super) const SITE: SiteId = SiteId(7);
+pub(super) const ACT: Act = Act { at_ms: START_MS, by: None };
 const MINUTE_MS: i64 = 60_000;
 /// 21 September 2026, 22:13:20 in Shanghai. Guards 1 and 2 are on until 8:00, in the order 2, 1.
-const SHEET: &str = "date,duty,from,to,person,rank\n2026-09-21,security,20:00,08:00,1,2\n\
+pub(super) const SHEET: &str = "date,duty,from,to,person,rank\n2026-09-21,security,20:00,08:00,1,2\n\
                      2026-09-21,security,20:00,08:00,2,1\n2026-09-22,security,08:00,20:00,1,1\n";
 
 /// A site with guards 1 and 2, the supervisor 3, the patrol officer 4, all with an office session.
-struct Scene {
-    world: World,
+pub(super) struct Scene {
+    pub(super) world: World,
     seats: Vec<OfficeSession>,
 }
 
 impl Scene {
-    async fn new(sheet: &str) -> Self {
+    pub(super) async fn new(sheet: &str) -> Self {
         let world = World::new().await;
         let mut conn = world.write().await;
         place::add_site(&mut conn, ACT, Some(SITE), "云栖花园").await.expect("added");
@@ -57,7 +57,12 @@ impl Scene {
         Self { world, seats }
     }
 
-    async fn write(&self, person: u32, record: Option<RecordId>, command: Value) -> RecordId {
+    pub(super) async fn write(
+        &self,
+        person: u32,
+        record: Option<RecordId>,
+        command: Value,
+    ) -> RecordId {
         let (name, mut members) = match command {
             Value::Object(command) => command.into_iter().next().expect("a name"),
             other => panic!("{other}"),
@@ -81,12 +86,12 @@ impl Scene {
     }
 
     /// Runs what is due after so long.
-    async fn after_ms(&self, ms: i64) -> Ran {
+    pub(super) async fn after_ms(&self, ms: i64) -> Ran {
         self.world.clock.pass_ms(ms);
         run_due(&self.world.app, self.world.app.now_ms()).await.expect("runs")
     }
 
-    async fn review(&self, record: RecordId) -> Review {
+    pub(super) async fn review(&self, record: RecordId) -> Review {
         review(&self.world.app, record).await
     }
 
@@ -96,7 +101,7 @@ impl Scene {
         alarm.alerted.iter().map(|one| (one.person.0, one.at_ms - START_MS)).collect()
     }
 
-    async fn count(&self, sql: &'static str) -> i64 {
+    pub(super) async fn count(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql).fetch_one(self.world.app.db.reader()).await.expect("reads")
     }
 }

@@ -7,7 +7,7 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use sync_core::model::audience::Audience;
 use sync_core::model::id::{RecordId, SiteId};
 
-use super::load::{exact, list, number};
+use super::load::{self, exact, list, number};
 use super::projection;
 use super::rows::pieces;
 use super::write::{Planned, Poke, raise_sequence};
@@ -214,8 +214,13 @@ pub async fn write_contacts(
 ) -> Result<Vec<Poke>> {
     let ids: Vec<RecordId> = contacts.keys().copied().collect();
     let before = places(conn, &ids).await?;
+    let purged = load::purged(conn, &ids).await?;
     let mut changed = Vec::new();
     for (contact, places) in before {
+        if purged.contains(&contact) {
+            // Its rows say that it left, and stay so, whoever is given an order that names it.
+            continue;
+        }
         let Some(site) = contacts.get(&contact).copied() else { continue };
         // A contact of another site is none of this order's readers' business.
         if places.iter().any(|place| place.audience.site() != site) {

@@ -15,7 +15,7 @@ use sync_core::rules::{Opening, Review, openings};
 use super::Shared;
 use super::cases;
 use super::decide::Incoming;
-use super::load::{exact, list};
+use super::load::{self, exact, list};
 use super::office;
 use super::people::People;
 use super::rows::pieces;
@@ -97,6 +97,10 @@ pub async fn write(
     job: DeriveJob,
 ) -> Result<(bool, Vec<Poke>)> {
     let DeriveJob { record, follows, people, epoch, now_ms } = job;
+    if !load::purged(conn, &[record]).await?.is_empty() {
+        // What was purged comes back by no cause.
+        return Ok((false, Vec::new()));
+    }
     let read = office::read(shared, conn, &people, record, now_ms).await?;
     let review = read.as_ref().map(|(_, _, review)| review);
     let known: BTreeSet<FactKey> =
@@ -177,12 +181,13 @@ pub async fn follow(
     Ok(written)
 }
 
-/// Those of `records` that something has opened.
+/// Those of `records` that something has opened, and those that were purged since.
 async fn opened(conn: &mut SqliteConnection, records: &[RecordId]) -> Result<Vec<RecordId>> {
     let mut found = Vec::new();
     for piece in pieces(records) {
         let mut query = QueryBuilder::<Sqlite>::new(
-            "select record from record where site is not null and record in ",
+            "select record from record
+             where (site is not null or purged_ms is not null) and record in ",
         );
         list(&mut query, piece.iter().map(|id| id.0.to_vec()));
         let rows: Vec<(Vec<u8>,)> = query.build_query_as().fetch_all(&mut *conn).await?;

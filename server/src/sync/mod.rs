@@ -15,12 +15,14 @@ mod deliver;
 mod derive;
 mod feed;
 mod handle;
+mod keep;
 mod load;
 pub mod log;
 mod office;
 mod people;
 mod projection;
 mod projection_patrol;
+pub mod purge;
 mod push;
 mod receipts;
 mod report;
@@ -44,6 +46,7 @@ use sync_core::model::audience::Audience;
 use sync_core::model::fact::StoredFact;
 use sync_core::model::id::{DeviceId, PersonId, RecordId, SessionId, SiteId};
 use sync_core::model::session::SessionRows;
+use sync_core::model::time::WallMs;
 use sync_core::protocol::limits::{LIMITS, Limits};
 use sync_core::protocol::problem::ProblemCode;
 use sync_core::rules::Review;
@@ -51,18 +54,23 @@ use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 
 use self::cases::CloseJob;
 use self::decide::{Confirmed, Deciding, RecordPlan};
-use self::people::PeopleCache;
+use self::people::{People, PeopleCache};
+use self::purge::PurgeJob;
 use self::sessions::SessionCache;
 use self::stops::Stops;
 use self::writer::Job;
 use crate::db::Database;
+use crate::ledger::Ledger;
+use crate::people::Act;
 use crate::{Error, Result};
 
 pub use self::batch::{OfficeBatch, Stamp};
 pub use self::cases::{Account, CaseDecision, CloseCase, DeskCaseRow, KeepClosing};
 pub use self::check::{Checked, Mismatch};
 pub use self::derive::{Derived, Follows};
+pub use self::keep::Kept;
 pub use self::office::{KeepAnswer, OfficeWrite, OfficeWritten};
+pub use self::purge::{PurgeWhy, Purged};
 pub use self::write::Poke;
 
 /// What sync is started with.
@@ -81,6 +89,8 @@ pub struct SyncOptions {
     pub limits: Limits,
     /// Bytes of pushes in preparation at any time.
     pub preparing_bytes_max: usize,
+    /// Where purges are remembered; without one nothing is purged.
+    pub ledger: Option<Ledger>,
 }
 
 impl SyncOptions {
@@ -100,6 +110,7 @@ impl SyncOptions {
             attestation_key,
             limits: LIMITS,
             preparing_bytes_max: 128 << 20,
+            ledger: None,
         }
     }
 }
@@ -120,6 +131,7 @@ pub struct Shared {
     hooks: Arc<dyn Hooks>,
     attestation_key: [u8; 32],
     limits: Limits,
+    ledger: Option<Ledger>,
     /// The actor of this process's changes: a new one with every start.
     actor: SessionId,
     people: PeopleCache,
@@ -144,6 +156,12 @@ impl Shared {
         let newer = devices.iter().filter_map(|device| remembered.get_key_value(device));
         confirmed.extend(newer.map(|(device, newer)| (*device, newer.clone())));
     }
+}
+
+/// Whether the ledger holds more that this database has not carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ledgered {
+    more: bool,
 }
 
 /// The server's side of sync. Cheap to clone.
@@ -176,6 +194,7 @@ impl Sync {
             hooks: options.hooks,
             attestation_key: options.attestation_key,
             limits: options.limits,
+            ledger: options.ledger,
             actor: SessionId(actor),
             people: PeopleCache::default(),
             sessions: SessionCache::default(),
@@ -350,6 +369,51 @@ impl Sync {
         let epoch = installation.epoch;
         let job = Box::new(derive::DeriveJob { record, follows, people, epoch, now_ms });
         self.ask(|reply| Job::Derive(job, reply)).await
+    }
+
+    /// Purges a record, if it may go: everything that holds content of it, with a line in the
+    /// ledger and one in the audit log.
+    ///
+    /// # Errors
+    /// If the ledger or the database cannot be written; once the ledger's line stands the record
+    /// goes later.
+    pub async fn purge(&self, record: RecordId, why: PurgeWhy, act: Act) -> Result<Purged> {
+        let people = self.people().await?;
+        let job = Box::new(PurgeJob { record, why, act, people });
+        let stops = Stops::new(self.shared.hooks.as_ref(), "purge");
+        stops.before().await?;
+        let purged = self.ask(|reply| Job::Purge(job, reply)).await?;
+        stops.after().await?;
+        Ok(purged)
+    }
+
+    /// Purges again what the ledger says was purged and this database, restored from a backup,
+    /// still holds: before anybody is served.
+    ///
+    /// # Errors
+    /// If the ledger is damaged, is another database's or lacks what this one has carried out: then
+    /// nobody is to be served.
+    pub async fn carry_out_ledger(&self) -> Result<()> {
+        let now_ms = self.shared.clock.wall_ms();
+        while self.ask(|reply| Job::Ledger(now_ms, reply)).await?.more {}
+        Ok(())
+    }
+
+    /// Why and until when a record stays; `None` where there is none.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn kept(&self, record: RecordId, now_ms: WallMs) -> Result<Option<Kept>> {
+        let people = self.people().await?;
+        let mut conn = self.shared.database.reader().acquire().await?;
+        keep::kept(&self.shared, &mut conn, &people, record, now_ms).await
+    }
+
+    /// Everyone and everything that is judged by, as of now.
+    async fn people(&self) -> Result<Arc<People>> {
+        let mut conn = self.shared.database.reader().acquire().await?;
+        let version = standing::installation(&mut conn).await?.reference_version;
+        self.shared.people.of(version, &mut conn).await
     }
 
     /// What became of everything saved on a device.

@@ -39,8 +39,10 @@ pub async fn write(
     let mut contacts = Vec::new();
     let mut others = Vec::new();
     let mut named = BTreeMap::new();
+    let mut links = BTreeMap::new();
     for planned in planned {
         let Some(review) = &planned.plan.review else { continue };
+        links.insert(planned.record, rules::links(review));
         let (Some(site), projection) = (review.site, rules::projection(review)) else { continue };
         match projection.kind.as_str() {
             WORK_ORDER => {
@@ -53,6 +55,7 @@ pub async fn write(
             _ => others.push((site, projection)),
         }
     }
+    write_links(conn, &links).await?;
     contacts_before(conn, &mut named).await?;
     write_orders(conn, &orders).await?;
     write_contacts(conn, &contacts).await?;
@@ -60,6 +63,42 @@ pub async fn write(
     let cards = others.into_iter().filter(|(_, card)| has_no_list(&card.kind));
     write_cards(conn, &cards.collect::<Vec<_>>()).await?;
     Ok(named)
+}
+
+/// Which contacts records of any kind name: few of them change that.
+async fn write_links(
+    conn: &mut SqliteConnection,
+    links: &BTreeMap<RecordId, BTreeSet<RecordId>>,
+) -> Result<()> {
+    let records: Vec<RecordId> = links.keys().copied().collect();
+    let mut before: BTreeSet<(RecordId, RecordId)> = BTreeSet::new();
+    for piece in pieces(&records) {
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "select contact, record from contact_link where record in ",
+        );
+        list(&mut query, piece.iter().map(|id| id.0.to_vec()));
+        let rows: Vec<(Vec<u8>, Vec<u8>)> = query.build_query_as().fetch_all(&mut *conn).await?;
+        for (contact, record) in rows {
+            before.insert((RecordId(exact(&contact)?), RecordId(exact(&record)?)));
+        }
+    }
+    let pairs = links.iter().flat_map(|(record, contacts)| contacts.iter().map(|c| (*c, *record)));
+    let now: BTreeSet<(RecordId, RecordId)> = pairs.collect();
+    for (contact, record) in before.difference(&now) {
+        sqlx::query("delete from contact_link where contact = ? and record = ?")
+            .bind(contact.0.to_vec())
+            .bind(record.0.to_vec())
+            .execute(&mut *conn)
+            .await?;
+    }
+    for (contact, record) in now.difference(&before) {
+        sqlx::query("insert into contact_link (contact, record) values (?, ?)")
+            .bind(contact.0.to_vec())
+            .bind(record.0.to_vec())
+            .execute(&mut *conn)
+            .await?;
+    }
+    Ok(())
 }
 
 /// The contacts whose readers may be others now: of orders that somebody new reads or nobody any

@@ -21,11 +21,12 @@ use super::derive::{self, DeriveJob};
 use super::log::{Author, Why};
 use super::office::{OfficeJob, OfficeWritten};
 use super::people::People;
+use super::purge::{self, PurgeJob, Purged};
 use super::push::{Prepared, Push, prepare};
 use super::sessions::{self, Contact};
 use super::stops::Stops;
 use super::write::{self, Planned, Poke, WriteContext};
-use super::{Shared, batch, cases, office, report};
+use super::{Ledgered, Shared, batch, cases, office, report};
 use crate::{Error, Result};
 
 /// What the writer is asked to do.
@@ -46,6 +47,10 @@ pub enum Job {
     Batch(Box<BatchJob>, Reply<bool>),
     /// Write what follows from a cause.
     Derive(Box<DeriveJob>, Reply<bool>),
+    /// Purge a record.
+    Purge(Box<PurgeJob>, Reply<Purged>),
+    /// Carry out what the ledger says.
+    Ledger(WallMs, Reply<Ledgered>),
 }
 
 /// Where an answer goes.
@@ -194,6 +199,10 @@ async fn run_job(
         Job::Close(job, reply) => settle(cases::close(shared, conn, *job).await, reply, settled),
         Job::Derive(job, reply) => settle(derive::write(shared, conn, *job).await, reply, settled),
         Job::Batch(job, reply) => settle(batch::write(shared, conn, *job).await, reply, settled),
+        Job::Purge(job, reply) => settle(purge::purge(shared, conn, *job).await, reply, settled),
+        Job::Ledger(now_ms, reply) => {
+            settle(purge::carry_out_some(shared, conn, now_ms).await, reply, settled)
+        }
         Job::Office(job, reply) => settle(office::write(shared, conn, *job).await, reply, settled),
     }
 }

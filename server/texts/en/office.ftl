@@ -47,6 +47,7 @@ office-category-public = Public facility
 # an order
 office-fields = The order
 office-record = Record
+office-contact-purged = Removed
 office-limits = Time limits
 office-timeline = Timeline
 office-money = Money
@@ -101,6 +102,7 @@ office-why-missing-dependency = What it stands on has not come yet
 office-why-undecided = The server could not decide
 office-why-numbers-missing = Numbers are missing
 office-why-unreadable = It cannot be read
+office-why-record-purged = Its record was purged; nothing of it was kept
 
 # signatures
 office-drawing = The customer's drawn signature

@@ -47,6 +47,7 @@ office-category-public = 公共设施
 # an order
 office-fields = 派工单
 office-record = 记录编号
+office-contact-purged = 已删除
 office-limits = 时限
 office-timeline = 经过
 office-money = 费用
@@ -101,6 +102,7 @@ office-why-missing-dependency = 所依据的记录还没有到
 office-why-undecided = 服务器没能判定
 office-why-numbers-missing = 编号不连续
 office-why-unreadable = 内容读不出来
+office-why-record-purged = 这份记录已到期或按要求删除，内容没有保留
 
 # signatures
 office-drawing = 客户手写签名

@@ -22,6 +22,7 @@ pub mod patrol;
 mod permission;
 mod position;
 mod projection;
+pub mod retention;
 mod review;
 pub mod roster;
 pub mod signature;

@@ -13,6 +13,7 @@ mod patrols;
 mod pause_properties;
 mod pauses;
 mod permissions;
+mod retention;
 mod roster;
 mod sla;
 mod statements;
