@@ -43,7 +43,7 @@ pub async fn write(
         let (Some(site), projection) = (review.site, rules::projection(review)) else { continue };
         match projection.kind.as_str() {
             WORK_ORDER => {
-                let now = rules::links(review);
+                let now = rules::contacts(review);
                 named.insert(planned.record, Named { site, before: BTreeSet::new(), now });
                 orders.push((site, projection));
             }

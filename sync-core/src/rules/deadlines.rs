@@ -84,8 +84,21 @@ pub enum DeadlineState {
 }
 
 /// Every deadline's name.
-pub const DEADLINES: [&str; 7] =
-    ["call_back", "done", "filled", "on_site", "reconciling_talk", "rectification", "told"];
+pub const DEADLINES: [&str; 13] = [
+    "call_back",
+    "done",
+    "filled",
+    "follow_up",
+    "on_site",
+    "outage_call_back",
+    "publish",
+    "reconciling_talk",
+    "rectification",
+    "reply",
+    "same_day",
+    "suggestion",
+    "told",
+];
 
 /// What the deadlines of an order are judged from.
 struct Order {

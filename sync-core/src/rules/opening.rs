@@ -52,7 +52,7 @@ impl PlannedRound {
     }
 }
 
-fn content_of(content: &impl Serialize) -> Map<String, Value> {
+pub(super) fn content_of(content: &impl Serialize) -> Map<String, Value> {
     match serde_json::to_value(content) {
         Ok(Value::Object(members)) => members,
         _ => Map::new(),

@@ -162,7 +162,7 @@ fn needs(fact: &Fact, kind: &str, before: Option<&Review>) -> Result<Needs, Deni
             rules.check(payload)?;
             let needs = rules.needs(payload, before)?;
             // Entering for somebody else (补录) is the desk's, and lends nobody's authority.
-            let lent = fact.on_behalf_of.is_some() && needs == Needs::anyone();
+            let lent = fact.on_behalf_of.is_some() && needs.roles == ANYONE;
             Ok(if lent { Needs::roles(DESK) } else { needs })
         }
         Payload::WorkOrder(_) if kind != work_order::KIND => wrong_kind(),

@@ -55,6 +55,9 @@ pub struct Review {
     pub time_zone: String,
     /// The site's service grade.
     pub service_grade: u8,
+    /// Ratings up to this are low.
+    #[serde(default)]
+    pub low_rating_max: u8,
     /// Its fields.
     pub fields: BTreeMap<String, Field>,
     /// Its status.
@@ -211,6 +214,7 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
         policy_version: policy.version,
         time_zone: policy.time_zone.clone(),
         service_grade: policy.service_grade,
+        low_rating_max: policy.low_rating_max,
         status,
         status_until_ms,
         timeline: causality.facts.iter().map(|fact| entry(fact, input.sessions)).collect(),
