@@ -117,7 +117,7 @@ fn violations(add: &mut impl FnMut(&str, Vec<String>)) {
         .map(str::to_owned);
     add("measure", measures.to_vec());
     let grounds = [LegalGround::CompensationRefused, LegalGround::FeesRefused];
-    add("legal_ground", grounds.iter().map(code).collect());
+    add("legal-ground", grounds.iter().map(code).collect());
     let breaches = ViolationCategory::ALL.iter().flat_map(|category| category.breaches());
     add("breach", breaches.map(|breach| (*breach).to_owned()).collect());
 }

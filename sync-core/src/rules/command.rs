@@ -76,7 +76,8 @@ pub enum Command {
         #[serde(flatten)]
         alarm: AlarmCreated,
     },
-    /// Opens a record of any other kind: `{"command": "open", "site": 7, "kind": "violation", ...}`.
+    /// Opens a record of any other kind: `{"command": "open", "site": 7, "kind": "violation"}`
+    /// with the kind's members.
     Open {
         /// Where.
         site: SiteId,

@@ -11,6 +11,7 @@ use super::deadlines::Deadline;
 use super::denial::{Denial, DenialCode};
 use super::fields::Field;
 use super::follow::Follow;
+use super::form::Form;
 use super::limits::{self, range, text, time};
 use super::opening::Opening;
 use super::order::Causality;
@@ -55,6 +56,16 @@ pub(super) fn kind(name: &str) -> Option<&'static dyn Kind> {
     KINDS.iter().copied().find(|kind| kind.name() == name)
 }
 
+/// The names of the kinds that have rules of their own.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|kind| kind.name())
+}
+
+/// The forms of a kind; none for one that has no rules of its own.
+pub fn forms(name: &str) -> &'static [Form] {
+    kind(name).map_or(&[], Kind::forms)
+}
+
 /// Who may write a fact of this type in a shape that nobody here reads.
 pub(super) fn guards(fact_type: &str) -> Option<&'static [Role]> {
     let mut guarded = KINDS.iter().flat_map(|kind| kind.guarded());
@@ -87,6 +98,12 @@ pub(super) trait Kind: Sync {
 
     /// Its fields: what they hold, and who writes them.
     fn fields(&self) -> &'static [FieldRule];
+
+    /// What an app asks for to open one, to write each of its fields that has a shape of its own,
+    /// and to write each of its facts that people write.
+    fn forms(&self) -> &'static [Form] {
+        &[]
+    }
 
     /// Who may write a fact of it. A fact of another kind is no business of it.
     fn needs(&self, payload: &Payload, before: &Review) -> Result<Needs, Denial>;
@@ -222,6 +239,16 @@ pub(super) struct FoldInput<'a> {
 }
 
 impl<'a> FoldInput<'a> {
+    pub(super) fn of(
+        (record, now_ms): (RecordId, WallMs),
+        causality: &'a Causality<'a>,
+        sessions: &'a SessionRows,
+        fields: &'a BTreeMap<String, Field>,
+        policy: &'a SlaPolicy,
+    ) -> Self {
+        Self { record, causality, sessions, fields, policy, now_ms }
+    }
+
     /// The facts in causal order.
     pub(super) fn facts(&self) -> impl DoubleEndedIterator<Item = &'a Fact> + use<'a> {
         self.causality.facts.iter().copied()

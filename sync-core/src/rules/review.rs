@@ -162,14 +162,8 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
     let kind = first.map(|(_, created)| created.kind.clone()).unwrap_or_default();
     let is_order = kind::has_visits(&kind);
     let mut of_kind = kind::kind(&kind).map(|kind| {
-        kind.fold(&FoldInput {
-            record: input.record,
-            causality: &causality,
-            sessions: input.sessions,
-            fields: &fields,
-            policy: &policy,
-            now_ms: input.now_ms,
-        })
+        let both = (input.record, input.now_ms);
+        kind.fold(&FoldInput::of(both, &causality, input.sessions, &fields, &policy))
     });
     let mut deadlines = if is_order {
         deadlines(&causality, &fields, &policy, input.sessions, input.now_ms)
@@ -195,17 +189,12 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
     };
     let cases_of_kind = of_kind.as_mut().map(|folded| std::mem::take(&mut folded.cases));
     let cases = cases(&case_input, cases_of_kind.unwrap_or_default());
-    let (status, status_until_ms) = match (&round, &alarm, &of_kind) {
-        (Some(round), ..) => round.status(&causality, &policy, input.now_ms),
-        (None, Some(alarm), _) => (alarm.status(), alarm.next_alert_ms),
-        (None, None, of_kind) => {
-            let until_ms = next_change_ms(&deadlines, &money, &policy, input.now_ms);
-            let order = is_order.then(|| work_order(&causality, &visits));
-            let of_kind_until = of_kind.as_ref().and_then(|folded| folded.until_ms);
-            let of_kind = of_kind.as_ref().map(|folded| folded.status);
-            let until_ms = until_ms.into_iter().chain(of_kind_until).min();
-            (order.or(of_kind).unwrap_or(Status::Kept), until_ms)
-        }
+    let order = is_order.then(|| work_order(&causality, &visits));
+    let next_ms = next_change_ms(&deadlines, &money, &policy, input.now_ms);
+    let (status, status_until_ms) = match (&round, &alarm) {
+        (Some(round), _) => round.status(&causality, &policy, input.now_ms),
+        (None, Some(alarm)) => (alarm.status(), alarm.next_alert_ms),
+        (None, None) => standing(order, of_kind.as_ref(), next_ms),
     };
     Review {
         record: input.record,
@@ -230,6 +219,16 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
         details: of_kind.and_then(|folded| folded.details),
         cases,
     }
+}
+
+/// The status of a record that is neither round nor alarm, and when it next changes by itself.
+fn standing(
+    order: Option<Status>,
+    of_kind: Option<&kind::Folded>,
+    next_ms: Option<WallMs>,
+) -> (Status, Option<WallMs>) {
+    let until_ms = next_ms.into_iter().chain(of_kind.and_then(|folded| folded.until_ms)).min();
+    (order.or(of_kind.map(|folded| folded.status)).unwrap_or(Status::Kept), until_ms)
 }
 
 /// What visits are folded from.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::cases::Case;
 use super::deadlines::Deadline;
 use super::denial::{Denial, DenialCode};
+use super::form::{Asks, Form, Input, Writes};
 use super::kind::{
     Details, FieldRule, FoldInput, Folded, Holds, Kind, Needs, amount, date, missing, name, note,
     reason,
@@ -84,6 +85,68 @@ const MANAGER: &[Role] = &[Role::ProjectManager];
 /// Decisions of one violation; what hostile facts could make is not bounded.
 const DECISIONS_MAX: usize = 100;
 
+const CATEGORIES: &[&str] =
+    &["decoration", "fire_safety", "sanitation", "public_security", "harm_to_others"];
+const OF_DECISION: Input = Input::required("decision", Asks::Fact("violation_decided"));
+const TEXT: Input = Input::required("text", Asks::Note);
+
+/// What apps ask for.
+const FORMS: &[Form] = &[
+    Form {
+        writes: Writes::Opening,
+        inputs: &[
+            Input::required("violation", Asks::Choice("violation", CATEGORIES)),
+            Input::required("place", Asks::Name),
+            Input::optional("unit", Asks::Name),
+            Input::optional("group", Asks::Whole),
+            Input::required("description", Asks::Description),
+        ],
+    },
+    Form {
+        writes: Writes::Field("assessment"),
+        inputs: &[
+            Input::required("loss", Asks::Flag),
+            Input::required("threat", Asks::Flag),
+            Input::required("sizeable", Asks::Flag),
+            Input::optional("loss_fen", Asks::Fen),
+            Input::required("fees_refused", Asks::Flag),
+            Input::required("reason", Asks::Reason),
+        ],
+    },
+    Form::fact("dissuaded", &[Input::optional("text", Asks::Note)]),
+    Form::fact("breach_stopped", &[]),
+    Form::fact("breach_ignored", &[]),
+    Form::fact("registered", &[]),
+    Form::fact(
+        "violation_decided",
+        &[
+            Input::required(
+                "measure",
+                Asks::Choice(
+                    "measure",
+                    &["dissuade", "rectify_by", "compensate", "public_notice", "legal_action"],
+                ),
+            ),
+            Input::optional("date", Asks::Date),
+            Input::optional("amount_fen", Asks::Fen),
+            Input::optional("text", Asks::Note),
+            Input::optional(
+                "ground",
+                Asks::Choice("legal-ground", &["compensation_refused", "fees_refused"]),
+            ),
+            Input::required("reason", Asks::Reason),
+        ],
+    ),
+    Form::fact("violation_signed", &[OF_DECISION]),
+    Form::fact("decision_executed", &[OF_DECISION, TEXT]),
+    Form::fact("rectified", &[OF_DECISION, TEXT]),
+    Form::fact("compensation_refused", &[OF_DECISION]),
+    Form::fact("mediation_failed", &[TEXT]),
+    Form::fact("reconciled", &[OF_DECISION, TEXT]),
+    Form::fact("violation_closed", &[TEXT]),
+    Form::fact("violation_reopened", &[TEXT]),
+];
+
 /// The kind.
 pub(super) struct Violations;
 
@@ -149,6 +212,10 @@ impl Kind for Violations {
                 roles: CUSTOMER_SERVICE,
             },
         ]
+    }
+
+    fn forms(&self) -> &'static [Form] {
+        FORMS
     }
 
     fn needs(&self, payload: &Payload, before: &Review) -> Result<Needs, Denial> {
