@@ -14,9 +14,11 @@ mod deliver;
 mod derive;
 mod feed;
 mod handle;
+pub mod links;
 mod load;
 pub mod log;
 mod office;
+mod outage;
 mod people;
 mod projection;
 mod projection_patrol;
@@ -44,7 +46,7 @@ use sync_core::model::id::{DeviceId, PersonId, RecordId, SessionId, SiteId};
 use sync_core::model::session::SessionRows;
 use sync_core::protocol::limits::{LIMITS, Limits};
 use sync_core::protocol::problem::ProblemCode;
-use sync_core::rules::Review;
+use sync_core::rules::{Review, waits_for};
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 
 use self::cases::CloseJob;
@@ -320,6 +322,38 @@ impl Sync {
         let epoch = installation.epoch;
         let job = Box::new(derive::DeriveJob { record, follows, people, epoch, now_ms });
         self.ask(|reply| Job::Derive(job, reply)).await
+    }
+
+    /// The records that a record names and that name it.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn links(&self, record: RecordId) -> Result<links::Links> {
+        let mut conn = self.shared.database.reader().acquire().await?;
+        links::of(&mut conn, record).await
+    }
+
+    /// Tells callers of outages that are over and that nobody told them of: of at most `limit` of
+    /// them. Whoever ended the outage told them in the same transaction; this is for what failed
+    /// there, and for more callers than one transaction takes. Answers how many were told.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn tell_callers(&self, limit: u32) -> Result<u64> {
+        let mut conn = self.shared.database.reader().acquire().await?;
+        let untold = outage::untold(&mut conn, limit).await?;
+        drop(conn);
+        let mut told = 0;
+        for (caller, outage) in untold {
+            let Some((_, _, review)) = self.read(outage).await? else { continue };
+            let Some(fact) = outage::over(&review) else { continue };
+            let follows = move |caller: Option<&Review>| -> Vec<Derived> {
+                let waits = caller.is_some_and(|caller| waits_for(caller).contains(&outage));
+                waits.then_some(fact).into_iter().collect()
+            };
+            told += u64::from(self.derive(caller, Box::new(follows)).await?);
+        }
+        Ok(told)
     }
 
     /// What became of everything saved on a device.

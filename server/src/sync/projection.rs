@@ -8,6 +8,7 @@ use sync_core::model::id::{RecordId, SiteId};
 use sync_core::model::{alarm, patrol};
 use sync_core::rules::{self, Projection};
 
+use super::links;
 use super::load::{exact, list};
 use super::projection_patrol;
 use super::rows::pieces;
@@ -53,6 +54,7 @@ pub async fn write(
             _ => others.push((site, projection)),
         }
     }
+    links::write(conn, planned).await?;
     contacts_before(conn, &mut named).await?;
     write_orders(conn, &orders).await?;
     write_contacts(conn, &contacts).await?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::kind;
+use super::kind::{self, Details};
 use super::review::Review;
 use super::status::Status;
 use crate::model::id::RecordId;
@@ -62,6 +62,13 @@ pub fn links(review: &Review) -> BTreeSet<Link> {
 pub fn contacts(review: &Review) -> BTreeSet<RecordId> {
     let links = links(review).into_iter();
     links.filter(|link| link.field == "contact").map(|link| link.target).collect()
+}
+
+/// The orders and notices of whose end a record is to be told, and was not told yet.
+pub fn waits_for(review: &Review) -> BTreeSet<RecordId> {
+    let Some(Details::Reception(reception)) = &review.details else { return BTreeSet::new() };
+    let waiting = reception.outages.iter().filter(|outage| outage.waits());
+    waiting.map(|outage| outage.record).collect()
 }
 
 /// When what many callers are attached to ended: an order whose work is done or that was closed or

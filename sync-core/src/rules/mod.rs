@@ -50,7 +50,7 @@ pub use follow::{Follow, consequences, follows};
 pub use inbox::{InboxItem, InboxKind, inbox};
 pub use kind::{Details, forms, kinds};
 pub use limits::check_reason;
-pub use links::{Link, contacts, links, outage_over};
+pub use links::{Link, contacts, links, outage_over, waits_for};
 pub use money::{Charge, Money, Quote};
 pub use opening::{Opening, PlannedRound, day_of, not_started_alarm, openings, planned_rounds};
 pub use patrol::{Anomaly, Coverage, FindingState, Round};

@@ -84,6 +84,13 @@ pub struct Outage {
     pub called_back: Option<FactKey>,
 }
 
+impl Outage {
+    /// Nobody has said yet that it is over.
+    pub fn waits(&self) -> bool {
+        !self.detached && self.over_at_ms.is_none()
+    }
+}
+
 /// Promises, passings and outages of one reception; what hostile facts could make is not bounded.
 const EACH_MAX: usize = 100;
 
