@@ -132,7 +132,7 @@ fn receptions(add: &mut impl FnMut(&str, Vec<String>)) {
     add("price", ["amount", "on_site"].map(str::to_owned).to_vec());
     add("notice", NoticeKind::ALL.iter().map(code).collect());
     add("installation", Installation::ALL.iter().map(code).collect());
-    add("follow_up", FollowUpReason::ALL.iter().map(code).collect());
+    add("follow-up", FollowUpReason::ALL.iter().map(code).collect());
 }
 
 #[test]

@@ -391,16 +391,7 @@ fn payload(command: &Command, review: Option<&Review>, fact: &mut Fact) -> Resul
             GeneralFact::Attached(attachment.clone())
         }
         Command::CloseCase { case, rests_on, reason } => {
-            text("reason", reason, limits::REASON_CHARACTERS_MAX)?;
-            let known = review.open_cases().any(|c| c.kind == *case && c.rests_on == *rests_on);
-            if !known {
-                return Err(Denial::new(DenialCode::NoSuchFact));
-            }
-            GeneralFact::CaseClosed(CaseClosed {
-                case: case.clone(),
-                rests_on: rests_on.clone(),
-                reason: reason.clone(),
-            })
+            GeneralFact::CaseClosed(case_closed(review, case, rests_on, reason)?)
         }
         Command::Record { fact: step, said_at_ms, on_behalf_of, corrects } => {
             fact.said_at_ms = *said_at_ms;
@@ -448,6 +439,21 @@ fn opened(site: SiteId, content: &OpeningContent) -> Result<Created, Denial> {
     rules.check_opening(content)?;
     let kind = rules.name().to_owned();
     Ok(Created { kind, site, schema: rules.schema(), from: None, content: content.members() })
+}
+
+/// Closes a case that stands open.
+fn case_closed(
+    review: &Review,
+    case: &str,
+    rests_on: &[FactKey],
+    reason: &str,
+) -> Result<CaseClosed, Denial> {
+    text("reason", reason, limits::REASON_CHARACTERS_MAX)?;
+    if !review.open_cases().any(|open| open.kind == case && open.rests_on == rests_on) {
+        return Err(Denial::new(DenialCode::NoSuchFact));
+    }
+    let (case, rests_on) = (case.to_owned(), rests_on.to_vec());
+    Ok(CaseClosed { case, rests_on, reason: reason.to_owned() })
 }
 
 /// Names a fact that the record has.

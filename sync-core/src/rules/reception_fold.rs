@@ -190,23 +190,29 @@ fn said(reception: &mut Reception, input: &FoldInput<'_>, fact: &Fact, content: 
         F::ToDesk(_) => {
             reception.to_desk.get_or_insert(fact.key);
         }
-        F::AttachedTo(of) if reception.outages.len() < EACH_MAX => {
-            reception.outages.push(Outage {
-                key: fact.key,
+        _ => of_outage(&mut reception.outages, fact.key, content),
+    }
+}
+
+fn of_outage(outages: &mut Vec<Outage>, key: FactKey, content: &ReceptionFact) {
+    use ReceptionFact as F;
+    match content {
+        F::AttachedTo(of) if outages.len() < EACH_MAX => {
+            outages.push(Outage {
+                key: key,
                 record: of.record,
                 detached: false,
                 over_at_ms: None,
                 called_back: None,
             });
         }
-        F::DetachedFrom(of) => on(&mut reception.outages, of.attachment, |outage| {
+        F::DetachedFrom(of) => on(outages, of.attachment, |outage| {
             outage.detached = true;
         }),
-        F::OutageCalledBack(of) => on(&mut reception.outages, of.attachment, |outage| {
-            outage.called_back.get_or_insert(fact.key);
+        F::OutageCalledBack(of) => on(outages, of.attachment, |outage| {
+            outage.called_back.get_or_insert(key);
         }),
-        F::ReplyPromised(_) | F::PassedOn(_) | F::AttachedTo(_) | F::OutageOver(_) => {}
-        F::ReceptionClosed(_) | F::ReceptionReopened(_) => {}
+        _ => {}
     }
 }
 

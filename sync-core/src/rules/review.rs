@@ -18,7 +18,7 @@ use super::time::fact_time;
 use super::visit::{Site, Step, Visit, endings, fold, steps};
 use crate::model::fact::Fact;
 use crate::model::id::{DeviceId, FactKey, PersonId, RecordId, SiteId};
-use crate::model::payload::{GeneralFact, Payload};
+use crate::model::payload::{Created, GeneralFact, Payload};
 use crate::model::policy::SlaPolicy;
 use crate::model::session::SessionRows;
 use crate::model::time::WallMs;
@@ -147,12 +147,9 @@ impl Review {
 pub fn review(input: &ReviewInput<'_>) -> Review {
     let causality = Causality::of(input.facts, input.sessions);
     let fields = fields(&causality, input.sessions);
-    let mut created = causality.facts.iter().filter_map(|fact| match &fact.payload {
-        Payload::General(GeneralFact::Created(created)) => Some((*fact, created)),
-        _ => None,
-    });
+    let mut created = openings(&causality);
     let first = created.clone().next();
-    let schema = created.by_ref().map(|(_, created)| created.schema).max().unwrap_or_default();
+    let schema = created.by_ref().map(|(_, created)| created.schema).max();
     let created_ms = first.map_or(input.now_ms, |(fact, _)| fact_time(fact, input.sessions).at_ms);
     let policy = policy(input.policies, created_ms);
     let steps = steps(&causality);
@@ -161,19 +158,16 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
     let visits = visits(&folded, &policy, input.sessions);
     let kind = first.map(|(_, created)| created.kind.clone()).unwrap_or_default();
     let is_order = kind::has_visits(&kind);
-    let mut of_kind = kind::kind(&kind).map(|kind| {
-        let both = (input.record, input.now_ms);
-        kind.fold(&FoldInput::of(both, &causality, input.sessions, &fields, &policy))
-    });
-    let mut deadlines = if is_order {
-        deadlines(&causality, &fields, &policy, input.sessions, input.now_ms)
-    } else {
-        Vec::new()
-    };
+    let both = (input.record, input.now_ms);
+    let of_kind = FoldInput::of(both, &causality, input.sessions, &fields, &policy);
+    let mut of_kind = kind::kind(&kind).map(|kind| kind.fold(&of_kind));
+    let of_order = || deadlines(&causality, &fields, &policy, input.sessions, input.now_ms);
+    let mut deadlines = if is_order { of_order() } else { Vec::new() };
     deadlines.extend(of_kind.iter_mut().flat_map(|folded| std::mem::take(&mut folded.deadlines)));
-    let both = (&policy, input.sessions);
-    let round = (kind == crate::model::patrol::ROUND)
-        .then(|| round(input.record, &causality, &fields, both, input.now_ms));
+    let round = (kind == crate::model::patrol::ROUND).then(|| {
+        let both = (&policy, input.sessions);
+        round(input.record, &causality, &fields, both, input.now_ms)
+    });
     let alarm =
         (kind == crate::model::alarm::KIND).then(|| alarm(&causality, &policy, input.sessions));
     let case_input = CaseInput {
@@ -187,8 +181,8 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
         policy: &policy,
         now_ms: input.now_ms,
     };
-    let cases_of_kind = of_kind.as_mut().map(|folded| std::mem::take(&mut folded.cases));
-    let cases = cases(&case_input, cases_of_kind.unwrap_or_default());
+    let cases_of_kind = of_kind.iter_mut().flat_map(|folded| std::mem::take(&mut folded.cases));
+    let cases = cases(&case_input, cases_of_kind.collect());
     let order = is_order.then(|| work_order(&causality, &visits));
     let next_ms = next_change_ms(&deadlines, &money, &policy, input.now_ms);
     let (status, status_until_ms) = match (&round, &alarm) {
@@ -199,7 +193,7 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
     Review {
         record: input.record,
         site: first.map(|(_, created)| created.site),
-        schema,
+        schema: schema.unwrap_or_default(),
         policy_version: policy.version,
         time_zone: policy.time_zone.clone(),
         service_grade: policy.service_grade,
@@ -219,6 +213,16 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
         details: of_kind.and_then(|folded| folded.details),
         cases,
     }
+}
+
+/// Every `created`, in causal order.
+fn openings<'a>(
+    causality: &Causality<'a>,
+) -> impl Iterator<Item = (&'a Fact, &'a Created)> + Clone {
+    causality.facts.iter().filter_map(|fact| match &fact.payload {
+        Payload::General(GeneralFact::Created(created)) => Some((*fact, created)),
+        _ => None,
+    })
 }
 
 /// The status of a record that is neither round nor alarm, and when it next changes by itself.
