@@ -12,7 +12,7 @@ pub const KIND: &str = "reception";
 /// The schema version this code writes into `created`.
 pub const SCHEMA: u32 = 1;
 
-/// How the customer reached us (一 3.1, 3.4, 3.5; 二 4.5).
+/// How the customer reached us (一 3.1, 3.4, 3.5; 二 4.5, R1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
@@ -31,7 +31,7 @@ impl Channel {
     pub const ALL: [Self; 4] = [Self::WalkIn, Self::Phone, Self::Assistant, Self::Letter];
 }
 
-/// What it is about.
+/// What it is about (R1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Matter {
@@ -62,7 +62,7 @@ impl Matter {
 }
 
 /// Members of `created` of a reception. Names and phones stand in the contact alone: a number that
-/// was only shown by the telephone (一 3.4.6) makes a contact too.
+/// was only shown by the telephone (一 3.4.6) makes a contact too (R1.1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceptionCreated {
     /// How the customer reached us.

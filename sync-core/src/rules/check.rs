@@ -198,7 +198,7 @@ pub(super) fn check_attached(attached: &Attached) -> Result<(), Denial> {
     check_blob(&attached.sha256, attached.size_bytes, &attached.media_type)
 }
 
-/// The name, size and type of a blob that is announced.
+/// The name, size and type of a blob that is announced (R1.13).
 pub(super) fn check_blob(sha256: &str, size_bytes: u64, media_type: &str) -> Result<(), Denial> {
     let lower = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     if sha256.len() != 64 || !sha256.bytes().all(lower) {

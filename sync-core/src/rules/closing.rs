@@ -14,6 +14,7 @@ pub(super) enum Turn {
 }
 
 /// The closing that holds: the latest of those that no later turn knew of; none while it is open.
+/// R1.12.
 pub(super) fn closing(
     input: &FoldInput<'_>,
     turn: impl Fn(&Fact) -> Option<Turn>,

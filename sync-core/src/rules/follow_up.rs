@@ -185,6 +185,7 @@ fn fold<'a>(input: &FoldInput<'a>, closed: Option<Stamp>) -> (FollowUp, Vec<Call
     (follow_up, calls)
 }
 
+// R3.41
 fn deadline(follow_up: &FollowUp, closed: Option<Stamp>, input: &FoldInput<'_>) -> Deadline {
     let completed_ms: Option<WallMs> = input.field("completed_at_ms");
     let opened = || Some(Stamp::of(input.facts().next()?, input.sessions));
@@ -195,13 +196,13 @@ fn deadline(follow_up: &FollowUp, closed: Option<Stamp>, input: &FoldInput<'_>) 
     input.sla().judge(&Target::new("follow_up", start_ms, limit).met(met).tells(TOLD))
 }
 
-/// It opens nothing by itself: somebody decides what is done for the customer.
+/// It opens nothing by itself: somebody decides what is done for the customer (R3.41).
 fn cases(latest: &[Call<'_>], input: &FoldInput<'_>) -> Vec<Case> {
     let unhappy = latest.iter().filter(|(_, said)| !said.satisfied);
     unhappy.map(|(key, _)| input.case("customer_not_satisfied", [*key])).collect()
 }
 
-/// The follow-ups that an order's low ratings open, each named after its signature.
+/// The follow-ups that an order's low ratings open, each named after its signature (R3.42).
 pub(super) fn of_low_ratings(order: &Review) -> Vec<Opening> {
     let Some(site) = order.site.filter(|_| order.kind == work_order::KIND) else {
         return Vec::new();

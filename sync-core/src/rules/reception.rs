@@ -35,9 +35,9 @@ const DESK: &[Role] =
 const ASSISTANTS: &[Role] = &[Role::Assistant, Role::Supervisor, Role::ProjectManager];
 /// Whom a broken promise is told.
 const ANSWERERS: &[Role] = &[Role::FrontDesk, Role::Assistant];
-/// Who follows what the desk took over (一 3.2.4), and the supervisor behind them.
+/// Who follows what the desk took over (一 3.2.4), and the supervisor behind them (R1.8).
 const FOLLOWERS: &[Role] = &[Role::Assistant, Role::Supervisor];
-/// The head of the department that a suggestion went to (一 3.4.8, 二 4.3.2).
+/// The head of the department that a suggestion went to (一 3.4.8, 二 4.3.2, R1.9).
 const HEADS: &[Role] = &[Role::Supervisor];
 /// The last moment anything may be promised for: the year 9999.
 const AT_MS_MAX: i64 = 253_402_300_799_999;
@@ -202,6 +202,7 @@ fn check_created(created: &ReceptionCreated) -> Result<(), Denial> {
     limits::text("description", &created.description, limits::DESCRIPTION_CHARACTERS_MAX)
 }
 
+// R1.3
 fn check_owner(value: &Value) -> Result<(), Denial> {
     let owner: Owner = serde_json::from_value(value.clone())
         .map_err(|_| Denial::new(DenialCode::OutOfRange).with("field", "owner"))?;
@@ -221,7 +222,7 @@ fn passed_to(review: &Review, key: FactKey) -> Result<&PassedTo, Denial> {
     found.ok_or_else(|| Denial::new(DenialCode::NoSuchFact).with("fact", "passed_on"))
 }
 
-/// A message is closed by the colleague's word, everything else by the desk's.
+/// A message is closed by the colleague's word, everything else by the desk's (R1.6).
 fn turn(reception: &Reception, fact: &Fact) -> Option<Turn> {
     let Payload::Reception(content) = &fact.payload else { return None };
     let received = || {
@@ -254,6 +255,7 @@ fn status(reception: &Reception) -> Status {
     }
 }
 
+// R1.4
 fn deadlines(reception: &Reception, closed: Option<Stamp>, input: &FoldInput<'_>) -> Vec<Deadline> {
     let sla = input.sla();
     let stamp = |key: FactKey| {
@@ -284,7 +286,7 @@ fn deadlines(reception: &Reception, closed: Option<Stamp>, input: &FoldInput<'_>
         let Some(over_at_ms) = outage.over_at_ms else { continue };
         let limit = Limit::Elapsed(input.policy.call_back_ms);
         let target = Target::new("outage_call_back", Some(over_at_ms), limit);
-        // Closed or not: all are called back.
+        // Closed or not: all are called back (R1.11).
         let met = outage.called_back.and_then(stamp);
         targets.push(target.of(outage.key).met(met).tells(ANSWERERS));
     }
@@ -295,7 +297,7 @@ fn cases(reception: &Reception, input: &FoldInput<'_>) -> Vec<Case> {
     let mut found = Vec::new();
     let others = reception.passings.iter().filter_map(|passing| passing.received_by_another);
     found.extend(others.map(|key| input.case("received_by_another", [key])));
-    // Two people told the customer two times, and neither knew of the other.
+    // Two people told the customer two times, and neither knew of the other (R1.10).
     if reception.appointments.len() > 1 {
         let keys = reception.appointments.iter().map(|(key, _)| *key);
         found.push(input.case("appointments_disagree", keys));

@@ -114,6 +114,7 @@ pub(super) fn fold(input: &FoldInput<'_>) -> Reception {
     reception
 }
 
+// R1.3
 fn opened(input: &FoldInput<'_>) -> Reception {
     let created = input
         .facts()
@@ -142,6 +143,7 @@ fn said(reception: &mut Reception, input: &FoldInput<'_>, fact: &Fact, content: 
     use ReceptionFact as F;
     let knew = |key: FactKey| input.causality.is_before(key, fact.key);
     match content {
+        // R1.2
         F::ReadBack => reception.read_back = true,
         F::ReceptionAnswered(_) => {
             reception.answered = true;
@@ -172,15 +174,19 @@ fn said(reception: &mut Reception, input: &FoldInput<'_>, fact: &Fact, content: 
                 receive(passing, fact.key, by);
             }
         }
+        // R1.7
         F::DeclinedWithConsent(_) => {
             reception.answered = true;
             reception.declined = true;
         }
+        // R1.7
         F::PutThrough(of) => {
             reception.answered = true;
             reception.put_through = Some(of.to.clone());
         }
+        // R1.2
         F::PriceTold(price) => reception.price = Some(*price),
+        // R1.10
         F::Appointed(of) => {
             reception.appointments.retain(|(key, at_ms)| !knew(*key) && *at_ms != of.at_ms);
             if reception.appointments.len() < EACH_MAX {
@@ -216,13 +222,14 @@ fn of_outage(outages: &mut Vec<Outage>, key: FactKey, content: &ReceptionFact) {
     }
 }
 
+// R1.4
 fn answer(promises: &mut [Promise], key: FactKey, of: impl Fn(&Promise) -> bool) {
     for promise in promises.iter_mut().filter(|promise| of(promise)) {
         promise.replied.get_or_insert(key);
     }
 }
 
-/// Only the person it went to has it; a department is anybody of it.
+/// Only the person it went to has it; a department is anybody of it (R1.5).
 fn receive(passing: &mut Passing, key: FactKey, by: Option<PersonId>) {
     match &passing.to {
         PassedTo::Person(person) if by != Some(*person) => {

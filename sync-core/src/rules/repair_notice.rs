@@ -231,7 +231,7 @@ fn fold(input: &FoldInput<'_>) -> RepairNotice {
 }
 
 /// By when residents can read it: so long before planned work, so long after an emergency. None
-/// while nobody knows when that is, or where it was cancelled unpublished.
+/// while nobody knows when that is, or where it was cancelled unpublished (R3.40).
 fn deadline(notice: &RepairNotice, input: &FoldInput<'_>) -> Option<Deadline> {
     if notice.cancelled.is_some() && notice.published.is_none() {
         return None;
@@ -251,6 +251,7 @@ fn deadline(notice: &RepairNotice, input: &FoldInput<'_>) -> Option<Deadline> {
     Some(input.sla().judge(&target))
 }
 
+// R3.40
 fn cases(notice: &RepairNotice, input: &FoldInput<'_>) -> Vec<Case> {
     let mut found = Vec::new();
     if let (Some(NoticeKind::Planned), Some(from_ms), Some(key), Some(published_ms)) =

@@ -39,6 +39,7 @@ fn story() -> (Story, Writer) {
     (story, desk)
 }
 
+/// R3.41
 #[test]
 fn the_customer_is_asked_a_day_after_completion_and_again_if_nobody_was_reached() {
     let (mut story, mut desk) = story();
@@ -60,6 +61,7 @@ fn the_customer_is_asked_a_day_after_completion_and_again_if_nobody_was_reached(
     assert_eq!((review.status, review.closed_at_ms), (Status::Closed, Some(story.now_ms)));
 }
 
+/// R3.41
 #[test]
 fn how_long_after_completion_is_the_sites_policy() {
     let (mut story, _) = story();
@@ -67,6 +69,7 @@ fn how_long_after_completion_is_the_sites_policy() {
     assert_eq!(due(&story.review()).due_ms, Some(NINE + HOUR));
 }
 
+/// R3.41
 #[test]
 fn a_customer_who_is_not_satisfied_is_a_case_until_a_later_call() {
     let (mut story, mut desk) = story();
@@ -105,6 +108,7 @@ fn signed(lowest: u8) -> (Story, FactKey) {
     (story, key)
 }
 
+/// R3.42
 #[test]
 fn a_rating_of_two_or_less_opens_a_follow_up_and_three_does_not() {
     for (lowest, opens) in [(1, 1), (2, 1), (3, 0)] {
@@ -116,6 +120,7 @@ fn a_rating_of_two_or_less_opens_a_follow_up_and_three_does_not() {
     assert_eq!(consequences(&story.review(), story.now_ms).len(), 1, "the policy's number");
 }
 
+/// R3.42
 #[test]
 fn the_follow_up_of_a_low_rating_is_the_same_whatever_is_changed_later() {
     let (mut story, key) = signed(2);

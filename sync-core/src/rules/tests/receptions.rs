@@ -47,6 +47,7 @@ fn story(matter: Matter) -> (Story, Writer) {
     (story, desk)
 }
 
+/// R1.3
 #[test]
 fn whoever_receives_a_matter_owns_it_until_it_is_given_away_with_a_reason() {
     let (mut story, mut desk) = story(Matter::Inquiry);
@@ -63,6 +64,7 @@ fn whoever_receives_a_matter_owns_it_until_it_is_given_away_with_a_reason() {
     assert_eq!((told[0].kind, told[0].person), (InboxKind::Assigned, PersonId(13)));
 }
 
+/// R1.3
 #[test]
 fn two_who_give_a_matter_away_without_knowing_are_a_conflict_and_it_stays_where_it_was() {
     let (mut story, mut desk) = story(Matter::Inquiry);
@@ -76,6 +78,7 @@ fn two_who_give_a_matter_away_without_knowing_are_a_conflict_and_it_stays_where_
     assert_eq!(open_cases(&review), ["field_conflict"]);
 }
 
+/// R1.4
 #[test]
 fn a_promised_reply_is_due_at_its_time_and_met_by_the_reply() {
     let (mut story, mut desk) = story(Matter::Inquiry);
@@ -108,6 +111,7 @@ fn a_promised_reply_is_due_at_its_time_and_met_by_the_reply() {
     assert_eq!(review.status, Status::Answered);
 }
 
+/// R1.4
 #[test]
 fn a_reply_without_a_promise_answers_those_it_knew_of_and_no_other() {
     let (mut story, mut desk) = story(Matter::Inquiry);
@@ -122,6 +126,7 @@ fn a_reply_without_a_promise_answers_those_it_knew_of_and_no_other() {
     assert_eq!(open.iter().map(|promise| promise.key).collect::<Vec<_>>(), [unknown]);
 }
 
+/// R1.4
 #[test]
 fn a_matter_closed_without_the_promised_reply_is_a_case_until_it_is_given() {
     let (mut story, mut desk) = story(Matter::Inquiry);
@@ -134,6 +139,7 @@ fn a_matter_closed_without_the_promised_reply_is_a_case_until_it_is_given() {
     assert!(open_cases(&story.review()).is_empty());
 }
 
+/// R1.12
 #[test]
 fn whoever_reopens_beside_a_closing_without_knowing_it_wins() {
     let (mut story, mut desk) = story(Matter::Inquiry);
@@ -147,6 +153,7 @@ fn whoever_reopens_beside_a_closing_without_knowing_it_wins() {
     assert_eq!(story.review().closed_at_ms, Some(NINE));
 }
 
+/// R1.6
 #[test]
 fn a_message_is_closed_by_the_word_of_the_colleague_it_is_for() {
     let (mut story, mut desk) = story(Matter::Message);
@@ -174,6 +181,7 @@ fn a_message_is_closed_by_the_word_of_the_colleague_it_is_for() {
     assert!(inbox(&review)[0].done);
 }
 
+/// R1.6
 #[test]
 fn a_message_the_desk_closes_before_the_colleague_has_it_is_a_case() {
     let (mut story, mut desk) = story(Matter::Message);
@@ -182,6 +190,7 @@ fn a_message_the_desk_closes_before_the_colleague_has_it_is_a_case() {
     assert_eq!(open_cases(&story.review()), ["message_not_received"]);
 }
 
+/// R1.6
 #[test]
 fn receiving_closes_nothing_but_messages() {
     let (mut story, mut desk) = story(Matter::Inquiry);
@@ -193,6 +202,7 @@ fn receiving_closes_nothing_but_messages() {
     assert_eq!(of(&review).owner, Some(PersonId(12)), "who has it does not own it");
 }
 
+/// R1.5
 #[test]
 fn what_went_to_a_department_is_taken_over_by_somebody_of_it() {
     use crate::model::department::Department;
@@ -217,6 +227,7 @@ fn what_went_to_a_department_is_taken_over_by_somebody_of_it() {
     assert_eq!(judge(Department::ENGINEERING, &lent), Err(DenialCode::NotYourRole));
 }
 
+/// R1.9
 #[test]
 fn a_suggestion_nobody_of_the_department_takes_over_that_day_is_told_its_head() {
     let (mut story, mut desk) = story(Matter::Suggestion);
@@ -231,6 +242,7 @@ fn a_suggestion_nobody_of_the_department_takes_over_that_day_is_told_its_head() 
     assert_eq!(deadline(&story.review(), "suggestion").state, DeadlineState::Met);
 }
 
+/// R1.8
 #[test]
 fn what_an_assistant_hands_to_the_desk_is_closed_the_same_working_day() {
     let mut story = Story::new();
@@ -254,6 +266,7 @@ fn what_an_assistant_hands_to_the_desk_is_closed_the_same_working_day() {
     assert_eq!(follows(&late, story.now_ms).len(), 1);
 }
 
+/// R1.8
 #[test]
 fn closed_by_the_end_of_the_working_day_is_in_time() {
     let mut story = Story::new();
@@ -267,6 +280,7 @@ fn closed_by_the_end_of_the_working_day_is_in_time() {
     assert!(follows(&story.review(), story.now_ms).is_empty());
 }
 
+/// R1.8
 #[test]
 fn what_is_handed_over_after_work_is_due_the_next_working_day() {
     let mut story = Story::new();
@@ -278,6 +292,7 @@ fn what_is_handed_over_after_work_is_due_the_next_working_day() {
     assert_eq!(due_ms, Some(SIX_PM + 24 * HOUR));
 }
 
+/// R1.10
 #[test]
 fn appointments_that_knew_nothing_of_one_another_are_a_case_until_a_later_one() {
     let (mut story, mut desk) = story(Matter::Repair);
@@ -295,6 +310,7 @@ fn appointments_that_knew_nothing_of_one_another_are_a_case_until_a_later_one() 
     assert_eq!(of(&review).appointments, [(last, NINE + 28 * HOUR)]);
 }
 
+/// R1.1, R1.2, R1.7
 #[test]
 fn what_was_said_to_the_customer_stands_in_the_reception() {
     let (mut story, mut desk) = story(Matter::Repair);
@@ -314,6 +330,7 @@ fn what_was_said_to_the_customer_stands_in_the_reception() {
     assert_eq!(story.deny(&desk, &never), DenialCode::OutOfRange);
 }
 
+/// R1.1
 #[test]
 fn a_technician_opens_no_reception_and_only_the_server_says_that_an_outage_is_over() {
     let mut story = Story::new();
@@ -342,6 +359,7 @@ fn over(story: &Story, at_ms: i64) -> Fact {
     }
 }
 
+/// R1.11
 #[test]
 fn a_caller_on_an_outage_is_called_back_when_it_is_over_even_if_the_matter_is_closed() {
     let (mut story, mut desk) = story(Matter::Repair);
@@ -360,6 +378,7 @@ fn a_caller_on_an_outage_is_called_back_when_it_is_over_even_if_the_matter_is_cl
     assert_eq!(deadline(&story.review(), "outage_call_back").state, DeadlineState::Met);
 }
 
+/// R1.11
 #[test]
 fn a_caller_who_was_attached_by_mistake_is_not_called_back() {
     let (mut story, mut desk) = story(Matter::Repair);
@@ -376,6 +395,7 @@ fn a_caller_who_was_attached_by_mistake_is_not_called_back() {
     assert_eq!(contacts(&review), [RecordId([9; 16])].into());
 }
 
+/// R1.13
 #[test]
 fn a_photo_is_announced_in_any_record_by_anybody_and_a_bad_hash_is_refused() {
     let (mut story, _) = story(Matter::Repair);

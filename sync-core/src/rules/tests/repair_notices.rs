@@ -39,6 +39,7 @@ fn publish(review: &Review) -> Option<&Deadline> {
     review.deadlines.iter().find(|deadline| deadline.name == "publish")
 }
 
+/// R3.40
 #[test]
 fn planned_work_is_announced_a_day_before_it_begins() {
     let (mut story, mut desk) = planned();
@@ -60,6 +61,7 @@ fn planned_work_is_announced_a_day_before_it_begins() {
     assert!(open_cases(&review).is_empty(), "late, but before the work");
 }
 
+/// R3.40
 #[test]
 fn how_long_before_is_the_sites_policy() {
     let (mut story, _) = planned();
@@ -67,6 +69,7 @@ fn how_long_before_is_the_sites_policy() {
     assert_eq!(publish(&story.review()).and_then(|d| d.due_ms), Some(NINE + 47 * HOUR));
 }
 
+/// R3.40
 #[test]
 fn planned_work_announced_after_it_began_is_a_case() {
     let (mut story, mut desk) = planned();
@@ -75,6 +78,7 @@ fn planned_work_announced_after_it_began_is_a_case() {
     assert_eq!(open_cases(&story.review()), ["notice_after_work_began"]);
 }
 
+/// R3.40
 #[test]
 fn work_that_is_put_off_is_announced_a_day_before_the_new_time() {
     let (mut story, mut desk) = planned();
@@ -82,6 +86,7 @@ fn work_that_is_put_off_is_announced_a_day_before_the_new_time() {
     assert_eq!(publish(&story.review()).and_then(|d| d.due_ms), Some(NINE + 48 * HOUR));
 }
 
+/// R3.40
 #[test]
 fn an_emergency_is_explained_after_it_and_nothing_is_due_while_it_goes_on() {
     let mut story = Story::new();
