@@ -7,24 +7,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use sync_core::model::fact::{Fact, StoredFact};
 use sync_core::model::id::{FactKey, RecordId};
-use sync_core::model::patrol;
 use sync_core::model::payload::{GeneralFact, Payload};
 use sync_core::model::time::{Seen, WallMs};
-use sync_core::rules::{Opening, Review, openings};
+use sync_core::rules::{Opening, Review, consequences};
 
 use super::Shared;
 use super::cases;
 use super::decide::Incoming;
 use super::load::{self, exact, list};
 use super::office;
+use super::outage;
 use super::people::People;
 use super::rows::pieces;
 use super::stops::Stops;
 use super::write::{self, Planned, Poke, WriteContext};
 use crate::{Error, Result};
 
-/// Records opened in one transaction: a round full of findings must not hold up the writer.
-const OPENINGS_MAX: usize = 200;
+/// Records written to in one transaction: a round full of findings, or a quarter without water,
+/// must not hold up the writer.
+const RECORDS_MAX: usize = 200;
 
 /// What follows in a record, as it stands when it is written; `None` while nothing opened it.
 pub type Follows = Box<dyn FnOnce(Option<&Review>) -> Vec<Derived> + Send>;
@@ -131,8 +132,9 @@ async fn plan(
     cases::plan(shared, conn, people, record, &Incoming::Derived { facts: stored }, now_ms).await
 }
 
-/// Opens what the findings of these rounds ask for, in the transaction that accepted them: nobody
-/// sees a finding whose order is not there. The minutes of 三 3.2 count from now, its arrival.
+/// Writes what follows from these records into others, in the transaction that accepted them:
+/// nobody sees a finding whose order is not there, or a low rating without its follow-up. The
+/// minutes of 三 3.2 count from now, the finding's arrival. Callers hear of an outage's end.
 ///
 /// # Errors
 /// If the database does not answer.
@@ -143,42 +145,77 @@ pub async fn follow(
     planned: &[Planned],
     context: WriteContext,
 ) -> Result<Vec<Poke>> {
-    let rounds = planned.iter().filter_map(|planned| planned.plan.review.as_deref());
-    let rounds = rounds.filter(|review| review.kind == patrol::ROUND);
+    let into = Following { shared, people, context };
+    let opened = openings(conn, planned, context.now_ms).await?;
+    let mut pokes = into.write(conn, opened).await?;
+    let ends = outage::ends(shared, conn, people, planned, context.now_ms).await?;
+    pokes.extend(into.write(conn, ends).await?);
+    Ok(pokes)
+}
+
+/// What is to be written, record by record.
+pub type Wanted = BTreeMap<RecordId, Vec<Derived>>;
+
+/// What these records open and nobody has opened yet.
+async fn openings(
+    conn: &mut SqliteConnection,
+    planned: &[Planned],
+    now_ms: WallMs,
+) -> Result<Wanted> {
+    let reviews = planned.iter().filter_map(|planned| planned.plan.review.as_deref());
+    let openings = reviews.flat_map(|review| consequences(review, now_ms));
     let mut wanted: BTreeMap<RecordId, Opening> =
-        rounds.flat_map(openings).map(|opening| (opening.record, opening)).collect();
+        openings.map(|opening| (opening.record, opening)).collect();
     if wanted.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Wanted::new());
     }
     for record in opened(conn, &wanted.keys().copied().collect::<Vec<_>>()).await? {
         wanted.remove(&record);
     }
-    if wanted.len() > OPENINGS_MAX {
-        tracing::warn!(wanted = wanted.len(), "the rest is opened with the round's next change");
-    }
-    let mut plans = Vec::new();
-    for (record, opening) in wanted.into_iter().take(OPENINGS_MAX) {
-        let fact = Derived::opening(opening, context.now_ms).fact(record);
-        match plan(shared, conn, people, (record, &[fact]), context.now_ms).await {
-            Ok(planned) => plans.push(planned),
+    let derived = |opening| vec![Derived::opening(opening, now_ms)];
+    Ok(wanted.into_iter().map(|(record, opening)| (record, derived(opening))).collect())
+}
+
+/// By whom and when what follows is written.
+struct Following<'a> {
+    shared: &'a Shared,
+    people: &'a People,
+    context: WriteContext,
+}
+
+impl Following<'_> {
+    async fn write(&self, conn: &mut SqliteConnection, wanted: Wanted) -> Result<Vec<Poke>> {
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Self { shared, people, context } = *self;
+        if wanted.len() > RECORDS_MAX {
+            tracing::warn!(wanted = wanted.len(), "the rest follows with the next change or a job");
+        }
+        let mut plans = Vec::new();
+        for (record, derived) in wanted.into_iter().take(RECORDS_MAX) {
+            let facts: Vec<Fact> = derived.into_iter().map(|one| one.fact(record)).collect();
+            match plan(shared, conn, people, (record, &facts), context.now_ms).await {
+                Ok(planned) => plans.push(planned),
+                Err(error @ Error::Stopped(_)) => return Err(error),
+                // What a person saved is stored, whatever becomes of what follows from it.
+                Err(error) => tracing::error!(%error, %record, "what follows has no plan"),
+            }
+        }
+        let mut stops = Stops::new(shared.hooks.as_ref(), "derive");
+        sqlx::query("savepoint follows").execute(&mut *conn).await?;
+        let written = match write::plans(conn, &mut plans, context, &mut stops).await {
+            Ok(pokes) => pokes,
             Err(error @ Error::Stopped(_)) => return Err(error),
-            // What a person saved is stored, whatever becomes of what follows from it.
-            Err(error) => tracing::error!(%error, %record, "what follows could not be planned"),
-        }
+            Err(error) => {
+                tracing::error!(%error, "what follows could not be written");
+                sqlx::query("rollback to follows").execute(&mut *conn).await?;
+                Vec::new()
+            }
+        };
+        sqlx::query("release follows").execute(&mut *conn).await?;
+        Ok(written)
     }
-    let mut stops = Stops::new(shared.hooks.as_ref(), "derive");
-    sqlx::query("savepoint follows").execute(&mut *conn).await?;
-    let written = match write::plans(conn, &mut plans, context, &mut stops).await {
-        Ok(pokes) => pokes,
-        Err(error @ Error::Stopped(_)) => return Err(error),
-        Err(error) => {
-            tracing::error!(%error, "what follows could not be written");
-            sqlx::query("rollback to follows").execute(&mut *conn).await?;
-            Vec::new()
-        }
-    };
-    sqlx::query("release follows").execute(&mut *conn).await?;
-    Ok(written)
 }
 
 /// Those of `records` that something has opened, and those that were purged since.

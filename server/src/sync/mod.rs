@@ -16,9 +16,11 @@ mod derive;
 mod feed;
 mod handle;
 mod keep;
+pub mod links;
 mod load;
 pub mod log;
 mod office;
+mod outage;
 mod people;
 mod projection;
 mod projection_patrol;
@@ -49,7 +51,7 @@ use sync_core::model::session::SessionRows;
 use sync_core::model::time::WallMs;
 use sync_core::protocol::limits::{LIMITS, Limits};
 use sync_core::protocol::problem::ProblemCode;
-use sync_core::rules::Review;
+use sync_core::rules::{Review, waits_for};
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 
 use self::cases::CloseJob;
@@ -414,6 +416,38 @@ impl Sync {
         let mut conn = self.shared.database.reader().acquire().await?;
         let version = standing::installation(&mut conn).await?.reference_version;
         self.shared.people.of(version, &mut conn).await
+    }
+
+    /// The records that a record names and that name it.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn links(&self, record: RecordId) -> Result<links::Links> {
+        let mut conn = self.shared.database.reader().acquire().await?;
+        links::of(&mut conn, record).await
+    }
+
+    /// Tells callers of outages that are over and that nobody told them of: of at most `limit` of
+    /// them. Whoever ended the outage told them in the same transaction; this is for what failed
+    /// there, and for more callers than one transaction takes. Answers how many were told.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn tell_callers(&self, limit: u32) -> Result<u64> {
+        let mut conn = self.shared.database.reader().acquire().await?;
+        let untold = outage::untold(&mut conn, limit).await?;
+        drop(conn);
+        let mut told = 0;
+        for (caller, outage) in untold {
+            let Some((_, _, review)) = self.read(outage).await? else { continue };
+            let Some(fact) = outage::over(&review) else { continue };
+            let follows = move |caller: Option<&Review>| -> Vec<Derived> {
+                let waits = caller.is_some_and(|caller| waits_for(caller).contains(&outage));
+                waits.then_some(fact).into_iter().collect()
+            };
+            told += u64::from(self.derive(caller, Box::new(follows)).await?);
+        }
+        Ok(told)
     }
 
     /// What became of everything saved on a device.

@@ -8,6 +8,7 @@ use sync_core::model::id::{RecordId, SiteId};
 use sync_core::model::{alarm, patrol};
 use sync_core::rules::{self, Projection};
 
+use super::links;
 use super::load::{exact, list};
 use super::projection_patrol;
 use super::rows::pieces;
@@ -39,14 +40,14 @@ pub async fn write(
     let mut contacts = Vec::new();
     let mut others = Vec::new();
     let mut named = BTreeMap::new();
-    let mut links = BTreeMap::new();
+    let mut contact_links = BTreeMap::new();
     for planned in planned {
         let Some(review) = &planned.plan.review else { continue };
-        links.insert(planned.record, rules::links(review));
+        contact_links.insert(planned.record, rules::contacts(review));
         let (Some(site), projection) = (review.site, rules::projection(review)) else { continue };
         match projection.kind.as_str() {
             WORK_ORDER => {
-                let now = rules::links(review);
+                let now = rules::contacts(review);
                 named.insert(planned.record, Named { site, before: BTreeSet::new(), now });
                 orders.push((site, projection));
             }
@@ -55,7 +56,8 @@ pub async fn write(
             _ => others.push((site, projection)),
         }
     }
-    write_links(conn, &links).await?;
+    write_links(conn, &contact_links).await?;
+    links::write(conn, planned).await?;
     contacts_before(conn, &mut named).await?;
     write_orders(conn, &orders).await?;
     write_contacts(conn, &contacts).await?;

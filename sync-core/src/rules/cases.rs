@@ -55,19 +55,26 @@ pub struct CaseSide {
 const CASES_OF_A_KIND_MAX: usize = 100;
 
 /// Every kind of record case.
-pub const CASES: [&str; 14] = [
+pub const CASES: [&str; 21] = [
+    "appointments_disagree",
     "changed_after_signature",
     "clock_unverified",
     "closed_before_executed",
+    "closed_before_reply",
+    "customer_not_satisfied",
     "decision_too_mild",
     "decisions_disagree",
     "done_after_reassignment",
     "field_conflict",
     "finding_not_reported",
     "finished_though_cancelled",
+    "message_not_received",
     "money_not_equal",
     "money_not_handed_in",
+    "notice_after_work_began",
+    "notice_ended_and_cancelled",
     "patrol_anomaly",
+    "received_by_another",
     "step_deviation",
     "two_peoples_visits",
 ];

@@ -84,14 +84,20 @@ pub enum DeadlineState {
 }
 
 /// Every deadline's name.
-pub const DEADLINES: [&str; 8] = [
+pub const DEADLINES: [&str; 14] = [
     "call_back",
     "done",
     "filled",
+    "follow_up",
     "on_site",
+    "outage_call_back",
+    "publish",
     "reconciling_talk",
     "rectification",
+    "reply",
     "returned",
+    "same_day",
+    "suggestion",
     "told",
 ];
 

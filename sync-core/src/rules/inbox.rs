@@ -23,17 +23,20 @@ pub enum InboxKind {
     Assigned,
     /// Work given to somebody else.
     Reassigned,
+    /// A customer's matter or message passed on to this person.
+    PassedOn,
 }
 
 impl InboxKind {
     /// Every kind, most pressing first.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Alarm,
         Self::Escalated,
         Self::Question,
         Self::Refused,
         Self::Assigned,
         Self::Reassigned,
+        Self::PassedOn,
     ];
 
     /// The stable code.
@@ -104,8 +107,12 @@ pub fn inbox(review: &Review) -> Vec<InboxItem> {
                 let to = number("person").filter(is_mine);
                 items.extend(to.map(|to| item(review, entry, InboxKind::Question, to)));
             }
-            "set" | "resolve" if entry.content["field"] == "assignee" => {
-                let next = number("value");
+            "passed_on" => {
+                let to = number("person").filter(is_mine);
+                items.extend(to.map(|to| item(review, entry, InboxKind::PassedOn, to)));
+            }
+            "set" | "resolve" if is_given(entry) => {
+                let next = number("value").or_else(|| owner(entry));
                 if next == assigned {
                     continue;
                 }
@@ -121,6 +128,15 @@ pub fn inbox(review: &Review) -> Vec<InboxItem> {
     items.split_off(items.len().saturating_sub(ITEMS_MAX))
 }
 
+/// Whether a field says who is to do it, or who owns it.
+fn is_given(entry: &TimelineEntry) -> bool {
+    entry.content["field"] == "assignee" || entry.content["field"] == "owner"
+}
+
+fn owner(entry: &TimelineEntry) -> Option<PersonId> {
+    u32::try_from(entry.content["value"]["person"].as_u64()?).ok().map(PersonId)
+}
+
 fn item(review: &Review, entry: &TimelineEntry, kind: InboxKind, person: PersonId) -> InboxItem {
     let of = |fact_type: &str, name: &str, key: FactKey| {
         review.timeline.iter().any(|later| {
@@ -133,7 +149,10 @@ fn item(review: &Review, entry: &TimelineEntry, kind: InboxKind, person: PersonI
     let acknowledged = of("acknowledged", "of", entry.key);
     let taken = kind.wants_acknowledgement()
         && review.alarm.as_ref().is_some_and(|alarm| !alarm.is_waiting());
-    let answered = of("answered", "question", entry.key);
+    let answered = ["took_over", "message_received"]
+        .iter()
+        .any(|of_passing| kind == InboxKind::PassedOn && of(of_passing, "passing", entry.key))
+        || of("answered", "question", entry.key);
     InboxItem {
         record: review.record,
         record_kind: review.kind.clone(),

@@ -18,7 +18,7 @@ use super::order::Causality;
 use super::review::Review;
 use super::status::Status;
 use super::time::{FactTime, fact_time};
-use super::violation;
+use super::{follow_up, reception, reception_fold, repair_notice, violation};
 use crate::model::audience::Audience;
 use crate::model::department::Department;
 use crate::model::fact::Fact;
@@ -30,7 +30,12 @@ use crate::model::session::SessionRows;
 use crate::model::time::WallMs;
 
 /// Every kind with rules of its own; the order is that of DOMAIN.
-static KINDS: [&dyn Kind; 1] = [&violation::Violations];
+static KINDS: [&dyn Kind; 4] = [
+    &reception::Receptions,
+    &repair_notice::RepairNotices,
+    &follow_up::FollowUps,
+    &violation::Violations,
+];
 
 /// What a review says of a record beyond what every record has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +43,12 @@ static KINDS: [&dyn Kind; 1] = [&violation::Violations];
 pub enum Details {
     /// A violation.
     Violation(violation::Violation),
+    /// A reception.
+    Reception(reception_fold::Reception),
+    /// A notice of a repair.
+    RepairNotice(repair_notice::RepairNotice),
+    /// A follow-up.
+    FollowUp(follow_up::FollowUp),
 }
 
 /// The rules of a kind, if it has any here.
@@ -115,6 +126,11 @@ pub(super) trait Kind: Sync {
     /// Whom it concerns beside its site's office and those whom it names.
     fn audiences(&self, _review: &Review) -> BTreeSet<Audience> {
         BTreeSet::new()
+    }
+
+    /// The records that its facts name, beside those that stand in its fields.
+    fn links(&self, _review: &Review) -> Vec<(&'static str, RecordId)> {
+        Vec::new()
     }
 
     /// What the server writes into it by a rule of its own, beside what falls due.

@@ -78,11 +78,27 @@ pub enum Status {
     InEffect,
     /// What was decided is carried out.
     Executed,
+    /// The customer has an answer.
+    Answered,
+    /// The customer waits for a reply.
+    ReplyPromised,
+    /// A department or colleague has not said yet that they have it.
+    PassedOn,
+    /// An assistant handed it to the desk.
+    AtTheDesk,
+    /// Residents can read it.
+    Published,
+    /// The work that was announced is over.
+    Ended,
+    /// The customer was called and not reached.
+    NotReached,
+    /// The customer was asked.
+    Reached,
 }
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 40] = [
         Self::Opened,
         Self::Dispatched,
         Self::Received,
@@ -115,6 +131,14 @@ impl Status {
         Self::Decided,
         Self::InEffect,
         Self::Executed,
+        Self::Answered,
+        Self::ReplyPromised,
+        Self::PassedOn,
+        Self::AtTheDesk,
+        Self::Published,
+        Self::Ended,
+        Self::NotReached,
+        Self::Reached,
     ];
 
     /// The stable code.

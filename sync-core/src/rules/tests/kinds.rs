@@ -30,6 +30,8 @@ pub(super) fn facts() -> Vec<(&'static str, Value)> {
         facts_of_rounds(),
         facts_of_alarms(),
         facts_of_violations(),
+        facts_of_receptions(),
+        facts_of_notices_and_follow_ups(),
     ]
     .concat()
 }
@@ -190,6 +192,51 @@ fn facts_of_violations() -> Vec<(&'static str, Value)> {
         ("reconciled", text()),
         ("violation_closed", json!({ "text": "t" })),
         ("violation_reopened", json!({ "text": "t" })),
+    ]
+}
+
+fn facts_of_receptions() -> Vec<(&'static str, Value)> {
+    let text = || json!({ "text": "t" });
+    let record = "AQEBAQEBAQEBAQEBAQEBAQ";
+    vec![
+        (
+            "attached",
+            json!({ "media_type": "image/jpeg", "name": "n", "sha256": "00", "size_bytes": 1 }),
+        ),
+        ("read_back", json!({})),
+        ("reception_answered", text()),
+        ("reply_promised", json!({ "by_ms": 5, "text": "t" })),
+        ("replied", json!({ "promise": V, "text": "t" })),
+        ("replied", text()),
+        ("passed_on", json!({ "department": "engineering", "text": "t" })),
+        ("passed_on", json!({ "person": 31, "text": "t" })),
+        ("took_over", json!({ "passing": V })),
+        ("message_received", json!({ "passing": V })),
+        ("declined_with_consent", reason()),
+        ("put_through", json!({ "to": "周" })),
+        ("price_told", json!({ "amount_fen": 5, "price": "amount" })),
+        ("price_told", json!({ "price": "on_site" })),
+        ("appointed", json!({ "at_ms": 5 })),
+        ("to_desk", text()),
+        ("attached_to", json!({ "record": record })),
+        ("detached_from", json!({ "attachment": V, "reason": "r" })),
+        ("outage_over", json!({ "at_ms": 5, "record": record })),
+        ("outage_called_back", json!({ "attachment": V, "text": "t" })),
+        ("reception_closed", text()),
+        ("reception_reopened", text()),
+    ]
+}
+
+fn facts_of_notices_and_follow_ups() -> Vec<(&'static str, Value)> {
+    let ratings = json!({ "attitude": 5, "conduct": 5, "quality": 5 });
+    vec![
+        ("notice_published", json!({ "text": "t" })),
+        ("notice_published", json!({})),
+        ("notice_ended", json!({ "text": "t" })),
+        ("notice_cancelled", reason()),
+        ("reached", json!({ "ratings": ratings, "satisfied": true, "text": "t" })),
+        ("not_reached", json!({ "text": "t" })),
+        ("follow_up_closed", json!({ "text": "t" })),
     ]
 }
 

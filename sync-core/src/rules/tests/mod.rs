@@ -6,6 +6,7 @@ mod commands;
 mod deadlines;
 mod fields;
 mod forms;
+mod follow_ups;
 mod kinds;
 mod lists;
 mod orders;
@@ -14,6 +15,8 @@ mod pause_properties;
 mod pauses;
 mod permissions;
 mod retention;
+mod receptions;
+mod repair_notices;
 mod roster;
 mod sla;
 mod statements;
@@ -222,12 +225,14 @@ fn order(priority: Priority) -> Command {
         order: WorkOrderCreated {
             category: Category::Household,
             unit: Some("3-2-1501".to_owned()),
+            group: None,
             place: None,
             contact: None,
             description: "厨房水管漏水".to_owned(),
             priority,
             reported_at_ms: None,
             round: None,
+            reception: None,
         },
     }
 }
