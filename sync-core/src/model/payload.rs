@@ -7,8 +7,10 @@ use serde_json::{Map, Value};
 
 use super::alarm::AlarmFact;
 use super::canonical::NotCanonical;
+use super::complaint::{ComplaintCreated, ComplaintFact};
 use super::id::{FactKey, PersonId, SiteId};
 use super::patrol::PatrolFact;
+use super::periodic::{PeriodicFact, PeriodicTaskCreated};
 use super::person::Role;
 use super::time::WallMs;
 use super::violation::{ViolationCreated, ViolationFact};
@@ -136,10 +138,18 @@ kinds! {
         Alarm(AlarmFact),
         /// A type of violations.
         Violation(ViolationFact),
+        /// A type of complaints.
+        Complaint(ComplaintFact),
+        /// A type of periodic tasks.
+        Periodic(PeriodicFact),
     }
     openings {
         /// A violation.
         Violation("violation", ViolationCreated),
+        /// A complaint.
+        Complaint("complaint", ComplaintCreated),
+        /// A periodic task.
+        Periodic("periodic_task", PeriodicTaskCreated),
     }
 }
 
