@@ -63,6 +63,7 @@ fn needed() -> BTreeSet<String> {
     add("problem", ProblemCode::ALL.iter().map(|code| code.code().to_owned()).collect());
     patrols(&mut add);
     violations(&mut add);
+    complaints(&mut add);
     add("duty", Duty::ALL.iter().map(|duty| duty.code().to_owned()).collect());
     add("sheet", strings(&fieldbook_server::people::roster::import::CODES));
     add("swap", strings(&fieldbook_server::people::roster::swap::CODES));
@@ -119,6 +120,25 @@ fn violations(add: &mut impl FnMut(&str, Vec<String>)) {
     add("legal_ground", grounds.iter().map(code).collect());
     let breaches = ViolationCategory::ALL.iter().flat_map(|category| category.breaches());
     add("breach", breaches.map(|breach| (*breach).to_owned()).collect());
+}
+
+fn complaints(add: &mut impl FnMut(&str, Vec<String>)) {
+    use sync_core::model::complaint::{
+        ComplaintSeverity, ComplaintSource, ComplaintSubject, Emergency, LadderStep,
+        ResponsibleParty, Validity,
+    };
+    use sync_core::model::periodic::PeriodicTask;
+    use sync_core::rules::complaint::MajorBy;
+
+    add("subject", ComplaintSubject::ALL.iter().map(code).collect());
+    add("emergency", Emergency::ALL.iter().map(code).collect());
+    add("complaint_source", ComplaintSource::ALL.iter().map(code).collect());
+    add("responsible", ResponsibleParty::ALL.iter().map(code).collect());
+    add("validity", Validity::ALL.iter().map(code).collect());
+    add("complaint_severity", ComplaintSeverity::ALL.iter().map(code).collect());
+    add("ladder_step", LadderStep::ALL.iter().map(code).collect());
+    add("major_by", MajorBy::ALL.iter().map(code).collect());
+    add("task", PeriodicTask::ALL.iter().map(code).collect());
 }
 
 #[test]

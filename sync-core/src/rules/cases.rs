@@ -55,19 +55,28 @@ pub struct CaseSide {
 const CASES_OF_A_KIND_MAX: usize = 100;
 
 /// Every kind of record case.
-pub const CASES: [&str; 13] = [
+pub const CASES: [&str; 22] = [
+    "carried_out_unaccepted",
     "changed_after_signature",
     "clock_unverified",
     "closed_before_executed",
+    "closed_unsatisfied",
+    "complained_of_handles",
     "decision_too_mild",
     "decisions_disagree",
     "done_after_reassignment",
     "field_conflict",
     "finished_though_cancelled",
+    "judged_uninvestigated",
     "money_not_equal",
     "money_not_handed_in",
     "patrol_anomaly",
+    "plan_answers_differ",
+    "progress_not_told",
+    "satisfaction_disputed",
+    "skip_not_reported",
     "step_deviation",
+    "step_skipped",
     "two_peoples_visits",
 ];
 

@@ -84,7 +84,18 @@ pub enum DeadlineState {
 }
 
 /// Every deadline's name.
-pub const DEADLINES: [&str; 5] = ["call_back", "done", "filled", "on_site", "told"];
+pub const DEADLINES: [&str; 10] = [
+    "call_back",
+    "complaint_general_manager",
+    "complaint_major",
+    "complaint_project_manager",
+    "complaint_supervisor",
+    "done",
+    "filled",
+    "on_site",
+    "report",
+    "told",
+];
 
 /// What the deadlines of an order are judged from.
 struct Order {

@@ -17,7 +17,7 @@ use super::order::Causality;
 use super::review::Review;
 use super::status::Status;
 use super::time::{FactTime, fact_time};
-use super::violation;
+use super::{complaint, periodic, violation};
 use crate::model::audience::Audience;
 use crate::model::department::Department;
 use crate::model::fact::Fact;
@@ -29,14 +29,19 @@ use crate::model::session::SessionRows;
 use crate::model::time::WallMs;
 
 /// Every kind with rules of its own; the order is that of DOMAIN.
-static KINDS: [&dyn Kind; 1] = [&violation::Violations];
+static KINDS: [&dyn Kind; 3] =
+    [&complaint::Complaints, &violation::Violations, &periodic::PeriodicTasks];
 
 /// What a review says of a record beyond what every record has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Details {
+    /// A complaint.
+    Complaint(complaint::Complaint),
     /// A violation.
     Violation(violation::Violation),
+    /// A periodic task.
+    Periodic(periodic::Periodic),
 }
 
 /// The rules of a kind, if it has any here.

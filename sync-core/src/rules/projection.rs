@@ -65,7 +65,8 @@ pub(super) fn title(review: &Review) -> String {
     if review.kind == crate::model::patrol::PLAN {
         return text("month").unwrap_or_default().to_owned();
     }
-    let first = ["name", "description", "area", "place", "month"].into_iter().find_map(text);
+    let first =
+        ["name", "description", "area", "place", "month", "period"].into_iter().find_map(text);
     first.unwrap_or_default().to_owned()
 }
 
@@ -88,7 +89,7 @@ pub fn projection(review: &Review) -> Projection {
         title,
         unit: text("unit").or_else(|| text("place")),
         assignee: review.assignee().or_else(|| round.and_then(|round| round.officer)),
-        subject: text("alarm").or_else(|| text("violation")).or_else(|| text("patrol")),
+        subject: ["alarm", "violation", "patrol", "subject", "task"].into_iter().find_map(text),
         origin: review.text("round").or(review.text("plan")).and_then(|id| id.parse().ok()),
         starts_at_ms: round.and_then(|round| round.starts_at_ms),
         coverage: round.map(|round| (round.visited, size(round.coverage.len()))),

@@ -78,11 +78,27 @@ pub enum Status {
     InEffect,
     /// What was decided is carried out.
     Executed,
+    /// What is complained of is found out.
+    Investigated,
+    /// The complaint is judged.
+    Judged,
+    /// The customer knows the plan.
+    PlanTold,
+    /// The customer accepts the plan.
+    PlanAccepted,
+    /// The plan is carried out.
+    CarriedOut,
+    /// The customer is satisfied.
+    Satisfied,
+    /// A report is sent.
+    ReportSent,
+    /// Quality has the report.
+    ReportConfirmed,
 }
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 40] = [
         Self::Opened,
         Self::Dispatched,
         Self::Received,
@@ -115,6 +131,14 @@ impl Status {
         Self::Decided,
         Self::InEffect,
         Self::Executed,
+        Self::Investigated,
+        Self::Judged,
+        Self::PlanTold,
+        Self::PlanAccepted,
+        Self::CarriedOut,
+        Self::Satisfied,
+        Self::ReportSent,
+        Self::ReportConfirmed,
     ];
 
     /// The stable code.

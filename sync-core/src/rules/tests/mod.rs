@@ -3,12 +3,15 @@
 mod alarms;
 mod cases;
 mod commands;
+mod complaint_story;
+mod complaints;
 mod deadlines;
 mod fields;
 mod kinds;
 mod patrols;
 mod pause_properties;
 mod pauses;
+mod periodic;
 mod permissions;
 mod roster;
 mod sla;
