@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use sync_core::model::policy::SlaPolicy;
 use sync_core::protocol::limits::LIMITS;
 use sync_core::protocol::message::Outcome;
 use sync_core::protocol::problem::ProblemCode;
@@ -116,6 +117,35 @@ fn the_protocol_page_names_every_limit_with_its_number() {
     none(&absent.filter(|row| !page.contains(row)).collect::<Vec<_>>());
     assert_eq!(thousands(8_388_608), "8,388,608");
     assert_eq!(thousands(500), "500");
+}
+
+#[test]
+fn the_deadlines_page_names_every_value_of_the_policy_with_its_default() {
+    let page = tree::file("docs/deadlines.md");
+    let policy = serde_json::to_value(SlaPolicy::default()).expect("a policy is JSON");
+    let values = policy.as_object().expect("names and values");
+    assert!(values.len() >= 38);
+    let absent = values.iter().map(|(name, value)| match value {
+        serde_json::Value::Object(_) => format!("| `{name}` | above |"),
+        value => format!("| `{name}` | `{value}` |"),
+    });
+    none(&absent.filter(|row| !page.contains(row)).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_deadlines_page_names_only_tests_that_are_there() {
+    let page = tree::file("docs/deadlines.md");
+    let tests: String = tree::sources()
+        .iter()
+        .filter(|file| file.path.starts_with("sync-core/src/"))
+        .map(|file| file.text.as_str())
+        .collect();
+    let names = page.split('`').skip(1).step_by(2);
+    let names: Vec<&str> = names.filter(|name| name.matches('_').count() >= 4).collect();
+    assert!(names.len() >= 25, "{}", names.len());
+    let absent = names.iter().filter(|name| !tests.contains(&format!("fn {name}(")));
+    let absent = absent.filter(|name| !name.ends_with("_ms") && !name.ends_with("_days"));
+    none(&absent.map(ToString::to_string).collect::<Vec<_>>());
 }
 
 fn thousands(number: u64) -> String {

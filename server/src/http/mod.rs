@@ -15,6 +15,7 @@ pub(crate) mod names;
 pub(crate) mod office;
 mod poke;
 pub(crate) mod problem;
+mod records;
 mod roster;
 mod roster_swaps;
 mod schema;
@@ -58,6 +59,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(office::routes())
         .merge(desk_cases::routes())
         .merge(work_orders::routes())
+        .merge(records::routes())
         .merge(contacts::routes())
         .merge(devices::routes())
         .merge(grants::routes())

@@ -119,6 +119,9 @@ async fn what_is_not_there_or_there_already_is_said() {
         ("time_zone", json!("Asia/Nowhere")),
         ("ring_pause_ms", json!(-1)),
         ("ring_pause_ms", json!("5")),
+        ("calendar", json!({ "week": { "monday": [{ "from": "18:00", "to": "09:00" }] } })),
+        ("weekly_report_at", json!("25:00")),
+        ("ladder_counts_from", json!("christmas")),
         ("version", json!(9)),
         ("unknown", json!(1)),
     ] {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use sync_core::model::id::{RecordId, SiteId};
+use sync_core::model::{alarm, patrol};
 use sync_core::rules::{self, Projection};
 
 use super::load::{exact, list};
@@ -56,6 +57,8 @@ pub async fn write(
     write_orders(conn, &orders).await?;
     write_contacts(conn, &contacts).await?;
     projection_patrol::write(conn, &others).await?;
+    let cards = others.into_iter().filter(|(_, card)| has_no_list(&card.kind));
+    write_cards(conn, &cards.collect::<Vec<_>>()).await?;
     Ok(named)
 }
 
@@ -88,6 +91,48 @@ async fn contacts_before(
                 named.before.insert(RecordId(exact(&contact)?));
             }
         }
+    }
+    Ok(())
+}
+
+/// Kinds without a table of their own stand in the common list; violations in both.
+fn has_no_list(kind: &str) -> bool {
+    ![patrol::PLAN, patrol::ROUND, alarm::KIND].contains(&kind)
+}
+
+async fn write_cards(conn: &mut SqliteConnection, cards: &[(SiteId, Projection)]) -> Result<()> {
+    for piece in pieces(cards) {
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "insert into record_card (record, site, kind, status, title, subject, unit,
+               building_group, department, assignee, due_ms, closed_at_ms, open_cases,
+               created_at_ms, changed_at_ms) ",
+        );
+        query.push_values(piece, |mut row, (site, card)| {
+            row.push_bind(card.record.0.to_vec())
+                .push_bind(site.0)
+                .push_bind(card.kind.clone())
+                .push_bind(card.status.code())
+                .push_bind(card.title.clone())
+                .push_bind(card.subject.clone())
+                .push_bind(card.unit.clone())
+                .push_bind(card.group)
+                .push_bind(card.department.clone())
+                .push_bind(card.assignee.map(|person| person.0))
+                .push_bind(card.due_ms)
+                .push_bind(card.closed_at_ms)
+                .push_bind(card.open_cases)
+                .push_bind(card.created_at_ms)
+                .push_bind(card.changed_at_ms);
+        });
+        query.push(
+            " on conflict (record) do update set status = excluded.status, title = excluded.title,
+               subject = excluded.subject, unit = excluded.unit,
+               building_group = excluded.building_group, department = excluded.department,
+               assignee = excluded.assignee, due_ms = excluded.due_ms,
+               closed_at_ms = excluded.closed_at_ms, open_cases = excluded.open_cases,
+               created_at_ms = excluded.created_at_ms, changed_at_ms = excluded.changed_at_ms",
+        );
+        query.build().execute(&mut *conn).await?;
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! What facts say: every fact type this version knows, and a carrier for those it does not.
 
-use serde::de::DeserializeOwned;
 use serde::de::value::MapDeserializer;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::alarm::AlarmFact;
@@ -63,10 +63,21 @@ macro_rules! kinds {
         }
 
         /// A step of a kind's work, as an app sends it: `{"t": "ring", "p": {"visit": "..."}}`.
-        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
         #[serde(untagged)]
         pub enum Step {
             $($(#[$fact_doc])* $fact($content),)+
+        }
+
+        impl<'de> Deserialize<'de> for Step {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let StepParts { t, p } = StepParts::deserialize(deserializer)?;
+                let content = if p.is_null() { Value::Object(Map::new()) } else { p };
+                $(if let Some(fact) = read(&t, &content) {
+                    return Ok(Self::$fact(fact));
+                })+
+                Err(D::Error::custom(format_args!("no step, or not one of this shape: {t}")))
+            }
         }
 
         impl From<Step> for Payload {
@@ -323,6 +334,14 @@ impl Payload {
     pub fn fact_type(&self) -> String {
         self.to_parts().map_or_else(|_| String::new(), |(fact_type, _)| fact_type)
     }
+}
+
+/// A step as it is sent; `p` may be left out where it has no members.
+#[derive(Deserialize)]
+struct StepParts {
+    t: Value,
+    #[serde(default)]
+    p: Value,
 }
 
 /// One parse attempt. The type's name comes first, so that a type of another kind costs no look at

@@ -8,6 +8,7 @@ use super::denial::{Denial, DenialCode};
 use super::kind;
 use super::limits::{self, range, text, time};
 use super::review::{Review, TimelineEntry};
+use super::sla::PAUSED_NAMES_MAX;
 use crate::model::contact::{self, ContactCreated};
 use crate::model::id::{FactKey, RecordId};
 use crate::model::patrol;
@@ -94,9 +95,13 @@ pub(super) fn check_step(content: &WorkOrderFact, review: &Review) -> Result<(),
 }
 
 /// Names of deadlines that there are, and a reason.
-pub(super) fn check_pause(deadlines: &[String], why: &str) -> Result<(), Denial> {
-    let known = |name: &String| DEADLINES.contains(&name.as_str());
-    if deadlines.len() > DEADLINES.len() || !deadlines.iter().all(known) {
+pub(super) fn check_pause(review: &Review, names: &[String], why: &str) -> Result<(), Denial> {
+    // One that does not run yet may be paused before it begins.
+    let known = |name: &String| {
+        let mut running = review.deadlines.iter();
+        DEADLINES.contains(&name.as_str()) || running.any(|deadline| deadline.name == *name)
+    };
+    if names.len() > PAUSED_NAMES_MAX || !names.iter().all(known) {
         return Err(Denial::new(DenialCode::OutOfRange).with("field", "deadlines"));
     }
     reason(why)

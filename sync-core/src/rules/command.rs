@@ -357,7 +357,7 @@ fn payload(command: &Command, review: Option<&Review>, fact: &mut Fact) -> Resul
             GeneralFact::Answered(Answered { question: *question, text: answer.clone() })
         }
         Command::PauseDeadline { deadlines, reason } => {
-            check_pause(deadlines, reason)?;
+            check_pause(review, deadlines, reason)?;
             let (deadlines, reason) = (deadlines.clone(), reason.clone());
             GeneralFact::DeadlinePaused(DeadlinePaused { deadlines, reason })
         }

@@ -84,7 +84,7 @@ pub enum DeadlineState {
 }
 
 /// Every deadline's name.
-pub const DEADLINES: [&str; 10] = [
+pub const DEADLINES: [&str; 12] = [
     "call_back",
     "complaint_general_manager",
     "complaint_major",
@@ -93,6 +93,8 @@ pub const DEADLINES: [&str; 10] = [
     "done",
     "filled",
     "on_site",
+    "reconciling_talk",
+    "rectification",
     "report",
     "told",
 ];

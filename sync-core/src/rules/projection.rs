@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::deadlines::DeadlineState;
 use super::review::Review;
 use super::status::Status;
 use crate::model::id::{PersonId, RecordId, SiteId};
@@ -57,7 +58,23 @@ pub struct Projection {
     /// Findings of a round that nobody has settled.
     #[serde(default)]
     pub open_findings: u32,
+    /// The group of buildings (组团).
+    #[serde(default)]
+    pub group: Option<u32>,
+    /// The department's code.
+    #[serde(default)]
+    pub department: Option<String>,
+    /// The next of its deadlines that run.
+    #[serde(default)]
+    pub due_ms: Option<WallMs>,
+    /// When it was closed, of a kind that is kept for a time.
+    #[serde(default)]
+    pub closed_at_ms: Option<WallMs>,
 }
+
+/// The members that say what a record of some kind is about, in a code.
+const SUBJECTS: [&str; 7] =
+    ["alarm", "violation", "patrol", "matter", "subject", "task", "service"];
 
 /// What a record is about, in its own words.
 pub(super) fn title(review: &Review) -> String {
@@ -76,6 +93,7 @@ pub fn projection(review: &Review) -> Projection {
     let title = title(review);
     let round = review.round.as_ref();
     let size = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let running = review.deadlines.iter().filter(|d| d.state == DeadlineState::Running);
     let deviations = review.visits.iter().map(|visit| visit.deviations.len()).sum::<usize>();
     Projection {
         record: review.record,
@@ -89,7 +107,14 @@ pub fn projection(review: &Review) -> Projection {
         title,
         unit: text("unit").or_else(|| text("place")),
         assignee: review.assignee().or_else(|| round.and_then(|round| round.officer)),
-        subject: ["alarm", "violation", "patrol", "subject", "task"].into_iter().find_map(text),
+        subject: SUBJECTS.into_iter().find_map(text),
+        group: review
+            .fields
+            .get("group")
+            .and_then(|field| u32::try_from(field.value.as_u64()?).ok()),
+        department: text("department"),
+        due_ms: running.filter_map(|deadline| deadline.due_ms).min(),
+        closed_at_ms: review.closed_at_ms,
         origin: review.text("round").or(review.text("plan")).and_then(|id| id.parse().ok()),
         starts_at_ms: round.and_then(|round| round.starts_at_ms),
         coverage: round.map(|round| (round.visited, size(round.coverage.len()))),

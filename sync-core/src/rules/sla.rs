@@ -139,6 +139,9 @@ struct Pause<'a> {
     resumed: Vec<Stamp>,
 }
 
+/// Names in one pause at most; more are nobody's, and looking for one in them would take long.
+pub(super) const PAUSED_NAMES_MAX: usize = 64;
+
 /// A stretch of time; without an end it goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Stretch {
@@ -408,7 +411,8 @@ impl<'a> Pauses<'a> {
         for fact in facts {
             if let Payload::General(GeneralFact::DeadlinePaused(paused)) = &fact.payload {
                 let begun = Stamp::of(fact, sessions);
-                all.push(Pause { names: &paused.deadlines, begun, resumed: Vec::new() });
+                let named = paused.deadlines.len().min(PAUSED_NAMES_MAX);
+                all.push(Pause { names: &paused.deadlines[..named], begun, resumed: Vec::new() });
             }
         }
         all.sort_unstable_by_key(|pause| pause.begun.key);

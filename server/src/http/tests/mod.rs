@@ -4,6 +4,7 @@ mod devices;
 mod edges;
 mod enrol;
 mod office;
+mod records;
 mod roster;
 mod socket;
 mod sync;

@@ -4,10 +4,10 @@ use super::super::deadlines::Deadline;
 use super::super::deadlines::DeadlineState::{Breached, Met, Paused, Running, Unknown};
 use super::super::order::Causality;
 use super::super::sla::{Limit, Sla, Stamp, Target};
-use super::super::{permit, rests_on};
+use super::super::{follows, permit, rests_on};
 use super::sla::at;
 use super::*;
-use crate::model::payload::{GeneralFact, Payload};
+use crate::model::payload::{DueWithdrawn, GeneralFact, Payload};
 
 const HOUR: i64 = 60 * MINUTE;
 
@@ -328,7 +328,7 @@ fn desk_and_lead_pause_with_a_reason_and_nobody_else_does() {
         scene.story.deny(&scene.desk, &command)
     };
     assert_eq!(denied(&["dinner"], "r"), DenialCode::OutOfRange);
-    assert_eq!(denied(&["done"; 200], "r"), DenialCode::OutOfRange);
+    assert_eq!(denied(&["done"; 65], "r"), DenialCode::OutOfRange);
     assert_eq!(denied(&["done"], " "), DenialCode::TextEmpty);
     assert_eq!(denied(&["done"], &"字".repeat(201)), DenialCode::TextTooLong);
     let created = scene.story.facts[0].key;
@@ -352,4 +352,44 @@ fn an_end_rests_on_its_pause() {
     let paused = scene.pause(&[]);
     scene.resume(paused);
     assert_eq!(rests_on(scene.story.facts.last().expect("there")), [paused]);
+}
+
+/// What the server writes of `filled` now, if it tells the supervisor of it.
+fn told(story: &mut Story) -> Vec<Fact> {
+    let mut review = story.review();
+    review.deadlines.iter_mut().for_each(|deadline| deadline.tells = vec![Role::Supervisor]);
+    let written = follows(&review, story.now_ms).into_iter().map(|follow| Fact {
+        key: FactKey::derive(story.record, follow.rule, &follow.cause, 0),
+        wall_ms: follow.at_ms,
+        after: Some(follow.after),
+        payload: follow.payload,
+        stored_content: None,
+        ..story.facts[0].clone()
+    });
+    written.collect()
+}
+
+#[test]
+fn what_a_pause_that_arrives_later_shows_to_be_wrong_is_withdrawn_and_not_erased() {
+    let mut scene = Scene::new();
+    let seen = scene.story.facts.clone();
+    scene.story.after(5 * MINUTE);
+    assert!(told(&mut scene.story).is_empty());
+    scene.story.after(1);
+    let fell = told(&mut scene.story);
+    assert_eq!(fell.iter().map(|fact| fact.payload.fact_type()).collect::<Vec<_>>(), ["fell_due"]);
+    scene.story.facts.extend(fell.clone());
+    assert!(told(&mut scene.story).is_empty(), "once");
+    // Written two minutes before it was due, on a phone without signal.
+    let mut lead = scene.story.writer(21, Role::EngineeringLead);
+    scene.story.now_ms = NINE + 3 * MINUTE;
+    scene.story.write_on(&mut lead, pause(&["filled"]), &seen);
+    scene.story.now_ms = NINE + 60 * MINUTE;
+    let withdrawn = told(&mut scene.story);
+    let of = Payload::General(GeneralFact::DueWithdrawn(DueWithdrawn { of: fell[0].key }));
+    assert_eq!(withdrawn.iter().map(|fact| &fact.payload).collect::<Vec<_>>(), [&of]);
+    scene.story.facts.extend(withdrawn);
+    assert!(told(&mut scene.story).is_empty(), "once");
+    let mut kept = scene.story.review().timeline.into_iter();
+    assert!(kept.any(|entry| entry.key == fell[0].key), "marked, not erased");
 }
