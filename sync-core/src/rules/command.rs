@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::check::{
-    check_contact, check_field, check_order, check_pause, check_resume, check_step, exists,
+    check_attached, check_contact, check_field, check_order, check_pause, check_resume, check_step,
+    exists,
 };
 use super::check_patrol;
 use super::denial::{Denial, DenialCode};
@@ -21,7 +22,7 @@ use crate::model::fact::Fact;
 use crate::model::id::{DeviceId, FactKey, PersonId, RecordId, SessionId, SiteId};
 use crate::model::patrol::{self, PatrolFact, PatrolPlanCreated, PatrolRoundCreated, RestOk};
 use crate::model::payload::{
-    Answered, Asked, CaseClosed, Created, DeadlinePaused, GeneralFact, Note, OfFact,
+    Answered, Asked, Attached, CaseClosed, Created, DeadlinePaused, GeneralFact, Note, OfFact,
     OpeningContent, Payload, Resolve, Set, Step,
 };
 use crate::model::person::Principal;
@@ -153,6 +154,12 @@ pub enum Command {
     Note {
         /// The text.
         text: String,
+    },
+    /// Announces a photo or document: it is kept with the record, whatever follows from it.
+    Attach {
+        /// What.
+        #[serde(flatten)]
+        attachment: Attached,
     },
     /// Closes a case.
     CloseCase {
@@ -377,6 +384,10 @@ fn payload(command: &Command, review: Option<&Review>, fact: &mut Fact) -> Resul
         Command::Note { text: note } => {
             text("text", note, limits::NOTE_CHARACTERS_MAX)?;
             GeneralFact::Note(Note { text: note.clone() })
+        }
+        Command::Attach { attachment } => {
+            check_attached(attachment)?;
+            GeneralFact::Attached(attachment.clone())
         }
         Command::CloseCase { case, rests_on, reason } => {
             text("reason", reason, limits::REASON_CHARACTERS_MAX)?;

@@ -13,14 +13,16 @@ use super::kind::{
     Details, FieldRule, FoldInput, Folded, Holds, Kind, Needs, missing, name, note, reason,
 };
 use super::limits;
+use super::opening::Opening;
 use super::permission::DESK;
 use super::review::Review;
 use crate::model::complaint::{
     ComplaintCreated, ComplaintFact, ComplaintSeverity, ComplaintSubject, Escalated,
     EscalationWithdrawn, Judgement, KIND, LadderStep, SCHEMA, Validity,
 };
+use crate::model::follow_up::{self, FollowUpCreated, FollowUpReason};
 use crate::model::id::{FactKey, RecordId};
-use crate::model::payload::{OpeningContent, Payload};
+use crate::model::payload::{Created, OpeningContent, Payload};
 use crate::model::person::Role;
 use crate::model::time::WallMs;
 
@@ -57,6 +59,8 @@ pub struct Complaint {
     pub undecided: Vec<LadderStep>,
     /// When it was closed; none while it is open.
     pub closed_at_ms: Option<WallMs>,
+    /// The fact that closed it.
+    pub closed_by: Option<FactKey>,
 }
 
 /// A rule that makes a complaint major (二 4.2.1).
@@ -262,6 +266,38 @@ impl Kind for Complaints {
         let opened = opened.map(|entry| entry.key).min();
         let escalated = complaint.escalated(review.record, opened);
         escalated.into_iter().chain(complaint.withdrawn()).collect()
+    }
+
+    /// The follow-up of one that was closed (二 4.4.1); one that is closed again has another.
+    fn openings(&self, review: &Review, _now_ms: WallMs) -> Vec<Opening> {
+        let Some(Details::Complaint(complaint)) = &review.details else { return Vec::new() };
+        let closed = complaint.closed_by.zip(review.site);
+        let opening = closed.map(|(closing, site)| {
+            let from = format!("{}/{closing}", review.record);
+            let content = FollowUpCreated {
+                of: review.record,
+                follow_up: FollowUpReason::Complaint,
+                completed_at_ms: complaint.closed_at_ms,
+                contact: review.contact(),
+                unit: review.text("unit").map(str::to_owned),
+                group: review
+                    .fields
+                    .get("group")
+                    .and_then(|field| u32::try_from(field.value.as_u64()?).ok()),
+                description: None,
+            };
+            Opening {
+                record: RecordId::derive(follow_up::KIND, site, &from),
+                created: Created {
+                    kind: follow_up::KIND.to_owned(),
+                    site,
+                    schema: follow_up::SCHEMA,
+                    from: Some(from),
+                    content: OpeningContent::from(content).members(),
+                },
+            }
+        });
+        opening.into_iter().collect()
     }
 }
 

@@ -143,6 +143,7 @@ pub(super) fn fold(input: &FoldInput<'_>, facts: &Facts<'_>) -> (Complaint, Vec<
         due,
         undecided,
         closed_at_ms: closed_at_ms(input),
+        closed_by: closings(input).into_iter().min(),
     };
     for (fact, content) in &facts.all {
         complaint.take(fact, content, input.time(fact).at_ms);

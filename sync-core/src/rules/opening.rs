@@ -150,12 +150,14 @@ fn opened_content(
             let order = WorkOrderCreated {
                 category: Category::Public,
                 unit: None,
+                group: None,
                 place: Some(place),
                 contact: None,
                 description,
                 priority: Priority::Urgent,
                 reported_at_ms: None,
                 round: Some(round),
+                reception: None,
             };
             return Some((work_order::KIND, work_order::SCHEMA, content_of(&order)));
         }
@@ -174,6 +176,7 @@ fn opened_content(
         contact: None,
         description,
         round: Some(round),
+        reception: None,
     };
     Some((violation::KIND, violation::SCHEMA, content_of(&content)))
 }

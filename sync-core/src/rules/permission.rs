@@ -2,6 +2,7 @@
 //! written or now. Disagreement with the world (reassigned, cancelled, late) is no denial: it
 //! becomes a case.
 
+use super::check::check_attached;
 use super::denial::{Denial, DenialCode};
 use super::kind::{self, Needs};
 use super::review::Review;
@@ -207,6 +208,7 @@ pub(super) fn order_needs(content: &WorkOrderFact, on_behalf: bool) -> Needs {
 fn general_needs(fact: &GeneralFact, kind: &str) -> Result<Needs, Denial> {
     match (fact, kind::kind(kind)) {
         (GeneralFact::FellDue(_) | GeneralFact::DueWithdrawn(_), _) => Ok(Needs::server()),
+        (GeneralFact::Attached(attached), _) => check_attached(attached).map(|()| Needs::anyone()),
         (GeneralFact::Created(created), Some(rules)) => opening_needs(created, rules),
         (GeneralFact::Set(set), Some(rules)) => {
             let rule = rules.fields().iter().find(|rule| rule.name == set.field);
@@ -259,6 +261,7 @@ fn general_roles(fact: &GeneralFact, kind: &str) -> &'static [Role] {
         GeneralFact::DeadlinePaused(_) | GeneralFact::DeadlineResumed(_) => DESK_AND_LEAD,
         GeneralFact::FellDue(_) | GeneralFact::DueWithdrawn(_) => &[],
         GeneralFact::Note(_)
+        | GeneralFact::Attached(_)
         | GeneralFact::Read(_)
         | GeneralFact::Acknowledged(_)
         | GeneralFact::Answered(_) => ANYONE,

@@ -11,7 +11,7 @@ use crate::model::department::Department;
 use crate::model::payload::Payload;
 use crate::model::policy::LadderCountsFrom;
 use crate::rules::complaint::MajorBy;
-use crate::rules::{DeadlineState, InboxKind, Status, told_by_role};
+use crate::rules::{DeadlineState, InboxKind, Status, consequences, told_by_role};
 
 fn story() -> (Story, Writer) {
     Story::complaint(created(ComplaintSubject::Cleaning))
@@ -316,8 +316,13 @@ fn closing_without_the_customers_word_takes_a_reason_and_else_stops_nothing() {
     assert_eq!(story.escalations(), []);
     let review = story.review();
     assert_eq!((open_cases(&review), review.closed_at_ms), (vec![], Some(FRIDAY)));
+    let opened = consequences(&review, story.now_ms);
+    assert_eq!((opened.len(), &*opened[0].created.kind), (1, "follow_up"));
+    assert_eq!(opened[0].created.content["of"], json!(story.record));
+    assert_eq!(opened[0].created.content["completed_at_ms"], FRIDAY);
     story.step(&mut desk, "complaint_reopened", json!({ "text": "又来电" }));
     assert_eq!(story.review().closed_at_ms, None);
+    assert_eq!(consequences(&story.review(), story.now_ms), [], "until it is closed again");
 }
 
 #[test]

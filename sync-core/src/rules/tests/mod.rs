@@ -221,12 +221,14 @@ fn order(priority: Priority) -> Command {
         order: WorkOrderCreated {
             category: Category::Household,
             unit: Some("3-2-1501".to_owned()),
+            group: None,
             place: None,
             contact: None,
             description: "厨房水管漏水".to_owned(),
             priority,
             reported_at_ms: None,
             round: None,
+            reception: None,
         },
     }
 }
