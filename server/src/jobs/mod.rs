@@ -4,6 +4,8 @@
 
 mod alert;
 mod days;
+mod due;
+mod periodic;
 mod round_not_started;
 
 #[cfg(test)]
@@ -63,10 +65,14 @@ pub async fn run_due(app: &App, now_ms: WallMs) -> Result<Ran> {
     let mut ran = Ran::default();
     days::run(app, now_ms, &mut ran).await?;
     round_not_started::run(app, now_ms, &mut ran).await?;
+    // Before what falls due: a plan that is there is not missing.
+    periodic::run(app, now_ms, &mut ran).await?;
+    due::run(app, now_ms, &mut ran).await?;
     // Last: a round that has not begun has just become an alarm.
     alert::run(app, now_ms, &mut ran).await?;
     ran.due(alert::next_ms(app).await?);
     ran.due(round_not_started::next_ms(app).await?);
+    ran.due(due::next_ms(app).await?);
     Ok(ran)
 }
 

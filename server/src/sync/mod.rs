@@ -12,6 +12,7 @@ mod check;
 pub mod decide;
 mod deliver;
 mod derive;
+mod due;
 mod feed;
 mod handle;
 mod load;
@@ -22,6 +23,7 @@ mod projection;
 mod projection_patrol;
 mod push;
 mod receipts;
+mod repeats;
 mod report;
 mod rows;
 mod sessions;
@@ -320,6 +322,23 @@ impl Sync {
         let epoch = installation.epoch;
         let job = Box::new(derive::DeriveJob { record, follows, people, epoch, now_ms });
         self.ask(|reply| Job::Derive(job, reply)).await
+    }
+
+    /// Writes what follows in a record by now, what it opens, and its rows in lists. Says whether
+    /// any fact was written.
+    ///
+    /// # Errors
+    /// If the database does not answer, or what follows cannot be written: then nothing was.
+    pub async fn fall_due(&self, record: RecordId) -> Result<bool> {
+        let shared = &self.shared;
+        let now_ms = shared.clock.wall_ms();
+        let mut conn = shared.database.reader().acquire().await?;
+        let installation = standing::installation(&mut conn).await?;
+        let people = shared.people.of(installation.reference_version, &mut conn).await?;
+        drop(conn);
+        let epoch = installation.epoch;
+        let job = Box::new(due::DueJob { record, people, epoch, now_ms });
+        self.ask(|reply| Job::Due(job, reply)).await
     }
 
     /// What became of everything saved on a device.

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::cases::CloseJob;
 use super::decide::{Confirmed, Verdict};
 use super::derive::{self, DeriveJob};
+use super::due::{self, DueJob};
 use super::log::{Author, Why};
 use super::office::{OfficeJob, OfficeWritten};
 use super::people::People;
@@ -43,6 +44,8 @@ pub enum Job {
     Office(Box<OfficeJob>, Reply<OfficeWritten>),
     /// Write what follows from a cause.
     Derive(Box<DeriveJob>, Reply<bool>),
+    /// Write what falls due in a record.
+    Due(Box<DueJob>, Reply<bool>),
 }
 
 /// Where an answer goes.
@@ -190,6 +193,7 @@ async fn run_job(
         }
         Job::Close(job, reply) => settle(cases::close(shared, conn, *job).await, reply, settled),
         Job::Derive(job, reply) => settle(derive::write(shared, conn, *job).await, reply, settled),
+        Job::Due(job, reply) => settle(due::run(shared, conn, *job).await, reply, settled),
         Job::Office(job, reply) => settle(office::write(shared, conn, *job).await, reply, settled),
     }
 }
