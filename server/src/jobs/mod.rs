@@ -9,6 +9,8 @@ mod periodic;
 mod round_not_started;
 
 #[cfg(test)]
+mod due_tests;
+#[cfg(test)]
 mod tests;
 
 use std::time::Duration;
