@@ -13,7 +13,7 @@ pub const KIND: &str = "complaint";
 /// The schema version this code writes into `created`.
 pub const SCHEMA: u32 = 1;
 
-/// What it is about (二 4.2.4).
+/// What it is about (二 4.2.4, R2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ComplaintSubject {

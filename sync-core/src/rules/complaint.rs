@@ -109,7 +109,7 @@ pub struct Escalation {
     pub withdrawn: bool,
 }
 
-/// Who works on complaints.
+/// Who works on complaints (R2.17).
 const HANDLERS: &[Role] = &[
     Role::FrontDesk,
     Role::Assistant,
@@ -172,6 +172,7 @@ impl Kind for Complaints {
         FIELDS
     }
 
+    // R2.17
     fn needs(&self, payload: &Payload, before: &Review) -> Result<Needs, Denial> {
         use ComplaintFact as F;
         let Payload::Complaint(fact) = payload else {
@@ -323,7 +324,7 @@ impl Complaint {
         follows
     }
 
-    /// What was escalated and was not due, as is known by now. It is marked, not erased.
+    /// What was escalated and was not due, as is known by now. It is marked, not erased (R2.12).
     fn withdrawn(&self) -> impl Iterator<Item = Follow> + '_ {
         let stands = |one: &Escalation| {
             self.due.contains(&one.content) || self.undecided.contains(&one.content.to)
@@ -376,6 +377,7 @@ const FIELDS: &[FieldRule] = &[
     field("unit", Holds::Text(limits::NAME_CHARACTERS_MAX)),
 ];
 
+// R2.1
 fn check_created(created: &ComplaintCreated) -> Result<(), Denial> {
     created.unit.iter().try_for_each(|unit| name("unit", unit))?;
     let is_emergency = created.subject == ComplaintSubject::Emergency;
@@ -388,6 +390,7 @@ fn check_created(created: &ComplaintCreated) -> Result<(), Denial> {
     limits::text("description", &created.description, limits::DESCRIPTION_CHARACTERS_MAX)
 }
 
+// R2.3
 fn check_judgement(value: &Value) -> Result<(), Denial> {
     let out_of_range = |field| Denial::new(DenialCode::OutOfRange).with("field", field);
     let judgement: Judgement =

@@ -32,7 +32,7 @@ impl Of<'_> {
     }
 
     /// Carried out before the customer had accepted it (二 4.3.6), or accepted and rejected by
-    /// people who did not know of one another.
+    /// people who did not know of one another (R2.14).
     fn plans(&self) -> Vec<Case> {
         let mut found = Vec::new();
         let before = |earlier: FactKey, later: FactKey| {
@@ -57,7 +57,7 @@ impl Of<'_> {
         found
     }
 
-    /// Judged before anything was found out (二 4.3.2).
+    /// Judged before anything was found out (二 4.3.2, R2.2).
     fn judged_uninvestigated(&self) -> Option<Case> {
         let (_, judged) = self.facts.judged.as_ref()?;
         let found_out = self.facts.all.iter().any(|(fact, content)| {
@@ -79,7 +79,7 @@ impl Of<'_> {
         Some(self.input.case("satisfaction_disputed", apart))
     }
 
-    /// Steps that were left out: an emergency may, and reports it to them afterwards.
+    /// Steps that were left out: an emergency may, and reports it to them afterwards (R2.10).
     fn skips(&self) -> Vec<Case> {
         let subject = self.input.fields.get("subject").and_then(|field| field.value.as_str());
         let emergency = subject == Some("emergency");
@@ -111,7 +111,7 @@ impl Of<'_> {
         found
     }
 
-    /// The worker it is about writes in it (一 3.4.6c).
+    /// The worker it is about writes in it (一 3.4.6c, R2.11).
     fn own_subject(&self) -> Option<Case> {
         let about: PersonId = self.input.field("about")?;
         let mut all = self.facts.all.iter().map(|(fact, _)| *fact);
@@ -120,7 +120,7 @@ impl Of<'_> {
     }
 
     /// Closed though the customer is not satisfied and no reason is given (二 4.4.1), or though
-    /// the customer was not told after every step how it stood (二 4.3.4).
+    /// the customer was not told after every step how it stood (二 4.3.4, R2.15, R2.16).
     fn closing(&self) -> Vec<Case> {
         let closed = closings(self.input);
         if closed.is_empty() {

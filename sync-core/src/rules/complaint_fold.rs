@@ -64,7 +64,7 @@ impl<'a> Facts<'a> {
     }
 
     /// When it was solved, if it is. Whoever says that it is not, without knowing that it was,
-    /// wins: nothing is over that somebody still complains of.
+    /// wins: nothing is over that somebody still complains of (R2.16).
     fn solved(&self, input: &FoldInput<'_>) -> Option<Stamp> {
         let before =
             |earlier: &Stamp, later: &Stamp| input.causality.is_before(earlier.key, later.key);
@@ -203,6 +203,7 @@ impl Complaint {
     }
 
     /// How bad it is: as judged, or major by the rules. Until it is judged it counts as valid.
+    /// R2.4, R2.5, R2.6.
     fn judge(&mut self, judged: Option<(&Judgement, bool)>, repeats_major: u32, month: bool) {
         if judged.is_some_and(|(judged, _)| judged.validity != Validity::Valid) {
             return;

@@ -100,6 +100,7 @@ pub struct InboxItem {
 const ITEMS_MAX: usize = 50;
 
 /// What a record tells people, each item with whom it is for. Nobody is told of their own act.
+/// R2.18.
 pub fn inbox(review: &Review) -> Vec<InboxItem> {
     let mut items = Vec::new();
     let mut assigned: Option<PersonId> = None;

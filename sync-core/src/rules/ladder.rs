@@ -13,7 +13,7 @@ use crate::model::time::WallMs;
 pub(super) struct Climb<'a> {
     /// When the complaint was received; none where that cannot be judged.
     pub(super) start_ms: Option<WallMs>,
-    /// Of a complaint about a worker: it is the superior's from here on (一 3.4.6c).
+    /// Of a complaint about a worker: it is the superior's from here on (一 3.4.6c, R2.11).
     pub(super) superior_ms: Option<WallMs>,
     /// It is solved, or turned out to be none.
     pub(super) ended: Option<Stamp>,
@@ -28,7 +28,7 @@ pub(super) struct Ladder {
     pub(super) deadlines: Vec<Deadline>,
     /// The escalations that there are to be by now.
     pub(super) due: Vec<Escalated>,
-    /// The steps of which nobody can say whether they were due.
+    /// The steps of which nobody can say whether they were due (R2.12).
     pub(super) undecided: Vec<LadderStep>,
     /// The step that has it.
     pub(super) step: LadderStep,
@@ -45,7 +45,7 @@ const STEPS: [(LadderStep, &str); 3] = [
 const TOLD_OF_MAJOR: &[Role] = &[Role::ProjectManager, Role::GeneralManager];
 
 impl Climb<'_> {
-    /// How far it has come.
+    /// How far it has come (R2.8).
     pub(super) fn ladder(&self, input: &FoldInput<'_>) -> Ladder {
         let policy = input.policy;
         let days = [
@@ -97,14 +97,14 @@ impl Climb<'_> {
         ladder
     }
 
-    /// Valid and unsolved so long, it is major (二 4.2.1c).
+    /// Valid and unsolved so long, it is major (二 4.2.1c, R2.7).
     pub(super) fn month(&self, input: &FoldInput<'_>) -> Deadline {
         let months = Limit::Months(input.policy.complaint_major_months);
         let target = Target::new("complaint_major", self.start_ms, months).tells(TOLD_OF_MAJOR);
         self.judge(input, &target, self.ended)
     }
 
-    /// The first passing to a step or beyond it.
+    /// The first passing to a step or beyond it (R2.9).
     fn passed(&self, step: LadderStep) -> Option<Stamp> {
         let passed = self.passed.iter().filter(|(to, _)| *to >= step).map(|(_, stamp)| *stamp);
         passed.min_by_key(|stamp| (stamp.at_ms, stamp.key))
@@ -124,7 +124,7 @@ impl Climb<'_> {
     }
 }
 
-/// A moment, later by the time in which the complaint was solved before it.
+/// A moment, later by the time in which the complaint was solved before it (R2.13).
 fn moved(due_ms: WallMs, solved: &[(WallMs, WallMs)]) -> WallMs {
     solved.iter().fold(due_ms, |due_ms, (from_ms, to_ms)| {
         if *from_ms > due_ms {

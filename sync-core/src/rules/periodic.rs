@@ -58,7 +58,7 @@ const REPORTS_MAX: usize = 100;
 const DAYS_MAX: usize = 70;
 
 impl PeriodicTask {
-    /// Who has to do it, and is told when it is late.
+    /// Who has to do it, and is told when it is late (R2.22).
     pub fn roles(self) -> &'static [Role] {
         match self {
             Self::WeeklyComplaints | Self::MonthlyComplaints => MANAGER,
@@ -68,7 +68,7 @@ impl PeriodicTask {
         }
     }
 
-    /// Whether quality confirms what was sent (二 4.4.2, 4.4.3).
+    /// Whether quality confirms what was sent (二 4.4.2, 4.4.3, R2.19).
     pub fn is_confirmed(self) -> bool {
         matches!(self, Self::WeeklyComplaints | Self::MonthlyComplaints)
     }
@@ -106,6 +106,7 @@ fn midnight_after(time: &SiteTime<'_>, at_ms: WallMs) -> Option<WallMs> {
     time.day_end(at_ms)?.checked_add(1)
 }
 
+// R1.18, R2.19, R2.21, R7.26
 fn of_day(
     site: SiteId,
     policy: &SlaPolicy,
@@ -176,6 +177,7 @@ impl Kind for PeriodicTasks {
         SCHEMA
     }
 
+    // R2.22
     fn opened_by(&self, _content: &OpeningContent) -> Result<Needs, Denial> {
         Ok(Needs::server())
     }
@@ -193,6 +195,7 @@ impl Kind for PeriodicTasks {
         &[]
     }
 
+    // R2.20
     fn needs(&self, payload: &Payload, before: &Review) -> Result<Needs, Denial> {
         use PeriodicFact as F;
         let Payload::Periodic(fact) = payload else {
@@ -204,7 +207,7 @@ impl Kind for PeriodicTasks {
         };
         let task = task.ok_or_else(|| missing("task"))?;
         Ok(match fact {
-            // What is made is no report: the plan itself is.
+            // What is made is no report: the plan itself is (R7.26).
             F::ReportSent(_) if task == PeriodicTask::PatrolPlan => return Err(missing("plan")),
             F::ReportSent(sent) => {
                 if task == PeriodicTask::MonthlyComplaints {

@@ -34,6 +34,7 @@ fn raised(story: &mut Story, times: u32) {
     }
 }
 
+/// R2.7, R2.8
 #[test]
 fn untouched_for_forty_days_it_climbs_at_the_exact_times_of_either_policy_each_once() {
     for (from, expected) in [
@@ -65,6 +66,7 @@ fn untouched_for_forty_days_it_climbs_at_the_exact_times_of_either_policy_each_o
     }
 }
 
+/// R2.8
 #[test]
 fn nothing_is_escalated_in_the_last_millisecond_of_its_time() {
     let (mut story, _) = story();
@@ -77,6 +79,7 @@ fn nothing_is_escalated_in_the_last_millisecond_of_its_time() {
     assert_eq!(story.escalations().len(), 1);
 }
 
+/// R2.7
 #[test]
 fn a_month_later_is_the_last_day_of_a_shorter_one() {
     let mut story = Story::new();
@@ -94,6 +97,7 @@ fn a_month_later_is_the_last_day_of_a_shorter_one() {
     assert_eq!(due_of(&story).as_deref(), Some("02-28 10:00"));
 }
 
+/// R2.9
 #[test]
 fn whoever_passes_it_up_early_starts_the_next_steps_days() {
     let (mut story, mut desk) = story();
@@ -107,6 +111,7 @@ fn whoever_passes_it_up_early_starts_the_next_steps_days() {
     assert_eq!(open_cases(&story.review()), Vec::<&str>::new());
 }
 
+/// R2.1, R2.10
 #[test]
 fn a_step_is_skipped_by_an_emergency_and_reported_to_it_afterwards() {
     let emergency = |emergency| {
@@ -133,6 +138,7 @@ fn a_step_is_skipped_by_an_emergency_and_reported_to_it_afterwards() {
     assert_eq!(story.deny(&desk, &assistant), DenialCode::OutOfRange);
 }
 
+/// R2.11
 #[test]
 fn one_about_a_worker_is_the_superiors_from_the_reception_on() {
     let mut one = created(ComplaintSubject::Reception);
@@ -150,6 +156,7 @@ fn one_about_a_worker_is_the_superiors_from_the_reception_on() {
     assert_eq!(open_cases(&story.review()), ["complained_of_handles"]);
 }
 
+/// R2.12
 #[test]
 fn what_comes_late_and_shows_an_escalation_wrong_withdraws_it_once() {
     for late in ["satisfied", "passed_up", "deadline_paused"] {
@@ -183,6 +190,7 @@ fn what_comes_late_and_shows_an_escalation_wrong_withdraws_it_once() {
     }
 }
 
+/// R2.13
 #[test]
 fn the_days_in_which_it_was_solved_do_not_count_when_it_was_not_after_all() {
     let (mut story, mut desk) = story();
@@ -201,6 +209,7 @@ fn the_days_in_which_it_was_solved_do_not_count_when_it_was_not_after_all() {
     assert_eq!(story.escalations(), [expected], "a day before and a day after");
 }
 
+/// R2.4
 #[test]
 fn what_is_no_complaint_climbs_no_further_and_is_never_major() {
     let (mut story, mut desk) = story();
@@ -214,6 +223,7 @@ fn what_is_no_complaint_climbs_no_further_and_is_never_major() {
     assert_eq!((major(&story.review()), story.fallen()), (None, vec![]));
 }
 
+/// R2.3
 #[test]
 fn judging_takes_a_severity_of_a_valid_one_and_none_of_another() {
     let (story, desk) = story();
@@ -231,6 +241,7 @@ fn judging_takes_a_severity_of_a_valid_one_and_none_of_another() {
     assert_eq!(story.deny(&desk, &set("judgement", empty)), DenialCode::TextEmpty);
 }
 
+/// R2.2
 #[test]
 fn it_is_judged_after_it_is_investigated() {
     let (mut story, mut desk) = story();
@@ -244,6 +255,7 @@ fn it_is_judged_after_it_is_investigated() {
     assert_eq!(review.status, Status::Judged);
 }
 
+/// R2.5
 #[test]
 fn promised_and_raised_twice_and_unsolved_it_is_major() {
     let undelivered = || judged(json!({ "undelivered": true }));
@@ -264,6 +276,7 @@ fn promised_and_raised_twice_and_unsolved_it_is_major() {
     assert_eq!(major(&story.review()), Some(ComplaintSeverity::Minor), "solved by then");
 }
 
+/// R2.6
 #[test]
 fn harm_by_the_companys_fault_is_major_whatever_was_chosen() {
     let (mut story, mut desk) = story();
@@ -273,6 +286,7 @@ fn harm_by_the_companys_fault_is_major_whatever_was_chosen() {
     assert_eq!(of(&review).major_by, [MajorBy::Harm]);
 }
 
+/// R2.14
 #[test]
 fn a_plan_is_carried_out_once_the_customer_accepts_it_and_otherwise_makes_a_case() {
     let (mut story, mut desk) = story();
@@ -299,6 +313,7 @@ fn a_plan_is_carried_out_once_the_customer_accepts_it_and_otherwise_makes_a_case
     assert!(story.try_write_on(&desk, &unknown, &story.facts).is_err());
 }
 
+/// R2.16
 #[test]
 fn closing_without_the_customers_word_takes_a_reason_and_else_stops_nothing() {
     let (mut story, mut desk) = story();
@@ -325,6 +340,7 @@ fn closing_without_the_customers_word_takes_a_reason_and_else_stops_nothing() {
     assert_eq!(consequences(&story.review(), story.now_ms), [], "until it is closed again");
 }
 
+/// R2.15
 #[test]
 fn who_closes_has_told_after_every_step_also_the_department_it_came_from() {
     let mut one = created(ComplaintSubject::Cleaning);
@@ -350,6 +366,7 @@ fn who_closes_has_told_after_every_step_also_the_department_it_came_from() {
     }
 }
 
+/// R2.16
 #[test]
 fn satisfied_and_not_by_two_who_did_not_know_is_a_case_and_nothing_is_over() {
     let (mut story, mut desk) = story();
@@ -365,6 +382,7 @@ fn satisfied_and_not_by_two_who_did_not_know_is_a_case_and_nothing_is_over() {
     assert_eq!(story.review_of(&turned), review, "in any order");
 }
 
+/// R2.17
 #[test]
 fn people_of_other_roles_write_nothing_and_nobody_writes_what_is_the_servers() {
     let (mut story, _) = story();
@@ -385,6 +403,7 @@ fn people_of_other_roles_write_nothing_and_nobody_writes_what_is_the_servers() {
     }
 }
 
+/// R2.18
 #[test]
 fn the_supervisor_of_its_department_is_told_and_a_higher_step_takes_it_off() {
     let mut one = created(ComplaintSubject::Cleaning);
@@ -418,6 +437,7 @@ fn the_supervisor_of_its_department_is_told_and_a_higher_step_takes_it_off() {
     assert_eq!(told.iter().map(|item| item.done).collect::<Vec<_>>(), [false, true]);
 }
 
+/// R2.12
 #[test]
 fn a_reception_that_nobody_can_judge_escalates_nothing() {
     let mut story = Story::new();
@@ -436,6 +456,7 @@ fn a_reception_that_nobody_can_judge_escalates_nothing() {
     assert_eq!(of(&review).undecided.len(), 3);
 }
 
+/// R2.1
 #[test]
 fn a_time_from_the_far_ends_of_the_calendar_is_refused_and_read_without_harm() {
     for at_ms in [i64::MIN, -1, i64::MAX] {

@@ -50,6 +50,7 @@ fn report() -> Command {
     step("report_sent", json!({ "text": "本周 3 件" }))
 }
 
+/// R1.18
 #[test]
 fn a_week_has_one_and_a_month_four_with_their_days() {
     let all = tasks();
@@ -81,6 +82,7 @@ fn a_week_has_one_and_a_month_four_with_their_days() {
     assert_eq!(ids.len(), all.len());
 }
 
+/// R2.19
 #[test]
 fn the_policys_days_move_them() {
     let policy = SlaPolicy {
@@ -96,6 +98,7 @@ fn the_policys_days_move_them() {
     assert!(endless.len() < 200, "bounded");
 }
 
+/// R2.19
 #[test]
 fn the_project_manager_sends_and_quality_confirms() {
     let mut story = story(PeriodicTask::WeeklyComplaints);
@@ -118,6 +121,7 @@ fn the_project_manager_sends_and_quality_confirms() {
     assert_eq!((review.status, review.closed_at_ms), (Status::ReportConfirmed, Some(closed_at_ms)));
 }
 
+/// R2.20
 #[test]
 fn a_monthly_report_says_cause_lesson_and_action() {
     let mut story = story(PeriodicTask::MonthlyComplaints);
@@ -134,6 +138,7 @@ fn a_monthly_report_says_cause_lesson_and_action() {
     assert!(story.try_write_on(&manager, &step("report_sent", whole), &story.facts).is_ok());
 }
 
+/// R2.21
 #[test]
 fn the_trend_is_qualitys_by_the_fifth_and_needs_no_confirmation() {
     let mut story = story(PeriodicTask::ComplaintTrend);
@@ -146,6 +151,7 @@ fn the_trend_is_qualitys_by_the_fifth_and_needs_no_confirmation() {
     assert_eq!(story.deny(&quality, &confirm), DenialCode::PreconditionMissing);
 }
 
+/// R2.22
 #[test]
 fn nobody_opens_one_by_hand() {
     let all = tasks();
@@ -159,6 +165,7 @@ fn nobody_opens_one_by_hand() {
     }
 }
 
+/// R2.22, R7.26
 #[test]
 fn whoever_has_to_send_it_is_told_that_it_is_due_once_and_until_it_is_sent() {
     let mut story = story(PeriodicTask::WeeklyComplaints);
@@ -177,6 +184,7 @@ fn whoever_has_to_send_it_is_told_that_it_is_due_once_and_until_it_is_sent() {
     assert!(told_by_role(&story.review(), &principal(&manager), story.now_ms)[0].done);
 }
 
+/// R7.26
 #[test]
 fn the_patrol_plans_task_is_done_by_the_plan_and_not_by_a_report() {
     let mut story = story(PeriodicTask::PatrolPlan);
