@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use sync_core::model::id::{RecordId, SiteId};
-use sync_core::rules::{links, waits_for};
+use sync_core::rules::{Review, links, waits_for};
 
 use super::load::{exact, list};
 use super::rows::pieces;
-use super::write::Planned;
 use crate::Result;
 
 /// Links of a record in one direction that are shown; hostile facts could make any number.
@@ -65,16 +64,15 @@ impl LinkState {
 ///
 /// # Errors
 /// If the database does not answer.
-pub async fn write(conn: &mut SqliteConnection, planned: &[Planned]) -> Result<()> {
+pub async fn write(conn: &mut SqliteConnection, reviews: &[&Review]) -> Result<()> {
     let mut now: BTreeSet<Row> = BTreeSet::new();
     let mut records = BTreeSet::new();
-    for planned in planned {
-        let Some(review) = planned.plan.review.as_deref() else { continue };
+    for review in reviews {
         let waiting = waits_for(review);
-        records.insert(planned.record);
+        records.insert(review.record);
         now.extend(links(review).into_iter().map(|link| {
             let waits = link.field == "attached_to" && waiting.contains(&link.target);
-            (planned.record, link.field, link.target, waits)
+            (review.record, link.field, link.target, waits)
         }));
     }
     let records: Vec<RecordId> = records.into_iter().collect();

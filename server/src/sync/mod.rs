@@ -13,6 +13,7 @@ mod check;
 pub mod decide;
 mod deliver;
 mod derive;
+mod due;
 mod feed;
 mod handle;
 mod keep;
@@ -27,6 +28,7 @@ mod projection_patrol;
 pub mod purge;
 mod push;
 mod receipts;
+mod repeats;
 mod report;
 mod rows;
 mod sessions;
@@ -448,6 +450,23 @@ impl Sync {
             told += u64::from(self.derive(caller, Box::new(follows)).await?);
         }
         Ok(told)
+    }
+
+    /// Writes what follows in a record by now, what it opens, and its rows in lists. Says whether
+    /// any fact was written.
+    ///
+    /// # Errors
+    /// If the database does not answer, or what follows cannot be written: then nothing was.
+    pub async fn fall_due(&self, record: RecordId) -> Result<bool> {
+        let shared = &self.shared;
+        let now_ms = shared.clock.wall_ms();
+        let mut conn = shared.database.reader().acquire().await?;
+        let installation = standing::installation(&mut conn).await?;
+        let people = shared.people.of(installation.reference_version, &mut conn).await?;
+        drop(conn);
+        let epoch = installation.epoch;
+        let job = Box::new(due::DueJob { record, people, epoch, now_ms });
+        self.ask(|reply| Job::Due(job, reply)).await
     }
 
     /// What became of everything saved on a device.

@@ -11,11 +11,10 @@ use sync_core::model::time::WallMs;
 use sync_core::rules::{Review, outage_over, waits_for};
 
 use super::Shared;
-use super::derive::{Derived, Wanted};
+use super::derive::Derived;
 use super::load::exact;
 use super::office;
 use super::people::People;
-use super::write::Planned;
 use crate::Result;
 
 /// Callers who are told in one transaction; a job tells the rest.
@@ -44,10 +43,10 @@ pub async fn ends(
     shared: &Shared,
     conn: &mut SqliteConnection,
     people: &People,
-    planned: &[Planned],
+    reviews: &[&Review],
     now_ms: WallMs,
-) -> Result<Wanted> {
-    let reviews = || planned.iter().filter_map(|planned| planned.plan.review.as_deref());
+) -> Result<BTreeMap<RecordId, Vec<Derived>>> {
+    let reviews = || reviews.iter().copied();
     let mut told: BTreeMap<(RecordId, RecordId), Derived> = BTreeMap::new();
     for outage in reviews() {
         let Some(fact) = over(outage) else { continue };
@@ -66,7 +65,7 @@ pub async fn ends(
         let Some(fact) = read.as_ref().and_then(|(_, _, review)| over(review)) else { continue };
         told.extend(callers.into_iter().map(|caller| ((caller, outage), fact.clone())));
     }
-    let mut wanted = Wanted::new();
+    let mut wanted: BTreeMap<RecordId, Vec<Derived>> = BTreeMap::new();
     for ((caller, _), fact) in told {
         wanted.entry(caller).or_default().push(fact);
     }

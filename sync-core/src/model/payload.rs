@@ -7,9 +7,11 @@ use serde_json::{Map, Value};
 
 use super::alarm::AlarmFact;
 use super::canonical::NotCanonical;
+use super::complaint::{ComplaintCreated, ComplaintFact};
 use super::follow_up::{FollowUpCreated, FollowUpFact};
 use super::id::{FactKey, PersonId, SiteId};
 use super::patrol::PatrolFact;
+use super::periodic::{PeriodicFact, PeriodicTaskCreated};
 use super::person::Role;
 use super::reception::{ReceptionCreated, ReceptionFact};
 use super::repair_notice::{RepairNoticeCreated, RepairNoticeFact};
@@ -151,6 +153,10 @@ kinds! {
         Alarm(AlarmFact),
         /// A type of violations.
         Violation(ViolationFact),
+        /// A type of complaints.
+        Complaint(ComplaintFact),
+        /// A type of periodic tasks.
+        Periodic(PeriodicFact),
         /// A type of receptions.
         Reception(ReceptionFact),
         /// A type of notices.
@@ -161,6 +167,10 @@ kinds! {
     openings {
         /// A violation.
         Violation("violation", ViolationCreated),
+        /// A complaint.
+        Complaint("complaint", ComplaintCreated),
+        /// A periodic task.
+        Periodic("periodic_task", PeriodicTaskCreated),
         /// A reception.
         Reception("reception", ReceptionCreated),
         /// A notice of a repair.

@@ -84,8 +84,12 @@ pub enum DeadlineState {
 }
 
 /// Every deadline's name.
-pub const DEADLINES: [&str; 14] = [
+pub const DEADLINES: [&str; 19] = [
     "call_back",
+    "complaint_general_manager",
+    "complaint_major",
+    "complaint_project_manager",
+    "complaint_supervisor",
     "done",
     "filled",
     "follow_up",
@@ -95,6 +99,7 @@ pub const DEADLINES: [&str; 14] = [
     "reconciling_talk",
     "rectification",
     "reply",
+    "report",
     "returned",
     "same_day",
     "suggestion",

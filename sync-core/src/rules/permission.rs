@@ -7,6 +7,7 @@ use super::denial::{Denial, DenialCode};
 use super::kind::{self, Needs};
 use super::review::Review;
 use crate::model::alarm::{self, AlarmFact};
+use crate::model::department::Department;
 use crate::model::fact::Fact;
 use crate::model::id::SiteId;
 use crate::model::payload::{Created, GeneralFact, OpeningContent, Payload};
@@ -132,6 +133,25 @@ fn check_site(created: Option<SiteId>, site: SiteId) -> Result<(), Denial> {
         return Err(Denial::new(DenialCode::WrongKind));
     }
     Ok(())
+}
+
+/// Whether a person holds a role at a site at a moment, for a department and a group if it is of
+/// any.
+pub(super) fn holds_role(
+    principal: &Principal,
+    site: SiteId,
+    (role, department): (Role, Option<&Department>),
+    group: Option<u64>,
+    now_ms: WallMs,
+) -> bool {
+    principal.grants.iter().any(|grant| {
+        let needs = Needs { roles: &Role::ALL, department: department.cloned(), narrow: true };
+        let in_force = grant.ended.is_none()
+            && grant.from_ms <= now_ms
+            && grant.to_ms.is_none_or(|to_ms| now_ms < to_ms);
+        let held = grant.person == principal.person && grant.site == site && grant.role == role;
+        held && in_force && reaches(grant, &needs, group)
+    })
 }
 
 /// Held now, or when it was written: by the (epoch, sequence) the writer had seen.

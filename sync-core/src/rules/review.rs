@@ -156,8 +156,7 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
     let visits = visits(&folded, &policy, input.sessions);
     let kind = first.map(|(_, created)| created.kind.clone()).unwrap_or_default();
     let is_order = kind::has_visits(&kind);
-    let both = (input.record, input.now_ms);
-    let of_kind = FoldInput::of(both, &causality, input.sessions, &fields, &policy);
+    let of_kind = FoldInput::of(input.now_ms, &causality, input.sessions, &fields, &policy);
     let mut of_kind = kind::kind(&kind).map(|kind| kind.fold(&of_kind));
     let of_order = || deadlines(&causality, &fields, &policy, input.sessions, input.now_ms);
     let mut deadlines = if is_order { of_order() } else { Vec::new() };
@@ -191,7 +190,7 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
     Review {
         record: input.record,
         site: first.map(|(_, created)| created.site),
-        schema: schema.unwrap_or_default(),
+        schema,
         policy_version: policy.version,
         time_zone: policy.time_zone.clone(),
         service_grade: policy.service_grade,

@@ -94,11 +94,27 @@ pub enum Status {
     NotReached,
     /// The customer was asked.
     Reached,
+    /// What is complained of is found out.
+    Investigated,
+    /// The complaint is judged.
+    Judged,
+    /// The customer knows the plan.
+    PlanTold,
+    /// The customer accepts the plan.
+    PlanAccepted,
+    /// The plan is carried out.
+    CarriedOut,
+    /// The customer is satisfied.
+    Satisfied,
+    /// A report is sent.
+    ReportSent,
+    /// Quality has the report.
+    ReportConfirmed,
 }
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 48] = [
         Self::Opened,
         Self::Dispatched,
         Self::Received,
@@ -139,6 +155,14 @@ impl Status {
         Self::Ended,
         Self::NotReached,
         Self::Reached,
+        Self::Investigated,
+        Self::Judged,
+        Self::PlanTold,
+        Self::PlanAccepted,
+        Self::CarriedOut,
+        Self::Satisfied,
+        Self::ReportSent,
+        Self::ReportConfirmed,
     ];
 
     /// The stable code.

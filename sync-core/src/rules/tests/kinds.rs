@@ -32,6 +32,8 @@ pub(super) fn facts() -> Vec<(&'static str, Value)> {
         facts_of_violations(),
         facts_of_receptions(),
         facts_of_notices_and_follow_ups(),
+        facts_of_complaints(),
+        facts_of_periodic_tasks(),
     ]
     .concat()
 }
@@ -146,6 +148,36 @@ fn facts_of_people() -> Vec<(&'static str, Value)> {
             json!({ "deadline": "rectification", "due_ms": 5, "of": V, "tells": ["supervisor"] }),
         ),
         ("due_withdrawn", json!({ "of": V })),
+    ]
+}
+
+fn facts_of_complaints() -> Vec<(&'static str, Value)> {
+    let text = || json!({ "text": "t" });
+    vec![
+        ("investigated", text()),
+        ("passed_up", json!({ "reason": "r", "to": "general_manager" })),
+        ("reported_afterwards", json!({ "passed": V, "text": "t" })),
+        ("plan_told", text()),
+        ("plan_accepted", json!({ "plan": V })),
+        ("plan_rejected", json!({ "plan": V, "reason": "r" })),
+        ("plan_carried_out", json!({ "plan": V, "text": "t" })),
+        ("progress_told", json!({ "text": "t", "to_source": true })),
+        ("satisfied", json!({})),
+        ("not_satisfied", reason()),
+        ("complaint_closed", json!({ "text": "t", "unsatisfied_reason": "r" })),
+        ("complaint_reopened", text()),
+        ("escalated", json!({ "due_ms": 5, "to": "supervisor" })),
+        ("escalation_withdrawn", json!({ "of": V })),
+        ("repeat_of", json!({ "complaint": "UWd9sBNMaAM4zOX2-wa9Og", "times": 2 })),
+    ]
+}
+
+fn facts_of_periodic_tasks() -> Vec<(&'static str, Value)> {
+    vec![
+        ("report_sent", json!({ "action": "a", "cause": "c", "lesson": "l", "text": "t" })),
+        ("report_confirmed", json!({ "report": V })),
+        ("spot_checked", json!({ "in_order": true, "text": "t" })),
+        ("plan_made", json!({ "plan": "UWd9sBNMaAM4zOX2-wa9Og" })),
     ]
 }
 
