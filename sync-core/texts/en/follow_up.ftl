@@ -13,3 +13,4 @@ deadline-follow-up = Customer asked
 field-of = About
 field-follow-up = Reason
 field-completed-at-ms = Completed at
+kind-follow-up = Follow-up

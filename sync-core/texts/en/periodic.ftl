@@ -17,3 +17,4 @@ field-task = Periodic task
 inbox-escalated-to-you = Complaint escalated to you
 inbox-report-due = Report due
 inbox-due = Time is over
+kind-periodic-task = Periodic task

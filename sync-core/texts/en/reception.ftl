@@ -49,3 +49,4 @@ field-received-at-ms = Received at
 field-by-caller-id = Phone read off the caller's display
 field-reception = Reception
 inbox-passed-on = Passed on to you
+kind-reception = Reception

@@ -24,3 +24,4 @@ field-units = Units
 field-work-from = Work begins
 field-work-to = Work ends
 field-order = Work order
+kind-repair-notice = Repair notice

@@ -13,3 +13,4 @@ deadline-follow-up = 访谈客户
 field-of = 回访对象
 field-follow-up = 回访原因
 field-completed-at-ms = 完成时间
+kind-follow-up = 客户回访

@@ -17,3 +17,4 @@ field-task = 定期工作
 inbox-escalated-to-you = 投诉升级到您
 inbox-report-due = 报告到期未交
 inbox-due = 已超过时限
+kind-periodic-task = 定期工作

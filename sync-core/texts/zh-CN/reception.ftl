@@ -49,3 +49,4 @@ field-received-at-ms = 接待时间
 field-by-caller-id = 按来电显示记录电话
 field-reception = 接待记录
 inbox-passed-on = 转交给您
+kind-reception = 客户接待

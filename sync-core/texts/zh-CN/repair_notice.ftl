@@ -24,3 +24,4 @@ field-units = 涉及房号
 field-work-from = 开工时间
 field-work-to = 完工时间
 field-order = 派工单
+kind-repair-notice = 维修通告
