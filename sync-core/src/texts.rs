@@ -119,8 +119,8 @@ macro_rules! words {
 /// The Fluent source of the department's words.
 pub fn source(language: Language) -> &'static str {
     match language {
-        Language::ZhCn => words!("zh-CN": "fieldbook" "violation"),
-        Language::En => words!("en": "fieldbook" "violation"),
+        Language::ZhCn => words!("zh-CN": "fieldbook" "violation" "money"),
+        Language::En => words!("en": "fieldbook" "violation" "money"),
     }
 }
 

@@ -7,9 +7,12 @@ use serde_json::{Map, Value};
 
 use super::alarm::AlarmFact;
 use super::canonical::NotCanonical;
+use super::hand_over::{HandOverCreated, HandOverFact};
 use super::id::{FactKey, PersonId, SiteId};
+use super::paid_service::{PaidServiceCreated, PaidServiceFact};
 use super::patrol::PatrolFact;
 use super::person::Role;
+use super::price_item::{PriceItemCreated, PriceItemFact};
 use super::time::WallMs;
 use super::violation::{ViolationCreated, ViolationFact};
 use super::work_order::WorkOrderFact;
@@ -136,10 +139,22 @@ kinds! {
         Alarm(AlarmFact),
         /// A type of violations.
         Violation(ViolationFact),
+        /// A type of price items.
+        PriceItem(PriceItemFact),
+        /// A type of paid-service orders beside those of work orders.
+        PaidService(PaidServiceFact),
+        /// A type of hand-overs.
+        HandOver(HandOverFact),
     }
     openings {
         /// A violation.
         Violation("violation", ViolationCreated),
+        /// A price item.
+        PriceItem("price_item", PriceItemCreated),
+        /// A paid-service order.
+        PaidService("paid_service", PaidServiceCreated),
+        /// A hand-over.
+        HandOver("hand_over", HandOverCreated),
     }
 }
 
