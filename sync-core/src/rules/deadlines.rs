@@ -84,7 +84,8 @@ pub enum DeadlineState {
 }
 
 /// Every deadline's name.
-pub const DEADLINES: [&str; 5] = ["call_back", "done", "filled", "on_site", "told"];
+pub const DEADLINES: [&str; 7] =
+    ["call_back", "done", "filled", "on_site", "reconciling_talk", "rectification", "told"];
 
 /// What the deadlines of an order are judged from.
 struct Order {

@@ -6,9 +6,10 @@ use super::deadlines::{Deadline, DeadlineState};
 use super::kind::kind;
 use super::opening::{Opening, openings as of_findings};
 use super::review::Review;
-use crate::model::id::FactKey;
+use crate::model::fact::Fact;
+use crate::model::id::{FactKey, RecordId};
 use crate::model::payload::{DueWithdrawn, FellDue, GeneralFact, Payload};
-use crate::model::time::WallMs;
+use crate::model::time::{Seen, WallMs};
 
 /// A fact that follows from a record. Its key comes from the record, `rule` and `cause`.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +24,25 @@ pub struct Follow {
     pub payload: Payload,
     /// The facts it follows.
     pub after: Vec<FactKey>,
+}
+
+impl Follow {
+    /// The fact: the same in every life of the server.
+    pub fn fact(&self, record: RecordId) -> Fact {
+        Fact {
+            key: FactKey::derive(record, self.rule, &self.cause, 0),
+            wall_ms: self.at_ms,
+            monotonic_ms: None,
+            // Nothing that a person saw.
+            seen: Seen::default(),
+            after: Some(self.after.clone()),
+            said_at_ms: None,
+            on_behalf_of: None,
+            corrects: Vec::new(),
+            payload: self.payload.clone(),
+            stored_content: None,
+        }
+    }
 }
 
 /// What follows in a record by `now_ms` and does not stand there yet. What is written may bring

@@ -128,7 +128,8 @@ impl<'a> SiteTime<'a> {
         spans.filter_map(move |span| Some((site.at(date, span.from)?, site.at(date, span.to)?)))
     }
 
-    fn end_of(&self, date: NaiveDate) -> Option<WallMs> {
+    /// The last millisecond of a date.
+    pub fn end_of(&self, date: NaiveDate) -> Option<WallMs> {
         self.at(date.succ_opt()?, TimeOfDay::hour(0)).map(|midnight| midnight.saturating_sub(1))
     }
 

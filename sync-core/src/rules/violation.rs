@@ -15,6 +15,7 @@ use super::kind::{
 };
 use super::limits;
 use super::review::Review;
+use super::sla::{Limit, Stamp, Target};
 use super::status::Status;
 use crate::model::audience::Audience;
 use crate::model::department::Department;
@@ -439,8 +440,42 @@ fn status(violation: &Violation) -> Status {
     }
 }
 
-fn deadlines(_violation: &Violation, _input: &FoldInput<'_>) -> Vec<Deadline> {
-    Vec::new()
+/// Whom a passed date is told to: customer service follows what was decided (四 3.3.6).
+const FOLLOWERS: &[Role] = &[Role::Assistant, Role::Supervisor];
+
+/// The date by which a breach is to be put right, and the talk that is due after the harsher
+/// measures (四 3.3.5). Only a signed decision runs; of a closed violation nothing runs on.
+fn deadlines(violation: &Violation, input: &FoldInput<'_>) -> Vec<Deadline> {
+    let sla = input.sla();
+    let stamp = |key: Option<FactKey>| {
+        let fact = input.causality.fact(key?)?;
+        Some(Stamp::of(fact, input.sessions))
+    };
+    let of_decision = |decision: &Decision| -> Option<Deadline> {
+        let target = match &decision.measure {
+            Measure::RectifyBy { date } => {
+                let end_ms = sla.site().end_of(date.parse().ok()?)?;
+                let target = Target::new("rectification", decision.signed_at_ms, Limit::At(end_ms));
+                target.met(stamp(decision.rectified))
+            }
+            Measure::Compensate { .. }
+            | Measure::PublicNotice { .. }
+            | Measure::LegalAction { .. } => {
+                let executed = stamp(decision.executed)?;
+                let days = Limit::Days(input.policy.reconciling_talk_days);
+                let target = Target::new("reconciling_talk", executed.judgeable_ms(), days);
+                target.met(stamp(decision.reconciled))
+            }
+            Measure::Dissuade => return None,
+        };
+        Some(sla.judge(&target.of(decision.key).tells(FOLLOWERS)))
+    };
+    let signed = violation.decisions.iter().filter(|decision| decision.signed_at_ms.is_some());
+    let mut all: Vec<Deadline> = signed.filter_map(of_decision).collect();
+    if violation.closed_at_ms.is_some() {
+        all.retain(|deadline| deadline.met_by.is_some());
+    }
+    all
 }
 
 fn cases(violation: &Violation, input: &FoldInput<'_>) -> Vec<Case> {

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use super::command::{Command, Moment, perform};
 use super::denial::{Denial, DenialCode};
+use super::follow::Follow;
 use super::review::{Review, ReviewInput, review};
 use crate::model::fact::Fact;
 use crate::model::id::{DeviceId, FactKey, PersonId, RecordId, SessionId, SiteId};
@@ -176,6 +177,14 @@ impl Story {
         // Through its stored form: what is tested is what is kept.
         let stored = facts.iter().map(|fact| fact.store().expect("canonical"));
         self.facts.extend(stored.map(|fact| fact.parse().expect("a fact")));
+        key
+    }
+
+    /// Writes what follows, as the server does.
+    fn derive(&mut self, follow: &Follow) -> FactKey {
+        let fact = follow.fact(self.record);
+        let key = fact.key;
+        self.facts.push(fact.store().expect("canonical").parse().expect("a fact"));
         key
     }
 

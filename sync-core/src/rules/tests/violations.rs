@@ -7,7 +7,7 @@ use crate::model::payload::{Created, GeneralFact, OpeningContent, Payload};
 use crate::model::violation::{ViolationCategory, ViolationCreated};
 use crate::rules::permission::permit;
 use crate::rules::violation::Violation;
-use crate::rules::{Details, Status};
+use crate::rules::{Details, Status, follows};
 
 fn opened() -> Command {
     let created = ViolationCreated {
@@ -334,4 +334,68 @@ fn nobody_opens_one_by_a_cause_nor_says_what_only_the_server_says() {
     let when = Seen { epoch: 1, sequence: 10 };
     let result = permit(&facts, Some(&review), &desk_only, when, NINE).map_err(|d| d.code);
     assert_eq!(result, no);
+}
+
+#[test]
+fn a_rectification_date_that_passes_is_told_once_and_withdrawn_when_it_was_met_in_time() {
+    let (mut story, _) = story(json!({}));
+    let mut manager = story.writer(50, Role::ProjectManager);
+    let rectify = decided(json!({ "measure": "rectify_by", "date": "2026-11-27" }));
+    let decision = story.write(&mut manager, rectify);
+    assert!(story.review().deadlines.is_empty(), "not in effect yet");
+    story.step(&mut manager, "violation_signed", json!({ "decision": decision }));
+    let end_ms = NINE + 15 * 60 * MINUTE + 2 * 24 * 60 * MINUTE - 1;
+    assert_eq!(story.review().deadlines[0].due_ms, Some(end_ms), "the end of the 27th");
+    assert_eq!(story.review().status_until_ms, Some(end_ms + 1));
+    let told = |story: &Story| follows(&story.review(), story.now_ms);
+    story.now_ms = end_ms;
+    assert_eq!(told(&story), []);
+    story.now_ms = end_ms + 5 * 24 * 60 * MINUTE;
+    let late = told(&story);
+    assert_eq!(late.len(), 1);
+    assert_eq!((late[0].rule, late[0].at_ms), ("fell_due", end_ms));
+    story.derive(&late[0]);
+    assert_eq!(told(&story), [], "once");
+    // A patrol officer had seen it put right in time, without signal.
+    story.now_ms = end_ms - MINUTE;
+    let rectified = json!({ "decision": decision, "text": "已清走" });
+    let mut assistant = story.writer(60, Role::Assistant);
+    let seen = story.facts.clone();
+    story.write_on(&mut assistant, step("rectified", rectified), &seen);
+    story.now_ms = end_ms + 6 * 24 * 60 * MINUTE;
+    let withdrawn = told(&story);
+    assert_eq!(withdrawn.len(), 1);
+    assert_eq!(withdrawn[0].rule, "due_withdrawn");
+    story.derive(&withdrawn[0]);
+    assert_eq!(told(&story), []);
+    // Marked, not erased.
+    assert!(story.review().timeline.iter().any(|entry| entry.fact_type == "fell_due"));
+}
+
+#[test]
+fn a_reconciling_talk_is_due_7_days_after_a_harsh_measure_was_carried_out() {
+    for (measure, expected) in [
+        (json!({ "measure": "compensate", "amount_fen": 5 }), 1),
+        (json!({ "measure": "public_notice", "text": "t" }), 1),
+        (json!({ "measure": "rectify_by", "date": "2026-12-31" }), 0),
+    ] {
+        let loss = measure["measure"] == "compensate";
+        let (mut story, mut desk) = story(json!({ "loss": loss, "sizeable": loss }));
+        let mut manager = story.writer(50, Role::ProjectManager);
+        let decision = story.write(&mut manager, decided(measure.clone()));
+        story.step(&mut manager, "violation_signed", json!({ "decision": decision }));
+        story.after(MINUTE);
+        let done = json!({ "decision": decision, "text": "t" });
+        story.step(&mut desk, "decision_executed", done.clone());
+        let review = story.review();
+        let talk: Vec<_> =
+            review.deadlines.iter().filter(|d| d.name == "reconciling_talk").collect();
+        assert_eq!(talk.len(), expected, "{measure}");
+        if expected == 1 {
+            assert_eq!(talk[0].due_ms, Some(NINE + MINUTE + 7 * 24 * 60 * MINUTE));
+            story.step(&mut desk, "reconciled", done);
+            story.now_ms += 30 * 24 * 60 * MINUTE;
+            assert_eq!(follows(&story.review(), story.now_ms), []);
+        }
+    }
 }
