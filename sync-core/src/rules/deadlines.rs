@@ -84,8 +84,17 @@ pub enum DeadlineState {
 }
 
 /// Every deadline's name.
-pub const DEADLINES: [&str; 7] =
-    ["call_back", "done", "filled", "on_site", "reconciling_talk", "rectification", "told"];
+pub const DEADLINES: [&str; 9] = [
+    "call_back",
+    "done",
+    "filled",
+    "on_site",
+    "quality_checked",
+    "reconciling_talk",
+    "rectification",
+    "taken_over",
+    "told",
+];
 
 /// What the deadlines of an order are judged from.
 struct Order {

@@ -155,8 +155,9 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
     let steps = steps(&causality);
     let money = money(&causality, input.sessions);
     let folded = Folded { causality: &causality, fields: &fields, steps: &steps, money: &money };
-    let visits = visits(&folded, &policy, input.sessions);
     let kind = first.map(|(_, created)| created.kind.clone()).unwrap_or_default();
+    let is_paid = kind == crate::model::paid_service::KIND;
+    let visits = visits(&folded, (&policy, input.sessions), is_paid);
     let is_order = kind::has_visits(&kind);
     let mut of_kind = kind::kind(&kind).map(|kind| {
         kind.fold(&FoldInput {
@@ -173,6 +174,8 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
     } else {
         Vec::new()
     };
+    // Filling, telling and repairing in time are limits of repairs (三 3.1, 3.2).
+    deadlines.retain(|d| !is_paid || ["on_site", "call_back"].contains(&d.name.as_str()));
     deadlines.extend(of_kind.iter_mut().flat_map(|folded| std::mem::take(&mut folded.deadlines)));
     let both = (&policy, input.sessions);
     let round = (kind == crate::model::patrol::ROUND)
@@ -201,7 +204,8 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
             let of_kind_until = of_kind.as_ref().and_then(|folded| folded.until_ms);
             let of_kind = of_kind.as_ref().map(|folded| folded.status);
             let until_ms = until_ms.into_iter().chain(of_kind_until).min();
-            (order.or(of_kind).unwrap_or(Status::Kept), until_ms)
+            // A paid service that was told to its department has gone out.
+            (order.max(of_kind).unwrap_or(Status::Kept), until_ms)
         }
     };
     Review {
@@ -236,7 +240,11 @@ struct Folded<'a> {
     money: &'a Money,
 }
 
-fn visits(folded: &Folded<'_>, policy: &SlaPolicy, sessions: &SessionRows) -> Vec<Visit> {
+fn visits(
+    folded: &Folded<'_>,
+    (policy, sessions): (&SlaPolicy, &SessionRows),
+    is_paid: bool,
+) -> Vec<Visit> {
     let endings = endings(folded.causality, folded.steps, sessions);
     let category = folded.fields.get("category").and_then(|field| field.value.as_str());
     let public = category == Some("public");
@@ -246,9 +254,12 @@ fn visits(folded: &Folded<'_>, policy: &SlaPolicy, sessions: &SessionRows) -> Ve
         .map(|(key, steps)| {
             // Quoted at one visit, done at the next.
             let mut quotes = folded.money.quotes.iter();
-            let quoted = quotes.any(|quote| quote.visit != key && quote.accepted == Some(true));
+            let elsewhere = quotes.any(|quote| quote.visit != key && quote.accepted == Some(true));
+            // A price told when the order was opened was agreed then (三 3.2.6).
+            let told = folded.fields.get("lines").and_then(|field| field.value.as_array());
+            let quoted = elsewhere || (is_paid && told.is_some_and(|lines| !lines.is_empty()));
             let end = endings.get(&key).copied();
-            let site = Site { policy, sessions, public, end };
+            let site = Site { policy, sessions, public, is_paid, end };
             fold(key, steps, &site, quoted)
         })
         .collect()
@@ -271,9 +282,7 @@ fn next_change_ms(
     now_ms: WallMs,
 ) -> Option<WallMs> {
     let due = deadlines.iter().filter_map(|deadline| deadline.changes_at_ms);
-    let open = money.charges.iter().filter(|charge| charge.handed_in.is_empty());
-    let day_ends = open.map(|charge| super::cases::day_end_ms(charge.at_ms, policy));
-    due.chain(day_ends).filter(|at| *at > now_ms).min()
+    due.chain(super::money_cases::next_ms(money, policy)).filter(|at| *at > now_ms).min()
 }
 
 fn entry(fact: &Fact, sessions: &SessionRows) -> TimelineEntry {

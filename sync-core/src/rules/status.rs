@@ -78,11 +78,21 @@ pub enum Status {
     InEffect,
     /// What was decided is carried out.
     Executed,
+    /// A price awaits the general manager.
+    Proposed,
+    /// An approved price whose day has not come.
+    Approved,
+    /// Out of the catalogue.
+    Ended,
+    /// Handed over, not confirmed.
+    HandedOver,
+    /// Confirmed by who comes.
+    TakenOver,
 }
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 37] = [
         Self::Opened,
         Self::Dispatched,
         Self::Received,
@@ -115,6 +125,11 @@ impl Status {
         Self::Decided,
         Self::InEffect,
         Self::Executed,
+        Self::Proposed,
+        Self::Approved,
+        Self::Ended,
+        Self::HandedOver,
+        Self::TakenOver,
     ];
 
     /// The stable code.

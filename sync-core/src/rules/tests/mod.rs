@@ -1,15 +1,20 @@
 //! The rule book, told as stories: people write commands on their devices, a review judges them.
 
+mod afterwards;
 mod alarms;
 mod cases;
 mod commands;
 mod deadlines;
 mod fields;
+mod hand_overs;
 mod kinds;
+mod money;
+mod paid_services;
 mod patrols;
 mod pause_properties;
 mod pauses;
 mod permissions;
+mod prices;
 mod roster;
 mod sla;
 mod statements;
