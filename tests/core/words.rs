@@ -63,6 +63,7 @@ fn needed() -> BTreeSet<String> {
     add("problem", ProblemCode::ALL.iter().map(|code| code.code().to_owned()).collect());
     patrols(&mut add);
     violations(&mut add);
+    money(&mut add);
     add("duty", Duty::ALL.iter().map(|duty| duty.code().to_owned()).collect());
     add("sheet", strings(&fieldbook_server::people::roster::import::CODES));
     add("swap", strings(&fieldbook_server::people::roster::swap::CODES));
@@ -108,6 +109,16 @@ fn patrols(add: &mut impl FnMut(&str, Vec<String>)) {
     add("anomaly", ANOMALIES.iter().map(|code| (*code).to_owned()).collect());
 }
 
+fn money(add: &mut impl FnMut(&str, Vec<String>)) {
+    use sync_core::model::hand_over::Shift;
+    use sync_core::model::price_item::ServiceKind;
+    use sync_core::rules::cash::CashKind;
+
+    add("service", ServiceKind::ALL.iter().map(code).collect());
+    add("shift", Shift::ALL.iter().map(code).collect());
+    add("cash", [CashKind::HandedIn, CashKind::Refunded].iter().map(code).collect());
+}
+
 fn violations(add: &mut impl FnMut(&str, Vec<String>)) {
     use sync_core::model::violation::{LegalGround, Severity, ViolationCategory};
 
@@ -116,7 +127,7 @@ fn violations(add: &mut impl FnMut(&str, Vec<String>)) {
         .map(str::to_owned);
     add("measure", measures.to_vec());
     let grounds = [LegalGround::CompensationRefused, LegalGround::FeesRefused];
-    add("legal_ground", grounds.iter().map(code).collect());
+    add("legal-ground", grounds.iter().map(code).collect());
     let breaches = ViolationCategory::ALL.iter().flat_map(|category| category.breaches());
     add("breach", breaches.map(|breach| (*breach).to_owned()).collect());
 }

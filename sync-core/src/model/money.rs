@@ -17,6 +17,17 @@ pub enum PaymentMethod {
     Transfer,
 }
 
+impl PaymentMethod {
+    /// The stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Cash => "cash",
+            Self::QrCode => "qr_code",
+            Self::Transfer => "transfer",
+        }
+    }
+}
+
 /// A line of a quote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuoteItem {

@@ -84,7 +84,8 @@ macro_rules! kinds {
             }
         })+
 
-        /// What a record of a kind is opened with, as an app sends it: `{"kind": "violation", ...}`.
+        /// What a record of a kind is opened with, as an app sends it:
+        /// `{"kind": "violation", ...}`.
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(tag = "kind")]
         pub enum OpeningContent {

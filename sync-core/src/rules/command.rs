@@ -75,7 +75,7 @@ pub enum Command {
         #[serde(flatten)]
         alarm: AlarmCreated,
     },
-    /// Opens a record of any other kind: `{"command": "open", "site": 7, "kind": "violation", ...}`.
+    /// Opens a record of any other kind: `{"command": "open", "site": 7, "kind": "violation"}`
     Open {
         /// Where.
         site: SiteId,

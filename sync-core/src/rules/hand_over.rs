@@ -1,5 +1,5 @@
-//! Shift hand-overs (一 3.6): who goes lists open matters, keys, radios and cash; who comes confirms.
-//! Nobody takes over from oneself, and cash that does not balance is a case.
+//! Shift hand-overs (一 3.6): who goes lists open matters, keys, radios and cash; who comes
+//! confirms. Nobody takes over from oneself, and cash that does not balance is a case.
 
 use serde::{Deserialize, Serialize};
 

@@ -24,13 +24,13 @@ pub struct Money {
     /// What was paid back, fen.
     pub refunded_fen: i64,
     /// Every handing in of a charge that is here.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hand_ins: Vec<HandIn>,
     /// Every invoice of a charge that is here.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub invoices: Vec<Invoice>,
     /// Every refund.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refunds: Vec<Refund>,
 }
 
@@ -46,7 +46,7 @@ pub struct Quote {
     /// None: not answered yet.
     pub accepted: Option<bool>,
     /// Its lines.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<QuoteItem>,
 }
 
@@ -77,7 +77,7 @@ pub struct Charge {
     #[serde(default)]
     pub refunded_fen: i64,
     /// Facts that paid it back.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refunds: Vec<FactKey>,
 }
 

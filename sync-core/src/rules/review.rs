@@ -156,9 +156,7 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
     let money = money(&causality, input.sessions);
     let folded = Folded { causality: &causality, fields: &fields, steps: &steps, money: &money };
     let kind = first.map(|(_, created)| created.kind.clone()).unwrap_or_default();
-    let is_paid = kind == crate::model::paid_service::KIND;
-    let visits = visits(&folded, (&policy, input.sessions), is_paid);
-    let is_order = kind::has_visits(&kind);
+    let visits = visits(&folded, (&policy, input.sessions), &kind);
     let mut of_kind = kind::kind(&kind).map(|kind| {
         kind.fold(&FoldInput {
             record: input.record,
@@ -169,13 +167,8 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
             now_ms: input.now_ms,
         })
     });
-    let mut deadlines = if is_order {
-        deadlines(&causality, &fields, &policy, input.sessions, input.now_ms)
-    } else {
-        Vec::new()
-    };
-    // Filling, telling and repairing in time are limits of repairs (三 3.1, 3.2).
-    deadlines.retain(|d| !is_paid || ["on_site", "call_back"].contains(&d.name.as_str()));
+    let judged = (&policy, input.sessions, input.now_ms);
+    let mut deadlines = of_visits(&kind, &causality, &fields, judged);
     deadlines.extend(of_kind.iter_mut().flat_map(|folded| std::mem::take(&mut folded.deadlines)));
     let both = (&policy, input.sessions);
     let round = (kind == crate::model::patrol::ROUND)
@@ -200,12 +193,8 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
         (None, Some(alarm), _) => (alarm.status(), alarm.next_alert_ms),
         (None, None, of_kind) => {
             let until_ms = next_change_ms(&deadlines, &money, &policy, input.now_ms);
-            let order = is_order.then(|| work_order(&causality, &visits));
-            let of_kind_until = of_kind.as_ref().and_then(|folded| folded.until_ms);
-            let of_kind = of_kind.as_ref().map(|folded| folded.status);
-            let until_ms = until_ms.into_iter().chain(of_kind_until).min();
-            // A paid service that was told to its department has gone out.
-            (order.max(of_kind).unwrap_or(Status::Kept), until_ms)
+            let order = kind::has_visits(&kind).then(|| work_order(&causality, &visits));
+            of_kind_status(order, of_kind.as_ref(), until_ms)
         }
     };
     Review {
@@ -232,6 +221,23 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
     }
 }
 
+/// The limits of a record with visits. Filling, telling and repairing in time are limits of repairs
+/// (三 3.1, 3.2), and none of paid services.
+fn of_visits(
+    kind: &str,
+    causality: &Causality<'_>,
+    fields: &BTreeMap<String, Field>,
+    (policy, sessions, now_ms): (&SlaPolicy, &SessionRows, WallMs),
+) -> Vec<Deadline> {
+    if !kind::has_visits(kind) {
+        return Vec::new();
+    }
+    let is_paid = kind == crate::model::paid_service::KIND;
+    let mut all = deadlines(causality, fields, policy, sessions, now_ms);
+    all.retain(|d| !is_paid || ["on_site", "call_back"].contains(&d.name.as_str()));
+    all
+}
+
 /// What visits are folded from.
 struct Folded<'a> {
     causality: &'a Causality<'a>,
@@ -243,8 +249,9 @@ struct Folded<'a> {
 fn visits(
     folded: &Folded<'_>,
     (policy, sessions): (&SlaPolicy, &SessionRows),
-    is_paid: bool,
+    kind: &str,
 ) -> Vec<Visit> {
+    let is_paid = kind == crate::model::paid_service::KIND;
     let endings = endings(folded.causality, folded.steps, sessions);
     let category = folded.fields.get("category").and_then(|field| field.value.as_str());
     let public = category == Some("public");
@@ -273,6 +280,18 @@ fn policy(policies: &[SlaPolicy], at_ms: WallMs) -> SlaPolicy {
         .or_else(|| policies.iter().min_by_key(|policy| policy.version))
         .cloned()
         .unwrap_or_default()
+}
+
+/// Where a record of a kind stands, and when that next changes by itself.
+fn of_kind_status(
+    order: Option<Status>,
+    of_kind: Option<&kind::Folded>,
+    until_ms: Option<WallMs>,
+) -> (Status, Option<WallMs>) {
+    let of_kind_until = of_kind.and_then(|folded| folded.until_ms);
+    // A paid service that was told to its department has gone out.
+    let status = order.max(of_kind.map(|folded| folded.status)).unwrap_or(Status::Kept);
+    (status, until_ms.into_iter().chain(of_kind_until).min())
 }
 
 fn next_change_ms(

@@ -215,7 +215,7 @@ proptest! {
         prop_assert_eq!(account.balances(), bounded(counted_fen) == expected);
     }
 
-    /// Every cash fact stands in exactly one hand-over's lines or is reported, and so is every line.
+    /// Every cash fact stands in exactly one hand-over's lines or is reported; so is every line.
     #[test]
     fn every_cash_fact_stands_in_one_hand_over_or_is_reported(
         entries in proptest::collection::btree_map(0..12_u8, (1..4_i64, any::<bool>()), 0..12),
