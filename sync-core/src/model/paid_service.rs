@@ -35,7 +35,7 @@ impl PriceLine {
 }
 
 /// What so many thousandths of a measure cost, fen: half a fen is rounded up. What no number holds
-/// is the largest, or smallest, there is.
+/// is the largest, or smallest, there is (R6.8).
 pub fn amount_fen(unit_price_fen: i64, quantity_milli: i64) -> i64 {
     let thousandths = i128::from(unit_price_fen) * i128::from(quantity_milli);
     let rounded = (thousandths + 500).div_euclid(1_000);

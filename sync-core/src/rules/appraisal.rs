@@ -50,7 +50,7 @@ pub struct RatingSums {
 const COMPLAINT: (&str, &str) = ("complaint", "about");
 
 /// Every worker with a paid service begun, or a complaint opened, in `from_ms..to_ms`. A helper's
-/// part counts as an order and nothing else; the same record counts once.
+/// part counts as an order and nothing else; the same record counts once (R6.9).
 pub fn appraisal<'a>(
     reviews: impl IntoIterator<Item = &'a Review>,
     from_ms: WallMs,

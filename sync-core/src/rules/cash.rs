@@ -134,6 +134,7 @@ pub struct Reconciled {
 }
 
 /// Compares the cash of orders with what hand-overs list. Other means of payment are no cash.
+/// R1.16.
 pub fn reconcile(entries: &[CashEntry], listed: &[Listed]) -> Reconciled {
     let mut lines: BTreeMap<(RecordId, FactKey, CashKind), Vec<&Listed>> = BTreeMap::new();
     for one in listed {

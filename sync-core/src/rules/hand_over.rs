@@ -119,6 +119,7 @@ impl Kind for HandOvers {
         &[]
     }
 
+    // R1.14
     fn needs(&self, payload: &Payload, before: &Review) -> Result<Needs, Denial> {
         use HandOverFact as F;
         let Payload::HandOver(fact) = payload else {
@@ -257,7 +258,7 @@ fn turn(fact: &Fact, input: &FoldInput<'_>) -> Turn {
     }
 }
 
-/// Taken over by the shift's end.
+/// Taken over by the shift's end (R1.15).
 fn deadlines(hand_over: &HandOver, input: &FoldInput<'_>) -> Vec<Deadline> {
     let Some(ends_at_ms) = input.field::<WallMs>("shift_ends_at_ms") else { return Vec::new() };
     let taken = hand_over.taken_over.and_then(|turn| input.causality.fact(turn.key));
@@ -266,6 +267,7 @@ fn deadlines(hand_over: &HandOver, input: &FoldInput<'_>) -> Vec<Deadline> {
     vec![input.sla().judge(&target)]
 }
 
+// R1.14, R1.16
 fn cases(hand_over: &HandOver, turns: &Turns, input: &FoldInput<'_>) -> Vec<Case> {
     let mut found = Vec::new();
     for (index, count) in hand_over.counts.iter().enumerate() {

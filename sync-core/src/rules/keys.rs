@@ -28,7 +28,7 @@ pub struct OpenKey {
 const KEYS_MAX: usize = 200;
 
 /// The keys of an order that were received and not returned. A return gives back the visit's
-/// oldest; of a visit that returned more than it received nothing is open.
+/// oldest; of a visit that returned more than it received nothing is open (R1.17).
 pub fn open_keys(review: &Review) -> Vec<OpenKey> {
     let mut open: Vec<OpenKey> = Vec::new();
     for entry in review.timeline.iter().filter(|entry| !entry.unknown) {

@@ -167,7 +167,7 @@ impl Money {
 }
 
 /// An amount within what a command may hold: with it no sum of a record's facts overflows, whatever
-/// a patched app writes.
+/// a patched app writes (R3.37).
 pub(super) fn fen(amount_fen: i64) -> i64 {
     amount_fen.clamp(-AMOUNT_FEN_MAX, AMOUNT_FEN_MAX)
 }

@@ -58,7 +58,7 @@ pub(super) fn next_ms(money: &Money, policy: &SlaPolicy) -> impl Iterator<Item =
     day_ends.chain(waiting.map(|invoice| invoice_due_ms(invoice, policy).saturating_add(1)))
 }
 
-/// The end of the day by which an invoice is at the customer's (三 3.2.7; the day is ours).
+/// The end of the day by which an invoice is at the customer's (三 3.2.7; the day is ours, R3.36).
 fn invoice_due_ms(invoice: &Invoice, policy: &SlaPolicy) -> WallMs {
     let site = SiteTime::of(policy);
     let day_ms = site.days_later(invoice.at_ms, policy.invoice_delivered_days);
@@ -68,6 +68,7 @@ fn invoice_due_ms(invoice: &Invoice, policy: &SlaPolicy) -> WallMs {
 }
 
 /// Where a charge differs from what was agreed, handed in, invoiced and paid back.
+/// R3.27, R3.28, R3.37, R3.38.
 fn of_charge(input: &CaseInput<'_>, charge: &Charge, told: Option<&Told>) -> Vec<Case> {
     let mut found = Vec::new();
     let unequal = |against: &str, key: FactKey, amount_fen: i64| {
@@ -110,7 +111,7 @@ fn of_charge(input: &CaseInput<'_>, charge: &Charge, told: Option<&Told>) -> Vec
 }
 
 /// A quote whose lines are not what the catalogue's price makes of them, as far as the record says
-/// what that price was: told in the line, or when the order was opened.
+/// what that price was: told in the line, or when the order was opened (R3.39).
 fn price_differs(input: &CaseInput<'_>, quote: &Quote, told: Option<&Told>) -> Option<Case> {
     let mut keys = vec![quote.key];
     for item in quote.items.iter().filter(|item| item.item.is_some()) {

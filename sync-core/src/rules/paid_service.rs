@@ -70,7 +70,7 @@ const APPOINTERS: &[Role] = &[
     Role::Technician,
     Role::ServiceWorker,
 ];
-/// Who checks the work (五 4.5.2).
+/// Who checks the work (五 4.5.2, R6.7).
 const CHECKERS: &[Role] = &[Role::Supervisor];
 /// Lines of one order.
 const LINES_MAX: usize = 100;
@@ -172,6 +172,7 @@ impl Kind for PaidServices {
     }
 }
 
+// R6.5
 fn check_created(created: &PaidServiceCreated) -> Result<(), Denial> {
     name("unit", &created.unit)?;
     text("description", &created.description, limits::DESCRIPTION_CHARACTERS_MAX)?;
@@ -187,11 +188,12 @@ fn check_created(created: &PaidServiceCreated) -> Result<(), Denial> {
     })
 }
 
-/// The sum of lines, fen.
+/// The sum of lines, fen (R6.8).
 pub(super) fn told_fen(lines: &[PriceLine]) -> i64 {
     lines.iter().fold(0, |sum: i64, line| sum.saturating_add(line.amount_fen()))
 }
 
+// R6.5
 fn fold(input: &FoldInput<'_>) -> PaidService {
     let lines: Vec<PriceLine> = input.field("lines").unwrap_or_default();
     let mut service =
@@ -217,7 +219,7 @@ fn fold(input: &FoldInput<'_>) -> PaidService {
     service
 }
 
-/// Every finished visit is checked within some days (五 4.5.2; the number is ours).
+/// Every finished visit is checked within some days (五 4.5.2; the number is ours, R6.7).
 fn deadlines(service: &PaidService, input: &FoldInput<'_>) -> Vec<Deadline> {
     let sla = input.sla();
     let mut finished: Vec<(FactKey, Stamp)> = Vec::new();

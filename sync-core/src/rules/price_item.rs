@@ -50,7 +50,7 @@ pub struct Price {
 
 impl PriceItem {
     /// The price in force at a moment: of those approved whose day had begun, the one that came
-    /// into force last. None before the first, and after the item's end.
+    /// into force last. None before the first, and after the item's end (R6.2).
     pub fn in_force(&self, at_ms: WallMs) -> Option<&Price> {
         if self.ended_at_ms.is_some_and(|ended_ms| ended_ms <= at_ms) {
             return None;
@@ -74,7 +74,7 @@ impl PriceItem {
 const OPERATIONS: &[Role] = &[Role::OperationsManager];
 /// Who prices household services (五 3.2, 3.3).
 const HOUSEHOLD: &[Role] = &[Role::OperationsManager, Role::CleaningManager];
-/// Who approves (五 3.1).
+/// Who approves (五 3.1, R6.2).
 const APPROVERS: &[Role] = &[Role::GeneralManager];
 /// Who takes an item out of the catalogue.
 const ENDERS: &[Role] = &[Role::OperationsManager, Role::CleaningManager, Role::GeneralManager];
@@ -197,6 +197,7 @@ impl Kind for PriceItems {
 /// Who takes an item of the operations department out of the catalogue.
 const OPERATIONS_AND_GENERAL: &[Role] = &[Role::OperationsManager, Role::GeneralManager];
 
+// R6.1
 fn pricers(service: ServiceKind) -> &'static [Role] {
     match service {
         ServiceKind::Household => HOUSEHOLD,
@@ -265,7 +266,7 @@ fn fold(input: &FoldInput<'_>) -> (PriceItem, Vec<Verdict>) {
     (item, verdicts)
 }
 
-/// The latest word on a price holds; of words that did not know of one another a no does.
+/// The latest word on a price holds; of words that did not know of one another a no does (R6.3).
 fn judge(price: &mut Price, verdicts: &[Verdict], input: &FoldInput<'_>) {
     let on: Vec<FactKey> =
         verdicts.iter().filter(|v| v.price == price.key).map(|v| v.key).collect();
@@ -303,7 +304,7 @@ fn status(item: &PriceItem, now_ms: WallMs) -> Status {
 }
 
 /// Words on prices that did not know of one another: two prices approved, or one price approved
-/// and rejected.
+/// and rejected (R6.4).
 fn cases(verdicts: &[Verdict], input: &FoldInput<'_>) -> Vec<Case> {
     let mut found = Vec::new();
     for (index, first) in verdicts.iter().enumerate() {

@@ -53,7 +53,7 @@ pub(super) fn is_shown(content: &WorkOrderFact) -> bool {
     )
 }
 
-/// The statement of a visit as the record stands now.
+/// The statement of a visit as the record stands now (R6.6).
 ///
 /// # Errors
 /// `no_such_fact` if the record has no such visit.

@@ -8,7 +8,7 @@ use crate::model::policy::SlaPolicy;
 use crate::model::session::SessionRows;
 use crate::model::work_order::WorkOrderFact;
 
-/// Bell, knocks and the wait at the door (入户 1).
+/// Bell, knocks and the wait at the door (入户 1, R4.34).
 pub(super) fn door(
     steps: &[Step<'_>],
     policy: &SlaPolicy,
@@ -32,9 +32,11 @@ pub(super) fn door(
         }
     };
     if let [first, second, ..] = rings[..] {
+        // R4.6
         pause("ring_pause", "ring_too_soon", first, second, policy.ring_pause_ms);
     }
     if let [_, second, third, ..] = knocks[..] {
+        // R4.7
         pause("knock_pause", "knock_too_soon", second, third, policy.knock_pause_ms);
     }
     if let Some(no_answer) = of(|content| matches!(content, F::NoAnswer(_))).first() {
@@ -46,6 +48,7 @@ pub(super) fn door(
         match last {
             Some(last) => {
                 let limit_ms = policy.no_answer_wait_ms;
+                // R4.9
                 pause("no_answer_wait", "left_early", last.fact, no_answer, limit_ms);
             }
             None => deviations.push(deviation("rang_too_few", &[no_answer.key])),
@@ -54,12 +57,14 @@ pub(super) fn door(
             deviations.push(deviation("rang_too_few", &[no_answer.key]));
         }
         if rings.is_empty() && !knocks.is_empty() && knocks.len() < 3 {
+            // R4.8
             deviations.push(deviation("knocked_too_few", &[no_answer.key]));
         }
     }
     (waits, deviations)
 }
 
+// R4.17
 pub(super) fn work_waits(steps: &[Step<'_>], sessions: &SessionRows) -> Vec<Wait> {
     use WorkOrderFact as F;
     let mut waits = Vec::new();

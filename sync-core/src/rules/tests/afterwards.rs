@@ -41,6 +41,7 @@ const WAITS: [(&str, &[&str]); 5] = [
     ("pause", &["start_work", "paused", "resumed"]),
 ];
 
+/// R4.34
 #[test]
 fn no_wait_is_measured_from_or_to_what_is_stated_afterwards_or_for_somebody_else() {
     for (wait, steps) in WAITS {
@@ -73,6 +74,7 @@ fn no_wait_is_measured_from_or_to_what_is_stated_afterwards_or_for_somebody_else
     }
 }
 
+/// R4.34
 #[test]
 fn no_limit_of_an_order_is_met_by_what_is_stated_afterwards_or_for_somebody_else() {
     for how in [How::SaidAt, How::OnBehalf] {
@@ -119,6 +121,7 @@ fn desk_or(worker: &mut Writer, desk: &mut Writer, how: How, fact_type: &str) ->
     writer.clone()
 }
 
+/// R4.34
 #[test]
 fn a_list_row_shows_that_something_of_it_was_stated_afterwards() {
     for how in [How::SaidAt, How::OnBehalf] {
@@ -132,6 +135,7 @@ fn a_list_row_shows_that_something_of_it_was_stated_afterwards() {
     }
 }
 
+/// R4.34
 #[test]
 fn the_customer_reads_what_was_stated_afterwards_and_for_whom() {
     let (mut story, mut desk) = Story::dispatched();
@@ -152,6 +156,7 @@ fn the_customer_reads_what_was_stated_afterwards_and_for_whom() {
     assert!(english.ends_with(expected), "{english}");
 }
 
+/// R4.34
 #[test]
 fn the_paper_is_a_photo_of_its_own_sort() {
     let (mut story, _) = Story::dispatched();

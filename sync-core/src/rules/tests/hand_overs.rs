@@ -48,6 +48,7 @@ fn counted(opening: i64, counted: i64, takings: &[i64], payouts: &[i64]) -> Comm
     step("cash_counted", content)
 }
 
+/// R1.14
 #[test]
 fn the_night_takes_over_what_the_day_hands_over_and_the_other_way_round() {
     let (mut story, mut desk) = story();
@@ -71,6 +72,7 @@ fn the_night_takes_over_what_the_day_hands_over_and_the_other_way_round() {
     assert_eq!(review.closed_at_ms, Some(story.now_ms));
 }
 
+/// R1.14
 #[test]
 fn nobody_takes_over_from_oneself_and_if_it_happens_it_is_a_case() {
     let (mut story, mut desk) = story();
@@ -90,6 +92,7 @@ fn nobody_takes_over_from_oneself_and_if_it_happens_it_is_a_case() {
     assert_eq!(open_cases(&story.review()), ["handed_to_oneself"]);
 }
 
+/// R1.14
 #[test]
 fn whoever_is_stood_in_for_does_not_take_over_either() {
     let (mut story, mut desk) = story();
@@ -107,6 +110,7 @@ fn whoever_is_stood_in_for_does_not_take_over_either() {
     assert!(story.try_write_on(&third, &taken, &story.facts).is_ok());
 }
 
+/// R1.16
 #[test]
 fn cash_that_does_not_balance_is_a_case_until_a_later_count_puts_it_right() {
     let (mut story, mut desk) = story();
@@ -119,6 +123,7 @@ fn cash_that_does_not_balance_is_a_case_until_a_later_count_puts_it_right() {
     assert_eq!(open_cases(&story.review()), [""; 0]);
 }
 
+/// R1.16
 #[test]
 fn two_counts_that_did_not_know_of_one_another_and_differ_are_a_case() {
     let (mut story, mut desk) = story();
@@ -129,6 +134,7 @@ fn two_counts_that_did_not_know_of_one_another_and_differ_are_a_case() {
     assert_eq!(open_cases(&story.review()), ["counts_disagree"]);
 }
 
+/// R1.15
 #[test]
 fn a_shift_that_nobody_took_over_by_its_end_is_told_to_the_supervisor() {
     let (mut story, mut desk) = story();
@@ -147,6 +153,7 @@ fn a_shift_that_nobody_took_over_by_its_end_is_told_to_the_supervisor() {
     assert_eq!(follows[0].at_ms, ENDS);
 }
 
+/// R1.17
 #[test]
 fn a_key_that_was_received_and_not_returned_is_open_and_stands_with_who_has_it() {
     let (mut story, _, mut worker) = super::paid_services::story();
@@ -190,6 +197,7 @@ proptest! {
     })]
 
     /// Whatever is counted, nothing overflows; within bounds the account is exact.
+    /// R1.16
     #[test]
     fn the_account_of_a_shift_is_its_sums(
         opening_fen in any_amount(),
@@ -216,6 +224,7 @@ proptest! {
     }
 
     /// Every cash fact stands in exactly one hand-over's lines or is reported; so is every line.
+    /// R1.16
     #[test]
     fn every_cash_fact_stands_in_one_hand_over_or_is_reported(
         entries in proptest::collection::btree_map(0..12_u8, (1..4_i64, any::<bool>()), 0..12),

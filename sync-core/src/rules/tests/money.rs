@@ -30,6 +30,7 @@ fn of_money(story: &Story) -> Vec<String> {
     kinds.filter(|kind| *kind != "step_deviation").collect()
 }
 
+/// R3.36
 #[test]
 fn a_charge_that_is_handed_in_invoiced_and_brought_leaves_no_case() {
     let (mut story, mut desk, mut worker, _, charge) = charged();
@@ -43,6 +44,7 @@ fn a_charge_that_is_handed_in_invoiced_and_brought_leaves_no_case() {
     assert_eq!((account.charged_fen, account.handed_in_fen, account.out_fen), (12_000, 12_000, 0));
 }
 
+/// R3.37
 #[test]
 fn handed_in_twice_or_more_than_was_charged_is_not_equal_and_in_two_parts_is() {
     for (parts, expected) in [
@@ -60,6 +62,7 @@ fn handed_in_twice_or_more_than_was_charged_is_not_equal_and_in_two_parts_is() {
     }
 }
 
+/// R3.36
 #[test]
 fn an_invoice_is_at_the_customers_by_the_end_of_the_next_day() {
     let (mut story, mut desk, mut worker, _, charge) = charged();
@@ -85,6 +88,7 @@ fn an_invoice_is_at_the_customers_by_the_end_of_the_next_day() {
     assert_eq!(of_money(&story), ["invoice_not_delivered", "money_not_handed_in"]);
 }
 
+/// R3.38
 #[test]
 fn no_more_is_paid_back_than_was_charged_also_by_refunds_that_name_no_charge() {
     let (mut story, mut desk, _, visit, charge) = charged();
@@ -99,6 +103,7 @@ fn no_more_is_paid_back_than_was_charged_also_by_refunds_that_name_no_charge() {
     assert_eq!((money.refunded_fen, money.charges[0].refunded_fen), (12_001, 12_001));
 }
 
+/// R3.38
 #[test]
 fn a_refund_of_a_visit_without_a_charge_is_too_much() {
     let (mut story, mut desk) = Story::dispatched();
@@ -109,6 +114,7 @@ fn a_refund_of_a_visit_without_a_charge_is_too_much() {
     assert_eq!(of_money(&story), ["refunded_too_much"]);
 }
 
+/// R3.39
 #[test]
 fn a_quote_that_differs_from_the_price_in_its_own_line_is_a_case_and_without_one_is_none() {
     let item = RecordId([9; 16]);
@@ -274,6 +280,7 @@ proptest! {
 
     /// What was charged is at the desk or still out; every imbalance has one case of its kind and
     /// nothing else has; in any order of arrival, and no number makes it panic.
+    /// R3.37
     #[test]
     fn the_sums_hold_and_every_imbalance_is_one_case(
         chance in any_facts(),

@@ -95,6 +95,7 @@ fn accepted(visit: FactKey) -> Value {
     json!({ "accepted": true, "opinion": "很干净", "visit": visit })
 }
 
+/// R6.5
 #[test]
 fn a_paid_service_goes_from_reception_to_the_department_and_through_its_visit_to_the_check() {
     let (mut story, mut desk, mut worker) = story();
@@ -118,6 +119,7 @@ fn a_paid_service_goes_from_reception_to_the_department_and_through_its_visit_to
     assert_eq!(story.review().status, Status::Closed);
 }
 
+/// R6.7
 #[test]
 fn only_the_supervisor_checks_the_quality_and_only_of_finished_work() {
     let (mut story, _, mut worker) = story();
@@ -141,6 +143,7 @@ fn only_the_supervisor_checks_the_quality_and_only_of_finished_work() {
     assert_eq!(story.deny(&supervisor, &step("quality_checked", bad)), DenialCode::OutOfRange);
 }
 
+/// R6.7
 #[test]
 fn the_quality_check_is_due_two_days_after_the_work() {
     let (mut story, _, mut worker) = story();
@@ -158,6 +161,7 @@ fn the_quality_check_is_due_two_days_after_the_work() {
     assert_eq!(state(&story), expected(DeadlineState::Breached));
 }
 
+/// R6.5
 #[test]
 fn a_visit_of_a_paid_service_is_one_whatever_it_says_of_itself() {
     let (mut story, _, mut worker) = story();
@@ -171,6 +175,7 @@ fn a_visit_of_a_paid_service_is_one_whatever_it_says_of_itself() {
     assert!(codes.contains(&"valuables_not_reminded"), "{codes:?}");
 }
 
+/// R6.6
 #[test]
 fn signed_paid_work_that_nobody_asked_the_customer_to_accept_deviates() {
     let (mut story, _, mut worker) = story();
@@ -180,6 +185,7 @@ fn signed_paid_work_that_nobody_asked_the_customer_to_accept_deviates() {
     assert_eq!(codes(&story.review()), ["acceptance_not_asked"]);
 }
 
+/// R6.6
 #[test]
 fn the_customer_reads_the_acceptance_and_the_opinion_before_signing() {
     let (mut story, _, mut worker) = story();
@@ -195,6 +201,7 @@ fn the_customer_reads_the_acceptance_and_the_opinion_before_signing() {
     assert_eq!(open_cases(&story.review()), ["changed_after_signature"]);
 }
 
+/// R6.8
 #[test]
 fn the_price_told_at_reception_is_the_price_of_the_charge_and_of_the_quote() {
     let (mut story, _, mut worker) = story();
@@ -217,6 +224,7 @@ fn the_price_told_at_reception_is_the_price_of_the_charge_and_of_the_quote() {
     assert_eq!(open_cases(&story.review()), ["money_not_equal", "price_differs"]);
 }
 
+/// R6.8
 #[test]
 fn half_a_fen_is_rounded_up_and_no_number_overflows() {
     for (price, milli, expected) in [
@@ -232,6 +240,7 @@ fn half_a_fen_is_rounded_up_and_no_number_overflows() {
     }
 }
 
+/// R6.5
 #[test]
 fn steps_of_visits_belong_to_orders_and_paid_services_and_to_nothing_else() {
     let (mut story, _, _) = story();
@@ -246,6 +255,7 @@ fn steps_of_visits_belong_to_orders_and_paid_services_and_to_nothing_else() {
     assert!(story.try_write_on(&technician, &set_out, &story.facts).is_ok());
 }
 
+/// R6.9
 #[test]
 fn each_workers_orders_ratings_complaints_and_income_are_counted_once() {
     let (mut first, _, mut worker) = story();

@@ -41,6 +41,7 @@ fn story() -> (Story, Writer, Writer) {
     (story, manager, general)
 }
 
+/// R6.1
 #[test]
 fn operations_prices_everything_cleaning_only_household_and_nobody_else_anything() {
     for (service, cleaning) in [
@@ -64,6 +65,7 @@ fn operations_prices_everything_cleaning_only_household_and_nobody_else_anything
     }
 }
 
+/// R6.2
 #[test]
 fn only_the_general_manager_approves_and_rejects() {
     let (mut story, mut manager, _) = story();
@@ -80,6 +82,7 @@ fn only_the_general_manager_approves_and_rejects() {
     }
 }
 
+/// R6.2
 #[test]
 fn a_price_is_in_force_only_when_it_is_approved_and_its_day_has_begun() {
     let (mut story, mut manager, mut general) = story();
@@ -98,6 +101,7 @@ fn a_price_is_in_force_only_when_it_is_approved_and_its_day_has_begun() {
     assert_eq!(story.review().status, Status::InEffect);
 }
 
+/// R6.3
 #[test]
 fn a_price_of_a_day_that_is_past_is_in_force_from_its_approval_on_and_history_stays() {
     let (mut story, mut manager, mut general) = story();
@@ -114,6 +118,7 @@ fn a_price_of_a_day_that_is_past_is_in_force_from_its_approval_on_and_history_st
     assert_eq!(open_cases(&story.review()), [""; 0]);
 }
 
+/// R6.3
 #[test]
 fn an_approval_that_is_taken_back_was_in_force_until_then() {
     let (mut story, mut manager, mut general) = story();
@@ -129,6 +134,7 @@ fn an_approval_that_is_taken_back_was_in_force_until_then() {
     assert_eq!(open_cases(&story.review()), [""; 0]);
 }
 
+/// R6.4
 #[test]
 fn two_prices_approved_without_knowing_of_one_another_are_a_case() {
     let (mut story, mut manager, mut general) = story();
@@ -148,6 +154,7 @@ fn two_prices_approved_without_knowing_of_one_another_are_a_case() {
     assert_eq!(open_cases(&story.review()), [""; 0]);
 }
 
+/// R6.4
 #[test]
 fn a_price_approved_and_rejected_beside_one_another_is_a_case_and_not_in_force() {
     let (mut story, mut manager, mut general) = story();
@@ -164,6 +171,7 @@ fn a_price_approved_and_rejected_beside_one_another_is_a_case_and_not_in_force()
     assert_eq!(fen(&story, story.now_ms), Some(5_000));
 }
 
+/// R6.3
 #[test]
 fn an_item_that_is_ended_has_no_price_from_then_on_and_keeps_those_before() {
     let (mut story, mut manager, mut general) = story();
