@@ -3,11 +3,13 @@
 //! on.
 
 mod error;
+mod form;
 mod phone;
 mod record;
 mod words;
 
 pub use error::ApiError;
+pub use form::{fill_form, forms, kinds};
 pub use phone::{Phone, new_store_key};
 pub use record::{
     Account, Identity, ListItem, Outbox, OutboxCommand, OutboxSession, Pause, Performed, Refused,

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::db::Database;
 use crate::http::idempotency::InFlight;
 use crate::keys::Keys;
+use crate::ledger::Ledger;
 use crate::people::Act;
 use crate::sync::{Sync, SyncOptions};
 
@@ -55,13 +56,15 @@ impl App {
     /// Starts sync; answers what the router needs.
     pub fn start(options: AppOptions) -> Self {
         let AppOptions { db, keys, clock, randomness, hooks, config } = options;
-        let sync = Sync::start(SyncOptions::new(
+        let mut options = SyncOptions::new(
             db.clone(),
             Arc::clone(&clock),
             Arc::clone(&randomness),
             hooks,
             keys.attestation,
-        ));
+        );
+        options.ledger = Some(Ledger::at(&config.ledger_folder()));
+        let sync = Sync::start(options);
         Self {
             db,
             sync,

@@ -19,6 +19,10 @@ pub struct Config {
     pub database: PathBuf,
     /// The folder of the installation's keys, outside the database and its backups.
     pub keys: PathBuf,
+    /// The folder of the ledger, outside the database and its backups; `ledger` beside the keys'
+    /// folder where none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<PathBuf>,
     /// The address to listen on.
     pub listen: SocketAddr,
     /// How phones and browsers reach this server, without a path.
@@ -48,6 +52,7 @@ impl Default for Config {
         Self {
             database: PathBuf::from("fieldbook.db"),
             keys: PathBuf::from("keys"),
+            ledger: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: "http://127.0.0.1:8080".to_owned(),
             request_timeout_s: 120,
@@ -93,6 +98,11 @@ impl Config {
             return Err(Error::Configuration("public_url is a scheme and a host, no path".into()));
         }
         Ok(self)
+    }
+
+    /// The folder of the ledger.
+    pub fn ledger_folder(&self) -> PathBuf {
+        self.ledger.clone().unwrap_or_else(|| self.keys.with_file_name("ledger"))
     }
 
     /// Whether browsers reach the server on their own machine only, where there is no TLS.

@@ -10,8 +10,10 @@ pub mod demo;
 mod error;
 pub mod http;
 pub mod idempotency;
+pub mod import;
 pub mod jobs;
 pub mod keys;
+pub mod ledger;
 pub mod people;
 pub mod sync;
 #[cfg(test)]

@@ -81,8 +81,9 @@ impl World {
     }
 
     /// An installation with another configuration.
-    pub async fn with_config(config: Config) -> Self {
+    pub async fn with_config(mut config: Config) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
+        config.ledger = Some(folder.path().join("ledger"));
         let db = Database::open(&folder.path().join("fieldbook.db")).await.expect("opens");
         let clock = FixedClock::new();
         let mut transaction = db.begin_write().await.expect("begins");
@@ -110,7 +111,7 @@ impl World {
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             randomness,
             hooks: Arc::new(NoHooks),
-            config: Config::default(),
+            config: self.app.config.as_ref().clone(),
         })
     }
 

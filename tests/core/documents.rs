@@ -119,6 +119,7 @@ fn the_protocol_page_names_every_limit_with_its_number() {
     assert_eq!(thousands(500), "500");
 }
 
+/// R0.8
 #[test]
 fn the_deadlines_page_names_every_value_of_the_policy_with_its_default() {
     let page = tree::file("docs/deadlines.md");

@@ -4,6 +4,7 @@
 mod arrows;
 mod documents;
 mod lexer;
+mod rules;
 mod settings;
 mod style;
 mod tree;

@@ -14,8 +14,8 @@ use sync_core::model::id::{DeviceId, FactKey, PersonId, RecordId, SessionId, Sit
 use sync_core::model::time::{BootId, Seen};
 use sync_core::protocol::identity::{self, Certificate};
 use sync_core::protocol::message::{
-    ClockReading, Cursor, Delivery, Outcome, PhoneState, Receipt, SessionRegistration, SyncRequest,
-    SyncResponse, WireAnchor, WireSession,
+    ClockReading, Cursor, Delivery, Left, Outcome, PhoneState, RECORD_PURGED, Receipt,
+    SessionRegistration, SyncRequest, SyncResponse, WireAnchor, WireSession,
 };
 
 use super::tree;
@@ -193,6 +193,40 @@ fn messages(made: &mut Made, record: RecordId, changes: &[Change]) {
     put(made, "request", hex(&minicbor::to_vec(&request).expect("a vector takes every byte")));
     let response = response(record, &changes[1], user);
     put(made, "response", hex(&minicbor::to_vec(&response).expect("a vector takes every byte")));
+    let purged = purged(record, user);
+    put(made, "purged", hex(&minicbor::to_vec(&purged).expect("a vector takes every byte")));
+}
+
+/// An answer that says that the record was purged, and refuses what was written to it since.
+fn purged(record: RecordId, audience: Audience) -> SyncResponse {
+    let anchor = WireAnchor { server_ms: 1_700_000_002_500, monotonic_ms: 62_000 };
+    SyncResponse {
+        version: 1,
+        epoch: 1,
+        server_time_ms: 1_700_000_002_500,
+        anchor,
+        receipts: vec![Receipt {
+            from: 3,
+            to: 3,
+            outcome: Outcome::Refused,
+            code: Some(RECORD_PURGED.to_owned()),
+            params: None,
+            cases: None,
+            already_had: false,
+            accepted_at: None,
+        }],
+        receipts_after: 2,
+        reference: None,
+        sessions: Vec::new(),
+        records: Vec::new(),
+        packs: Vec::new(),
+        left: vec![Left { record, audience }],
+        cursors: vec![Cursor { epoch: 1, audience, sequence: 6 }],
+        backed_up: None,
+        more: false,
+        re_enrol: false,
+        purged: Some(vec![record]),
+    }
 }
 
 fn response(record: RecordId, last: &Change, audience: Audience) -> SyncResponse {
@@ -239,5 +273,6 @@ fn response(record: RecordId, last: &Change, audience: Audience) -> SyncResponse
         backed_up: None,
         more: false,
         re_enrol: false,
+        purged: None,
     }
 }

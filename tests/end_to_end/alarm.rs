@@ -11,6 +11,7 @@ fn gas() -> Value {
     json!({ "command": "raise_alarm", "site": SITE, "alarm": "gas", "place": "3幢2单元" })
 }
 
+/// R7.12
 #[tokio::test]
 async fn an_alarm_after_300_unsent_commands_is_in_the_first_request_and_alone_there() {
     let stage = Stage::new().await;
@@ -41,6 +42,7 @@ async fn an_alarm_after_300_unsent_commands_is_in_the_first_request_and_alone_th
     assert_eq!(notes(&stage.review(round).await).len(), 299);
 }
 
+/// R7.12
 #[tokio::test]
 async fn a_request_that_crawls_is_given_up_for_an_alarm() {
     let stage = Stage::new().await;

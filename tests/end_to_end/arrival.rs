@@ -59,6 +59,7 @@ async fn desk_writes(office: &mut Office, record: RecordId) -> u16 {
     office.post(&path, &body).await.0
 }
 
+/// R8.6
 #[tokio::test]
 async fn three_writers_in_every_order_of_arrival_end_with_equal_records_everywhere() {
     let stage = Stage::new().await;

@@ -27,6 +27,7 @@ async fn office_sees(stage: &Stage, record: RecordId) -> Value {
     stage.office("sun").await.read(record).await["review"].clone()
 }
 
+/// R4.2
 #[tokio::test]
 async fn a_clock_three_hours_wrong_and_set_back_in_mid_visit_changes_no_wait_and_no_time() {
     let stage = Stage::new().await;

@@ -10,6 +10,7 @@ mod desk;
 mod line;
 mod patrol;
 mod phone;
+mod purged;
 mod reassigned;
 mod refused;
 mod stage;

@@ -57,6 +57,7 @@ async fn derive(stage: &Stage, plan: RecordId) {
     stage.app.sync.derive(record, follows).await.expect("writes");
 }
 
+/// R7.2
 #[tokio::test]
 async fn two_phones_and_the_server_make_the_same_planned_round_and_it_is_one_record() {
     for turn in 0..3 {
@@ -114,6 +115,7 @@ fn finding(kind: &str) -> Value {
     json!({ "finding": kind, "place": "a号楼道", "checkpoint": "a", "description": "声控灯不亮" })
 }
 
+/// R7.16, R7.18, R7.19
 #[tokio::test]
 async fn a_finding_opens_one_order_when_it_arrives_and_the_next_officer_sees_it_at_the_place() {
     let stage = Stage::new().await;
@@ -165,6 +167,7 @@ async fn a_finding_opens_one_order_when_it_arrives_and_the_next_officer_sees_it_
     assert_eq!(other.replica.open_at("b号楼道").await.expect("reads"), []);
 }
 
+/// R0.9
 #[tokio::test]
 async fn a_callers_name_stays_with_those_who_work_on_the_order_and_long_words_open_a_short_order() {
     let stage = Stage::new().await;

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::phone::denial;
 use super::stage::{MINUTE_MS, SITE, Stage, facts, open_cases};
 
+/// R3.31
 #[tokio::test]
 async fn work_done_after_reassignment_is_accepted_with_a_case_and_the_other_gets_everything() {
     let stage = Stage::new().await;

@@ -28,6 +28,7 @@ async fn refused(phone: &Phone) -> Vec<(u64, String, Value)> {
     rows.into_iter().map(|row| (row.n, row.code, json!(row.params))).collect()
 }
 
+/// R0.2
 #[tokio::test]
 async fn good_commands_around_a_forbidden_one_are_accepted_and_nobody_else_sees_it() {
     let stage = Stage::new().await;
@@ -77,6 +78,7 @@ async fn what_the_office_accepts_after_all_is_done_on_every_phone() {
     assert_eq!(wang.sync().await.pushed, 0);
 }
 
+/// R0.14
 #[tokio::test]
 async fn what_the_office_discards_stays_refused_with_its_word_and_nobody_sees_it() {
     let stage = Stage::new().await;

@@ -58,7 +58,12 @@ impl Stage {
             clock: Arc::new(DeviceClock::new(Arc::clone(&true_ms))),
             randomness,
             hooks: Arc::new(NoHooks),
-            config: Config { listen, public_url: url.clone(), ..Config::default() },
+            config: Config {
+                listen,
+                public_url: url.clone(),
+                ledger: Some(folder.path().join("ledger")),
+                ..Config::default()
+            },
         });
         let people = settle(&app).await;
         // Ends with the test's runtime.

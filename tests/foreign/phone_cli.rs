@@ -277,6 +277,7 @@ async fn a_denied_command_exits_with_1_and_its_code_and_changes_nothing() {
     assert_eq!(other.failed(&["enrol", "--server", &url, &code]), failure(2, "offline"));
 }
 
+/// R3.20
 #[tokio::test]
 async fn a_lead_names_the_worker_and_settles_two_values_of_the_appointment() {
     let mut stage = Stage::new().await;

@@ -103,6 +103,7 @@ async fn the_demo_walks_the_round_of_an_officer_who_has_one() {
     stage.server.stop();
 }
 
+/// R7.13
 #[tokio::test]
 async fn an_alarm_is_sent_at_once_and_without_signal_the_radio_is_named() {
     let stage = Stage::new().await;

@@ -5,16 +5,19 @@ use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::Value;
 use sqlx::SqliteConnection;
+use sync_core::model::department::Department;
 use sync_core::model::id::{DeviceId, PersonId, SiteId};
 use sync_core::model::person::Role;
 use sync_core::model::time::WallMs;
 
+use super::retention::{self, Audit, Purge, Retention};
 use super::roster::{self, RosterImport};
+use super::sheets::{self, SheetExport, SheetImport};
 use super::{Outside, open, table};
 use crate::config::Config;
 use crate::http::time::{parse_rfc3339, rfc3339};
 use crate::keys::Keys;
-use crate::people::grant::{NewGrant, role_of_code};
+use crate::people::grant::{NewGrant, Reach, role_of_code};
 use crate::people::{Act, device, directory, enrolment, grant, office, password, place};
 use crate::{Error, Result};
 
@@ -45,9 +48,19 @@ pub enum Admin {
     Policy(PolicyCommand),
     /// Import a duty roster from a sheet: all of it or nothing.
     RosterImport(RosterImport),
+    /// Import a table from a sheet: all of it or nothing.
+    Import(SheetImport),
+    /// Export a table as a sheet that can be imported again.
+    Export(SheetExport),
     /// The installation's keys.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Erase a contact on its person's wish: at once, everywhere, for good.
+    Purge(Purge),
+    /// What has been kept long enough.
+    Retention(Retention),
+    /// Read the audit log.
+    Audit(Audit),
 }
 
 #[derive(Debug, Subcommand)]
@@ -99,6 +112,12 @@ pub struct GrantArgs {
     role: Role,
     /// The site's number.
     site: SiteId,
+    /// For one group of buildings only (default: the whole site).
+    #[arg(long)]
+    group: Option<u32>,
+    /// For one department only, e.g. engineering (default: every one).
+    #[arg(long)]
+    department: Option<Department>,
     /// From when (RFC 3339) (default: now).
     #[arg(long, value_parser = time)]
     from: Option<WallMs>,
@@ -217,9 +236,20 @@ fn member(text: &str) -> Result<(String, Value), String> {
 
 /// Does it, in one transaction.
 pub async fn run(admin: Admin, config: &Config, outside: &mut Outside<'_>) -> Result<()> {
-    if let Admin::Keys(command) = admin {
-        return keys(command, config, outside);
-    }
+    let admin = match admin {
+        Admin::Keys(command) => return keys(command, config, outside),
+        Admin::Import(args) => {
+            return sheets::import(args, config, outside).await.map_err(plainly);
+        }
+        Admin::Export(args) => {
+            return sheets::export(&args, config, outside).await.map_err(plainly);
+        }
+        Admin::Purge(args) => {
+            return retention::purge(args, config, outside).await.map_err(plainly);
+        }
+        Admin::Retention(args) => return retention::dry_run(args, config, outside).await,
+        other => other,
+    };
     let db = open(config).await?;
     let mut transaction = db.begin_write().await?;
     let done = act(admin, config, outside, &mut transaction).await;
@@ -263,7 +293,12 @@ async fn act(
         Admin::SignInLink(link) => sign_in_link(&link, config, outside, conn).await,
         Admin::Policy(command) => policy(command, now, outside, conn).await,
         Admin::RosterImport(args) => roster::import(args, outside, conn).await,
-        Admin::Keys(_) => Err(Error::Broken("keys need no database")),
+        Admin::Audit(args) => retention::audit(&args, outside, conn).await,
+        Admin::Import(_)
+        | Admin::Export(_)
+        | Admin::Keys(_)
+        | Admin::Purge(_)
+        | Admin::Retention(_) => Err(Error::Broken("it needs no transaction of its own")),
     }
 }
 
@@ -325,7 +360,8 @@ async fn roles(
                 to_ms: args.to,
                 on_behalf_of: args.on_behalf_of,
             };
-            let id = grant::grant(conn, act, &new).await?;
+            let reach = Reach { group: args.group, department: args.department };
+            let id = grant::grant_within(conn, act, &new, &reach).await?;
             writeln!(outside.out, "grant {id}")?;
         }
         RoleCommand::End { person, role, site } => {

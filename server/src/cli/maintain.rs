@@ -45,6 +45,12 @@ pub async fn backup(backup: Backup, config: &Config, outside: &mut Outside<'_>) 
     let bytes = fs::metadata(&path)?.len();
     writeln!(outside.out, "{} ({bytes} bytes)", path.display())?;
     writeln!(outside.out, "The keys in {} are not in it.", config.keys.display())?;
+    let ledger = config.ledger_folder();
+    writeln!(
+        outside.out,
+        "The ledger in {} is not in it: restore with the latest.",
+        ledger.display()
+    )?;
     Ok(())
 }
 

@@ -3,9 +3,11 @@
 
 mod admin;
 mod maintain;
+mod retention;
 mod roster;
 mod serve;
 mod setup;
+mod sheets;
 
 #[cfg(test)]
 mod tests;
@@ -47,6 +49,9 @@ struct Settings {
     /// The folder of the installation's keys (default: keys).
     #[arg(long, global = true, value_name = "FOLDER")]
     keys: Option<String>,
+    /// The folder of the ledger of purges (default: ledger, beside the keys' folder).
+    #[arg(long, global = true, value_name = "FOLDER")]
+    ledger: Option<String>,
     /// How phones and browsers reach the server (default: http://127.0.0.1:8080).
     #[arg(long, global = true, value_name = "URL")]
     public_url: Option<String>,
@@ -145,6 +150,7 @@ impl Settings {
         let flags = [
             ("database", self.database),
             ("keys", self.keys),
+            ("ledger", self.ledger),
             ("public_url", self.public_url),
             ("log", self.log),
             ("log_format", self.log_format),

@@ -30,12 +30,6 @@ pub async fn serve(serve: Serve, config: Config, outside: &mut Outside<'_>) -> R
     let listener = TcpListener::bind(listen_at(serve.listen, &config)).await?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    tracing::info!(
-        address = %listener.local_addr()?,
-        installation = keys.fingerprint(),
-        version = env!("CARGO_PKG_VERSION"),
-        "serving"
-    );
     let app = App::start(AppOptions {
         db,
         keys,
@@ -44,6 +38,17 @@ pub async fn serve(serve: Serve, config: Config, outside: &mut Outside<'_>) -> R
         hooks: Arc::new(NoHooks),
         config,
     });
+    // Before the jobs too: they read records.
+    if let Err(error) = app.sync.carry_out_ledger().await {
+        app.stop().await;
+        return Err(error);
+    }
+    tracing::info!(
+        address = %listener.local_addr()?,
+        installation = app.keys.fingerprint(),
+        version = env!("CARGO_PKG_VERSION"),
+        "serving"
+    );
     app.start_jobs().await;
     let shutdown = async move {
         tokio::select! {

@@ -11,8 +11,10 @@ use super::Outside;
 use crate::config::Config;
 use crate::db::Database;
 use crate::keys::Keys;
+use crate::ledger::Ledger;
 use crate::people::grant::NewGrant;
 use crate::people::{self, directory, grant, password, place};
+use crate::sync::purge;
 use crate::{Error, Result};
 
 /// What a new installation begins with. The administrator's password comes by standard input or
@@ -46,11 +48,13 @@ pub async fn init(init: Init, config: &Config, outside: &mut Outside<'_>) -> Res
     })?;
     let act = outside.act();
     let keys = Keys::create(&config.keys, outside.randomness.as_ref(), act.at_ms)?;
+    let ledger = Ledger::at(&config.ledger_folder()).begin(act.at_ms)?;
     // Made here, so that nobody else may read what will stand in it.
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(&config.database)?;
     let db = Database::open(&config.database).await?;
     let mut transaction = db.begin_write().await?;
     people::install(&mut transaction, act).await?;
+    purge::keep_position(&mut transaction, &ledger).await?;
     let number = Some(SiteId(init.site_number));
     let site = place::add_site(&mut transaction, act, number, &init.site).await?;
     let person = directory::add(&mut transaction, act, &init.admin, Some(&init.login)).await?;
@@ -74,6 +78,7 @@ fn tell(config: &Config, keys: &Keys, outside: &mut Outside<'_>) -> Result<()> {
     writeln!(out, "installation {}", keys.fingerprint())?;
     writeln!(out, "database     {}", config.database.display())?;
     writeln!(out, "keys         {}", config.keys.display())?;
+    writeln!(out, "ledger       {}", config.ledger_folder().display())?;
     writeln!(out)?;
     writeln!(
         out,
@@ -84,6 +89,12 @@ fn tell(config: &Config, keys: &Keys, outside: &mut Outside<'_>) -> Result<()> {
         "database. Without it no phone trusts a restored server, and every device has to"
     )?;
     writeln!(out, "be enrolled anew. Phones show the fingerprint above when they enrol.")?;
+    writeln!(out)?;
+    writeln!(
+        out,
+        "Copy the ledger's folder elsewhere whenever something was purged: a database that"
+    )?;
+    writeln!(out, "is restored purges again what its ledger says, and serves nobody without it.")?;
     writeln!(out)?;
     writeln!(out, "Next: fieldbook admin person add, role grant, enrol; then fieldbook serve.")?;
     Ok(())

@@ -6,9 +6,17 @@ use std::sync::Arc;
 
 use clap::Parser as _;
 
+use sync_core::environment::NoHooks;
+use sync_core::model::id::{PersonId, RecordId};
+
 use super::{Cli, Outside, run};
-use crate::Result;
-use crate::testing::{FixedClock, Seeded};
+use crate::config::Config;
+use crate::db::Database;
+use crate::keys::Keys;
+use crate::people::office;
+use crate::sync::OfficeWrite;
+use crate::testing::{FixedClock, START_MS, Seeded};
+use crate::{App, AppOptions, Result};
 
 /// An installation's folder, and a terminal.
 struct Terminal {
@@ -144,6 +152,7 @@ async fn people_roles_sites_and_units_are_administered() {
     assert_eq!(units, "unit      building\n3-2-1501  3\n");
 }
 
+/// R0.7, R0.8
 #[tokio::test]
 async fn a_policy_gets_a_new_version_or_stays() {
     let terminal = Terminal::new();
@@ -186,6 +195,68 @@ async fn a_roster_is_imported_or_every_problem_of_it_is_named() {
 }
 
 #[tokio::test]
+async fn tables_are_imported_and_exported_or_every_problem_of_them_is_named() {
+    let terminal = Terminal::new();
+    terminal.init().await;
+    let write =
+        |name: &str, text: &str| std::fs::write(terminal.path(name), text).expect("written");
+    write("buildings.csv", "code,name,group\n3,三号楼,2\n");
+    write("bad.csv", "code,name,group\n3,三号楼,x\n,四号楼,\n");
+    let import =
+        |table: &str, name: &str| format!("admin import {table} {} --site 7", terminal.path(name));
+    assert_eq!(
+        terminal.refuses(&import("buildings", "bad.csv")).await,
+        "configuration: 2 problems; nothing was imported"
+    );
+    let dry = terminal.says(&(import("buildings", "buildings.csv") + " --dry-run")).await;
+    let would = "1 rows of buildings\nwould be added 1, changed 0, removed 0, unchanged 0\n";
+    assert_eq!(dry, would);
+    let real = terminal.says(&import("buildings", "buildings.csv")).await;
+    assert_eq!(real, "1 rows of buildings\nadded 1, changed 0, removed 0, unchanged 0\n");
+    let exported = terminal.says("admin export buildings --site 7").await;
+    assert_eq!(exported, "\u{feff}site,code,name,group\n7,3,三号楼,2\n");
+    let file = terminal.path("out.csv");
+    assert_eq!(terminal.says(&format!("admin export buildings --site 7 --to {file}")).await, "");
+    let again = terminal.says(&import("buildings", "out.csv")).await;
+    assert_eq!(again, "1 rows of buildings\nadded 0, changed 0, removed 0, unchanged 1\n");
+    let other = import("buildings", "out.csv").replace("--site 7", "--site 9");
+    assert_eq!(terminal.refuses(&other).await, "configuration: Not found");
+}
+
+#[tokio::test]
+async fn contacts_are_imported_in_somebodys_name_whom_the_rules_let() {
+    let terminal = Terminal::new();
+    terminal.init().await;
+    terminal.says("admin unit add 7 3-2-1501").await;
+    terminal.says("admin person add 王建国").await;
+    let grant = "admin role grant 2 technician 7 --group 2 --department engineering";
+    assert_eq!(terminal.says(grant).await, "grant 2\n");
+    let sheet = "unit,name,phones\n3-2-1501,示例甲,000-5550-0101\n";
+    std::fs::write(terminal.path("contacts.csv"), sheet).expect("written");
+    let import = format!("admin import contacts {} --site 7", terminal.path("contacts.csv"));
+    let nobody = terminal.refuses(&import).await;
+    assert_eq!(nobody, "configuration: --by says in whose name");
+    assert_eq!(terminal.refuses(&(import.clone() + " --by 9")).await, "configuration: Not found");
+    let denied = terminal.refuses(&(import.clone() + " --by 2")).await;
+    assert!(denied.contains("not_your_role"), "{denied}");
+    let dry = terminal.says(&(import.clone() + " --by 1 --dry-run")).await;
+    assert!(dry.ends_with("would be added 1, changed 0, removed 0, unchanged 0\n"), "{dry}");
+    let said = terminal.says(&(import.clone() + " --by 1")).await;
+    assert_eq!(said, "1 rows of contacts\nadded 1, changed 0, removed 0, unchanged 0\n");
+    let again = terminal.says(&(import + " --by 1")).await;
+    assert_eq!(again, "1 rows of contacts\nadded 0, changed 0, removed 0, unchanged 1\n");
+    let exported = terminal.says("admin export contacts --site 7").await;
+    let head = "\u{feff}unit,name,phones,relation\n";
+    assert_eq!(exported, format!("{head}3-2-1501,示例甲,000-5550-0101,\n"));
+    let people = terminal.says("admin export people --site 7").await;
+    assert!(
+        people.contains("2,王建国,,technician,7,2,engineering,2026-09-21T22:13:20"),
+        "{people}"
+    );
+    assert_eq!(terminal.says("check").await, "1 records checked, 0 findings\n");
+}
+
+#[tokio::test]
 async fn an_enrolment_code_is_shown_as_text_and_picture() {
     let terminal = Terminal::new();
     terminal.init().await;
@@ -213,6 +284,7 @@ async fn a_backup_is_whole_its_owners_and_replaces_nothing() {
     let mode = std::fs::metadata(&copy).expect("there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert!(!Path::new(&format!("{copy}.part")).exists());
+    assert!(said.contains("ledger is not in it: restore with the latest."), "{said}");
     let refused = terminal.refuses(&format!("backup {copy}")).await;
     assert!(refused.ends_with("copy.db is there already"), "{refused}");
     let list = terminal.says("admin person list").await;
@@ -268,4 +340,67 @@ fn a_password_is_no_argument_of_any_command() {
     assert!(found.contains(&"login".to_owned()));
     assert!(!found.iter().any(|name| name.contains("password")), "{found:?}");
     Cli::command().debug_assert();
+}
+
+/// A contact of site 7, written by the administrator as a member of the desk.
+async fn contact(terminal: &Terminal) -> RecordId {
+    terminal.says("admin role grant 1 front_desk 7").await;
+    let path = terminal.path("fieldbook.db");
+    let db = Database::open(Path::new(&path)).await.expect("opens");
+    let mut conn = db.begin_write().await.expect("begins");
+    let seat = office::open(&mut conn, START_MS, PersonId(1), &Seeded::new(7)).await;
+    conn.commit().await.expect("commits");
+    let seat = seat.expect("opened").0;
+    let config = Config { keys: terminal.path("keys").into(), ..Config::default() };
+    let app = App::start(AppOptions {
+        db,
+        keys: Keys::open(&config.keys).expect("keys"),
+        clock: terminal.clock.clone(),
+        randomness: terminal.randomness.clone(),
+        hooks: Arc::new(NoHooks),
+        config,
+    });
+    let contact = serde_json::json!({ "command": "create_contact", "site": 7, "name": "欧阳女士",
+        "salt": "x", "phones": [] });
+    let (person, device, session) = (seat.person, seat.device, seat.session);
+    let command = serde_json::from_value(contact).expect("a command");
+    let write = OfficeWrite { person, device, session, record: None, command };
+    let written = app.sync.office(write).await.expect("written");
+    app.stop().await;
+    written.record
+}
+
+#[tokio::test]
+async fn a_contact_is_erased_on_demand_and_the_audit_log_says_by_which_words() {
+    let terminal = Terminal::new();
+    let said = terminal.init().await;
+    assert!(said.contains(&format!("ledger       {}\n", terminal.path("ledger"))), "{said}");
+    let record = contact(&terminal).await;
+    assert!(Cli::try_parse_from(["fieldbook", "admin", "purge", "x"]).is_err(), "no reason");
+    let cli = Cli::try_parse_from(["fieldbook", "admin", "retention"]);
+    assert!(cli.is_err(), "only a dry run is typed");
+    let nothing = terminal.says("admin retention --dry-run").await;
+    assert!(nothing.ends_with("0 would be purged; nothing was\n"), "{nothing}");
+    let later = terminal.says("admin retention --dry-run --at 2029-01-01T00:00:00Z").await;
+    let row = format!("{record}  7     contact  contact_kept_days  2028-09-20T14:13:20.000Z\n");
+    assert!(later.contains(&row) && later.ends_with("1 would be purged; nothing was\n"), "{later}");
+    let purge = format!("admin purge {record} --reason asked-by-letter");
+    let said = terminal.says(&purge).await;
+    assert!(said.starts_with(&format!("{record} is purged")), "{said}");
+    let again = terminal.refuses(&purge).await;
+    assert!(again.ends_with("or it was purged"), "{again}");
+    let audit = terminal.says("admin audit --act record_purged").await;
+    let [_, line] = &audit.lines().collect::<Vec<_>>()[..] else { panic!("{audit}") };
+    assert!(line.contains("2026-09-21T14:13:20.000Z  -       record_purged"), "{line}");
+    for member in ["\"rule\":\"asked\"", "\"reason\":\"asked-by-letter\"", &record.to_string()] {
+        assert!(line.contains(member), "{line}");
+    }
+    let all = terminal.says("admin audit --last 2").await;
+    assert_eq!(all.lines().count(), 3, "a head and two lines: {all}");
+    // One entry began the ledger, one is the purge's; without it nothing goes on.
+    let ledger = std::fs::read_to_string(terminal.path("ledger/ledger.jsonl")).expect("reads");
+    assert_eq!(ledger.lines().count(), 2);
+    std::fs::remove_file(terminal.path("ledger/ledger.jsonl")).expect("removed");
+    let refused = terminal.refuses(&purge).await;
+    assert!(refused.contains("bring back your latest copy of the ledger"), "{refused}");
 }

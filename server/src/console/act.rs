@@ -17,7 +17,7 @@ use super::desk::Desk;
 use super::form::{Fields, Post};
 use super::layout::reason;
 use super::record::url_of;
-use super::{order, round, status_of, to, today};
+use super::{any, order, round, status_of, to, today};
 use crate::http::idempotency::OfficePost;
 use crate::http::{command, desk_cases, problem};
 use crate::sync::CaseDecision;
@@ -79,8 +79,10 @@ async fn page(
     let wanted = order::Wanted::default();
     if kind == patrol::ROUND {
         round::answer(app, desk, (record, &wanted), Some(typed)).await
-    } else {
+    } else if kind == KIND {
         order::answer(app, desk, (record, &wanted), Some(typed)).await
+    } else {
+        any::answer(app, desk, (record, &wanted), Some(typed)).await
     }
 }
 
@@ -158,7 +160,8 @@ pub async fn on_desk_case(
     };
     let typed = told(&desk, fields.clone(), done.await)?;
     let record: Option<RecordId> = fields.text("back").parse().ok();
-    let kind = if fields.text("kind") == patrol::ROUND { patrol::ROUND } else { KIND };
+    let kind = fields.text("kind").to_owned();
+    let kind = if kind.is_empty() { KIND } else { kind.as_str() };
     let wanted = today::Wanted::of_site(fields.text("site").parse().ok());
     match (record, typed) {
         (Some(record), None) => Ok(to(&url_of(kind, record))),
@@ -189,7 +192,7 @@ pub(super) fn told(desk: &Desk, fields: Fields, done: Result<Response>) -> Resul
     Ok(Some(Typed { form, fields, problem, status: status_of(code) }))
 }
 
-fn command_of(action: &str, fields: &Fields) -> Result<Command> {
+pub(super) fn command_of(action: &str, fields: &Fields) -> Result<Command> {
     let text = |name: &str| fields.text(name).trim().to_owned();
     Ok(match action {
         "dispatch" => Command::step(WorkOrderFact::Dispatched),
@@ -227,7 +230,10 @@ fn decision_of(code: &str) -> Result<CaseDecision> {
 }
 
 /// Whoever decides between values has seen all of them.
-async fn still_between(
+///
+/// # Errors
+/// If there are others now, or no such record.
+pub(super) async fn still_between(
     app: &App,
     desk: &Desk,
     (kind, record): (&str, RecordId),

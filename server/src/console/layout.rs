@@ -36,6 +36,7 @@ pub fn page(desk: &Desk, frame: Frame<'_>, content: &Markup) -> Response {
                 @let pages = [
                     (HOME, "office-today"),
                     (super::inbox::URL, "office-inbox"),
+                    (super::records::URL, "office-records"),
                     ("/office/phones", "office-phones"),
                 ];
                 @for (url, id) in pages {

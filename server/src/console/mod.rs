@@ -3,6 +3,8 @@
 
 mod act;
 mod alarms;
+mod any;
+mod asked;
 mod assets;
 mod cases;
 mod desk;
@@ -14,6 +16,7 @@ mod patrol_step;
 mod phones;
 mod plan;
 mod record;
+mod records;
 mod round;
 mod rounds;
 mod session;
@@ -61,7 +64,10 @@ pub fn router(app: &App) -> Router<App> {
         .route("/office/desk-cases/{case}", post(act::on_desk_case))
         .route("/office/orders/{record}", get(order::show))
         .route("/office/orders/{record}/{action}", post(act::on_order).get(act::back))
+        .route(records::URL, get(records::show))
+        .route("/office/records/new", get(records::new).post(records::open))
         .route("/office/records/{record}", get(record::find))
+        .route("/office/records/{record}/{action}", post(any::on_record).get(act::back))
         .route("/office/rounds/{record}", get(round::show))
         .route("/office/rounds/{record}/{action}", post(act::on_round).get(act::back))
         .route("/office/alarms/{record}/{action}", post(act::on_alarm))

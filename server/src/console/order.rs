@@ -19,17 +19,26 @@ use super::desk::Desk;
 use super::layout::{Frame, badge, page};
 use super::record::Sheet;
 use super::timeline::{self, field_value};
-use super::words::yuan;
+use super::words::{Words, yuan};
 use crate::http::extract::{PathId, QueryOf};
 use crate::{App, Error, Result};
 
-async fn contact(conn: &mut SqliteConnection, review: &Review) -> Result<Option<String>> {
+/// The contact's name, or that it was purged.
+async fn contact(
+    conn: &mut SqliteConnection,
+    words: Words,
+    review: &Review,
+) -> Result<Option<String>> {
     let Some(contact) = review.contact() else { return Ok(None) };
-    let name = sqlx::query_scalar("select title from contact_card where record = ?")
-        .bind(contact.0.to_vec())
-        .fetch_optional(conn)
-        .await?;
-    Ok(name)
+    let row: Option<(Option<String>, Option<WallMs>)> = sqlx::query_as(
+        "select c.title, r.purged_ms from record r left join contact_card c on c.record = r.record
+         where r.record = ?",
+    )
+    .bind(contact.0.to_vec())
+    .fetch_optional(conn)
+    .await?;
+    let Some((name, purged_ms)) = row else { return Ok(None) };
+    Ok(name.or_else(|| purged_ms.map(|_| words.say("office-contact-purged"))))
 }
 
 /// People to choose from.
@@ -88,7 +97,7 @@ pub async fn answer(
     let order = Sheet::read(app, desk, (KIND, record)).await?;
     let words = desk.words;
     let mut conn = app.db.reader().acquire().await?;
-    let contact = contact(&mut conn, &order.review).await?;
+    let contact = contact(&mut conn, words, &order.review).await?;
     let site = order.review.site.ok_or(Error::problem(ProblemCode::NotFound))?;
     let workers = workers(&mut conn, site, desk.user.now_ms).await?;
     drop(conn);
@@ -154,7 +163,8 @@ fn facts(desk: &Desk, order: &Sheet, contact: Option<&str>) -> Markup {
     }
 }
 
-fn deadlines(desk: &Desk, order: &Sheet) -> Markup {
+/// The dates of a record, on its page.
+pub fn deadlines(desk: &Desk, order: &Sheet) -> Markup {
     let words = desk.words;
     html! {
         @if !order.review.deadlines.is_empty() {

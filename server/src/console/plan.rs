@@ -126,6 +126,7 @@ mod tests {
             code: "1".into(),
             name: "1".into(),
             checklist: None,
+            items: None,
             tag: None,
             position,
             radius_m: None,

@@ -13,12 +13,14 @@ use sync_core::model::{patrol, work_order};
 use sync_core::protocol::problem::ProblemCode;
 use sync_core::rules::{self, Command, DenialCode, Moment, Review};
 
+use super::any;
 use super::cases::{self, Contents};
 use super::desk::Desk;
+use super::order::Wanted;
 use super::to;
 use super::words::Zone;
-use crate::http::command::site_of;
-use crate::http::extract::PathId;
+use crate::http::command::{place_of, site_of};
+use crate::http::extract::{PathId, QueryOf};
 use crate::http::names::names;
 use crate::sync::DeskCaseRow;
 use crate::{App, Error, Result};
@@ -60,11 +62,7 @@ impl Sheet {
     ///
     /// # Errors
     /// `not_found` if there is none there.
-    pub async fn read(
-        app: &App,
-        desk: &Desk,
-        (kind, record): (&'static str, RecordId),
-    ) -> Result<Self> {
+    pub async fn read(app: &App, desk: &Desk, (kind, record): (&str, RecordId)) -> Result<Self> {
         let mut conn = app.db.reader().acquire().await?;
         site_of(&mut conn, &desk.user, kind, record).await?;
         drop(conn);
@@ -91,6 +89,11 @@ impl Sheet {
     /// Its page's address.
     pub fn url(&self) -> String {
         url_of(&self.review.kind, self.record)
+    }
+
+    /// What it is about.
+    pub fn title(&self) -> String {
+        rules::projection(&self.review).title
     }
 
     /// A person's name.
@@ -123,11 +126,15 @@ impl Sheet {
 
 /// The address of a record's page.
 pub fn url_of(kind: &str, record: RecordId) -> String {
-    let folder = if kind == patrol::ROUND { "rounds" } else { "orders" };
+    let folder = match kind {
+        work_order::KIND => "orders",
+        patrol::ROUND => "rounds",
+        _ => "records",
+    };
     format!("/office/{folder}/{record}")
 }
 
-/// Goes to the page of a record, whatever its kind.
+/// Shows a record, whatever its kind; one with a page of its own there.
 ///
 /// # Errors
 /// `not_found` if it has none, or none for the person's office.
@@ -135,14 +142,15 @@ pub async fn find(
     State(app): State<App>,
     desk: Desk,
     PathId(record): PathId<RecordId>,
+    QueryOf(wanted): QueryOf<Wanted>,
 ) -> Result<Response> {
     let mut conn = app.db.reader().acquire().await?;
-    for kind in [work_order::KIND, patrol::ROUND] {
-        if site_of(&mut conn, &desk.user, kind, record).await.is_ok() {
-            return Ok(to(&url_of(kind, record)));
-        }
+    let (kind, _) = place_of(&mut conn, &desk.user, record).await?;
+    drop(conn);
+    if matches!(kind.as_str(), work_order::KIND | patrol::ROUND) {
+        return Ok(to(&url_of(&kind, record)));
     }
-    Err(Error::problem(ProblemCode::NotFound))
+    any::answer(&app, &desk, (record, &wanted), None).await
 }
 
 fn people(review: &Review, desk_cases: &[DeskCaseRow]) -> BTreeSet<PersonId> {

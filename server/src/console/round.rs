@@ -19,6 +19,7 @@ use super::desk::Desk;
 use super::layout::{Frame, badge, page};
 use super::order::{Wanted, note};
 use super::record::{Sheet, url_of};
+use super::words::Words;
 use super::{plan, timeline};
 use crate::http::extract::{PathId, QueryOf};
 use crate::{App, Error, Result};
@@ -215,7 +216,7 @@ fn items(desk: &Desk, point: &Coverage) -> Markup {
         @for item in bad {
             div {
                 (badge("bad", &words.say("office-not-ok"))) " "
-                (words.code("office-item", &item.item))
+                (item_name(words, point, &item.item))
                 @if let Some(note) = &item.note { ": " (note) }
             }
         }
@@ -223,6 +224,13 @@ fn items(desk: &Desk, point: &Coverage) -> Markup {
             div.quiet { (words.with("office-items", &[("looked", &looked), ("all", &all)])) }
         }
     }
+}
+
+/// What a site's own list calls an item, else what the catalogue does.
+fn item_name(words: Words, point: &Coverage, code: &str) -> String {
+    let mut carried = point.checkpoint.items.iter().flatten();
+    let own = carried.find(|item| item.code == code).map(|item| item.text.clone());
+    own.unwrap_or_else(|| words.code("office-item", code))
 }
 
 fn findings(desk: &Desk, round: &Round, kinds: &BTreeMap<RecordId, String>) -> Markup {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use sync_core::model::id::{FactKey, PersonId};
 use sync_core::rules::{Deviation, TimelineEntry, Wait};
 
+use super::asked;
 use super::desk::Desk;
 use super::layout::badge;
 use super::patrol_step;
@@ -102,7 +103,10 @@ fn step(
                     " "
                     (patrol_step::detail(
                         words, sheet.review.round.as_ref(), &entry.fact_type, &entry.content,
-                    ).unwrap_or_else(|| {
+                    ).or_else(|| asked::content(
+                        words, sheet.zone, &sheet.names,
+                        (&sheet.review.kind, &entry.fact_type), &entry.content,
+                    )).unwrap_or_else(|| {
                         detail(words, sheet.zone, &sheet.names, &entry.fact_type, &entry.content)
                     }))
                 }

@@ -36,6 +36,8 @@ impl Database {
             // An acknowledged commit must survive a power cut.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            // What is purged is overwritten, not only unlinked.
+            .pragma("secure_delete", "on")
             .busy_timeout(Duration::from_secs(5));
         let writer =
             SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;

@@ -55,6 +55,22 @@ pub async fn command<T>(
     write(app, (post.user, post.name), Some(record), (200, command)).await
 }
 
+/// Writes a command to a record of any kind that the caller's office has: 200.
+///
+/// # Errors
+/// `not_found` if the caller's office has no such record; a denial.
+pub async fn command_of_any<T>(
+    app: &App,
+    post: OfficePost<T>,
+    record: RecordId,
+    command: Command,
+) -> Result<Response> {
+    let mut conn = app.db.reader().acquire().await?;
+    place_of(&mut conn, &post.user, record).await?;
+    drop(conn);
+    write(app, (post.user, post.name), Some(record), (200, command)).await
+}
+
 async fn write(
     app: &App,
     (user, name): (OfficeUser, RequestName),
@@ -86,12 +102,26 @@ pub async fn site_of(
     kind: &str,
     record: RecordId,
 ) -> Result<SiteId> {
-    let site: Option<u32> =
-        sqlx::query_scalar("select site from record where record = ? and kind = ?")
-            .bind(record.0.to_vec())
-            .bind(kind)
-            .fetch_optional(conn)
-            .await?;
-    let site = site.map(SiteId).filter(|site| user.in_office_of(*site).is_ok());
-    site.ok_or(Error::problem(ProblemCode::NotFound))
+    let (of, site) = place_of(conn, user, record).await?;
+    if of == kind { Ok(site) } else { Err(Error::problem(ProblemCode::NotFound)) }
+}
+
+/// The kind and the site of a record, if the caller works in its office.
+///
+/// # Errors
+/// `not_found` if there is none, or none for the caller.
+pub async fn place_of(
+    conn: &mut SqliteConnection,
+    user: &OfficeUser,
+    record: RecordId,
+) -> Result<(String, SiteId)> {
+    let place: Option<(String, u32)> = sqlx::query_as(
+        "select kind, site from record where record = ? and kind is not null and site is not null",
+    )
+    .bind(record.0.to_vec())
+    .fetch_optional(conn)
+    .await?;
+    let place = place.map(|(kind, site)| (kind, SiteId(site)));
+    let place = place.filter(|(_, site)| user.in_office_of(*site).is_ok());
+    place.ok_or(Error::problem(ProblemCode::NotFound))
 }

@@ -39,6 +39,9 @@ pub struct NewContact {
     phones: Vec<String>,
     /// The unit, e.g. `3-2-1501`.
     unit: Option<String>,
+    /// What the person is to the unit, e.g. 业主.
+    #[schema(max_length = 60)]
+    relation: Option<String>,
 }
 
 /// Open a contact.
@@ -59,6 +62,7 @@ async fn open(State(app): State<App>, mut post: OfficePost<NewContact>) -> Resul
         unit: body.unit.take(),
         name: std::mem::take(&mut body.name),
         phones: std::mem::take(&mut body.phones),
+        relation: body.relation.take(),
         salt: BASE64URL_NOPAD.encode(&salt),
     };
     let site = body.site;

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
+use sync_core::model::department::Department;
 use sync_core::model::id::{PersonId, SiteId};
 use sync_core::model::person::Role;
 use utoipa::ToSchema;
@@ -12,7 +13,7 @@ use utoipa_axum::routes;
 use super::idempotency::{OfficePost, once};
 use super::schema;
 use super::time::parse_rfc3339;
-use crate::people::grant::{self, NewGrant};
+use crate::people::grant::{self, NewGrant, Reach};
 use crate::{App, Error, Result, idempotency};
 
 /// The routes.
@@ -33,6 +34,11 @@ struct NewRole {
     /// Where.
     #[schema(value_type = u32)]
     site: SiteId,
+    /// For one group of buildings (组团) only; without it, for the whole site.
+    group: Option<u32>,
+    /// For one department only, e.g. `engineering`; without it, for every one.
+    #[schema(value_type = Option<String>)]
+    department: Option<Department>,
     /// From when; without it, from now.
     from: Option<String>,
     /// Until when, exclusive; without it, until it is ended.
@@ -76,9 +82,10 @@ async fn make(State(app): State<App>, post: OfficePost<NewRole>) -> Result<Respo
         to_ms: time("to", body.to.as_deref())?,
         on_behalf_of: body.on_behalf_of,
     };
+    let reach = Reach { group: body.group, department: body.department };
     once(&app, &name, async || {
         let mut transaction = app.db.begin_write().await?;
-        let grant = grant::grant(&mut transaction, act, &new).await?;
+        let grant = grant::grant_within(&mut transaction, act, &new, &reach).await?;
         let answer =
             serde_json::to_vec(&Granted { grant }).map_err(|_| Error::Broken("an answer"))?;
         idempotency::keep(&mut transaction, &name, (201, &answer), act.at_ms).await?;

@@ -10,17 +10,20 @@ mod enrol;
 pub(crate) mod extract;
 mod grants;
 pub(crate) mod idempotency;
+mod imports;
 mod meta;
 pub(crate) mod names;
 pub(crate) mod office;
 mod poke;
 pub(crate) mod problem;
+mod records;
 mod roster;
 mod roster_swaps;
 mod schema;
 mod sync;
 pub(crate) mod time;
 mod trace;
+mod upload;
 pub(crate) mod work_order_list;
 mod work_orders;
 
@@ -58,11 +61,13 @@ fn routes() -> OpenApiRouter<App> {
         .merge(office::routes())
         .merge(desk_cases::routes())
         .merge(work_orders::routes())
+        .merge(records::routes())
         .merge(contacts::routes())
         .merge(devices::routes())
         .merge(grants::routes())
         .merge(roster::routes())
         .merge(roster_swaps::routes())
+        .merge(imports::routes())
 }
 
 /// The whole interface as one service.
@@ -81,15 +86,17 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// Serves on a listener until `shutdown` is ready and the requests at hand are answered.
+/// Serves on a listener until `shutdown` is ready and the requests at hand are answered; nobody
+/// before what the ledger says was purged is gone.
 ///
 /// # Errors
-/// If the socket fails.
+/// If the ledger is not what it should be, or the socket fails.
 pub async fn serve(
     app: App,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
+    app.sync.carry_out_ledger().await?;
     let router = router(app.clone());
     let listener = listener.tap_io(|stream| {
         // Answers are small and waited for: no delay to fill packets.

@@ -1,26 +1,23 @@
 //! The duty roster: who is on, the sheet it comes from and goes to. Swaps stand in `roster_swaps`.
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts as _, Request, State};
-use axum::http::header;
-use axum::response::{IntoResponse as _, Response};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::response::Response;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use sync_core::model::id::{PersonId, SiteId};
-use sync_core::model::person::Role;
-use sync_core::protocol::problem::ProblemCode;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::extract::{OfficeUser, QueryOf, body};
-use super::idempotency::{once, request_name};
+use super::extract::{OfficeUser, QueryOf};
+use super::idempotency::once;
 use super::names::names;
 use super::schema;
 use super::time::rfc3339;
-use crate::idempotency::RequestName;
+use super::upload::{SheetProblem, Upload, csv, refused};
+use crate::import::Table;
 use crate::people::roster::import::{self, Outcome, Sheet};
 use crate::people::roster::{self, Dated, FILE_BYTES_MAX};
 use crate::{App, Error, Result, idempotency};
@@ -143,14 +140,11 @@ async fn sheet(
     let mut conn = app.db.reader().acquire().await?;
     let sheet = import::export(&mut conn, dates.site, dates.from, dates.to).await?;
     let name = format!("roster-{}-{}-{}.csv", dates.site, dates.from, dates.to);
-    let disposition = format!("attachment; filename=\"{name}\"");
-    // Spreadsheets take a text without this mark for one in the machine's old encoding.
-    let sheet = ["\u{feff}".as_bytes(), &sheet].concat();
-    let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
-        (header::CONTENT_DISPOSITION, &disposition),
-    ];
-    Ok((headers, sheet).into_response())
+    drop(conn);
+    let mut transaction = app.db.begin_write().await?;
+    crate::import::note_export(&mut transaction, user.act(), Table::Roster, dates.site).await?;
+    transaction.commit().await?;
+    Ok(csv(&name, &sheet))
 }
 
 /// How to import.
@@ -185,24 +179,8 @@ struct Imported {
     problems: Vec<SheetProblem>,
 }
 
-/// Something that keeps a sheet from being imported.
-#[derive(Serialize, ToSchema)]
-struct SheetProblem {
-    /// The row as the sheet numbers it; 0 for the file as a whole.
-    row: u32,
-    /// The column by its English name; `file` for the file as a whole.
-    column: &'static str,
-    /// What is wrong.
-    code: &'static str,
-}
-
 impl Imported {
     fn new(dry_run: bool, outcome: Outcome) -> Self {
-        let problems = outcome.problems.iter().map(|problem| SheetProblem {
-            row: problem.row,
-            column: problem.column.code(),
-            code: problem.code,
-        });
         Self {
             dry_run,
             rows: outcome.rows,
@@ -210,29 +188,8 @@ impl Imported {
             added: outcome.added,
             removed: outcome.removed,
             unchanged: outcome.unchanged,
-            problems: problems.collect(),
+            problems: outcome.problems.iter().map(SheetProblem::from).collect(),
         }
-    }
-}
-
-/// A file somebody of the office sends.
-struct Upload {
-    user: OfficeUser,
-    name: RequestName,
-    file: Bytes,
-}
-
-impl FromRequest<App> for Upload {
-    type Rejection = Error;
-
-    async fn from_request(request: Request, app: &App) -> Result<Self> {
-        let (mut parts, rest) = request.into_parts();
-        let user = OfficeUser::from_request_parts(&mut parts, app).await?;
-        let line = format!("{} {}\n", parts.method, parts.uri);
-        let headers = parts.headers.clone();
-        let file = body(Request::from_parts(parts, rest), app).await?;
-        let name = request_name(user.person(), &headers, &line, &file)?;
-        Ok(Self { user, name, file })
     }
 }
 
@@ -253,7 +210,7 @@ async fn take(
     QueryOf(Import { site, dry_run }): QueryOf<Import>,
     Upload { user, name, file }: Upload,
 ) -> Result<Response> {
-    user.holds_at(site, &[Role::Supervisor, Role::ProjectManager, Role::Admin])?;
+    user.holds_at(site, Table::Roster.roles())?;
     let mut conn = app.db.reader().acquire().await?;
     let zone = roster::zone(&mut conn, site).await?;
     drop(conn);
@@ -267,12 +224,8 @@ async fn take(
         } else {
             import::apply(&mut transaction, act, site, sheet).await?
         };
-        if let (false, Some(first)) = (dry_run, outcome.problems.first()) {
-            return Err(Error::problem(ProblemCode::SheetRefused)
-                .with("problems", outcome.problems.len())
-                .with("row", first.row)
-                .with("column", first.column.code())
-                .with("code", first.code));
+        if !dry_run {
+            refused(&outcome.problems)?;
         }
         let answer = serde_json::to_vec(&Imported::new(dry_run, outcome))
             .map_err(|_| Error::Broken("an answer"))?;

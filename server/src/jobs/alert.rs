@@ -91,6 +91,7 @@ impl Telling {
             Some(person) => {
                 ("alert", rank.to_string(), AlarmFact::Alerted(Alerted { person, rank }))
             }
+            // R0.18
             None => ("nobody_left", String::new(), AlarmFact::NobodyLeft),
         };
         let after = alarm.alerted.last().map(|alerted| alerted.key).or_else(|| opening(review));
@@ -100,7 +101,7 @@ impl Telling {
 
     /// The deadline that has just passed: the first one plus whole waits. After downtime that is
     /// not the first one, or whoever is told now would have had their minutes long ago, and the
-    /// whole list would be told at once.
+    /// whole list would be told at once (R0.17).
     fn moment(&self, first_ms: WallMs) -> Option<WallMs> {
         let late_ms = self.now_ms.checked_sub(first_ms).filter(|late_ms| *late_ms >= 0)?;
         Some(first_ms + late_ms / self.acknowledge_ms * self.acknowledge_ms)
@@ -125,7 +126,7 @@ fn withdrawal(review: &Review, shown_by: FactKey) -> Option<Derived> {
 }
 
 /// For an alarm that a round has not begun: the fact that shows that it had, when it is known by
-/// now. A round that began late is no reason.
+/// now. A round that began late is no reason (R7.22).
 async fn started_in_time(app: &App, alarm: RecordId) -> Result<Option<FactKey>> {
     let Some((_, _, review)) = app.sync.read(alarm).await? else { return Ok(None) };
     let not_started = serde_json::to_value(AlarmKind::RoundNotStarted).unwrap_or_default();

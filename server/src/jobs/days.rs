@@ -66,6 +66,7 @@ async fn unseen(app: &App, site: SiteId, day: chrono::NaiveDate) -> Result<Vec<(
     rows.into_iter().map(|(plan, version)| Ok((record(plan)?, version))).collect()
 }
 
+// R7.2
 async fn make_rounds(app: &App, planned: &Planned) -> Result<bool> {
     let Some((_, _, review)) = app.sync.read(planned.plan).await? else { return Ok(false) };
     let mut failed = None;

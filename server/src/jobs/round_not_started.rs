@@ -38,6 +38,7 @@ pub(super) async fn next_ms(app: &App) -> Result<Option<WallMs>> {
     Ok(next)
 }
 
+// R7.22
 async fn raise(app: &App, round: RecordId, due_ms: WallMs) -> Result<bool> {
     let Some((_, _, review)) = app.sync.read(round).await? else { return Ok(false) };
     if review.status != Status::NotStarted {

@@ -17,21 +17,21 @@ use crate::people::{Act, directory, grant, office, place};
 use crate::sync::{Derived, OfficeWrite};
 use crate::testing::{START_MS, Seeded, World};
 
-const SITE: SiteId = SiteId(7);
-const ACT: Act = Act { at_ms: START_MS, by: None };
+pub(super) const SITE: SiteId = SiteId(7);
+pub(super) const ACT: Act = Act { at_ms: START_MS, by: None };
 const MINUTE_MS: i64 = 60_000;
 /// 21 September 2026, 22:13:20 in Shanghai. Guards 1 and 2 are on until 8:00, in the order 2, 1.
-const SHEET: &str = "date,duty,from,to,person,rank\n2026-09-21,security,20:00,08:00,1,2\n\
+pub(super) const SHEET: &str = "date,duty,from,to,person,rank\n2026-09-21,security,20:00,08:00,1,2\n\
                      2026-09-21,security,20:00,08:00,2,1\n2026-09-22,security,08:00,20:00,1,1\n";
 
 /// A site with guards 1 and 2, the supervisor 3, the patrol officer 4, all with an office session.
-struct Scene {
-    world: World,
+pub(super) struct Scene {
+    pub(super) world: World,
     seats: Vec<OfficeSession>,
 }
 
 impl Scene {
-    async fn new(sheet: &str) -> Self {
+    pub(super) async fn new(sheet: &str) -> Self {
         let world = World::new().await;
         let mut conn = world.write().await;
         place::add_site(&mut conn, ACT, Some(SITE), "云栖花园").await.expect("added");
@@ -57,7 +57,12 @@ impl Scene {
         Self { world, seats }
     }
 
-    async fn write(&self, person: u32, record: Option<RecordId>, command: Value) -> RecordId {
+    pub(super) async fn write(
+        &self,
+        person: u32,
+        record: Option<RecordId>,
+        command: Value,
+    ) -> RecordId {
         let (name, mut members) = match command {
             Value::Object(command) => command.into_iter().next().expect("a name"),
             other => panic!("{other}"),
@@ -81,12 +86,12 @@ impl Scene {
     }
 
     /// Runs what is due after so long.
-    async fn after_ms(&self, ms: i64) -> Ran {
+    pub(super) async fn after_ms(&self, ms: i64) -> Ran {
         self.world.clock.pass_ms(ms);
         run_due(&self.world.app, self.world.app.now_ms()).await.expect("runs")
     }
 
-    async fn review(&self, record: RecordId) -> Review {
+    pub(super) async fn review(&self, record: RecordId) -> Review {
         review(&self.world.app, record).await
     }
 
@@ -96,7 +101,7 @@ impl Scene {
         alarm.alerted.iter().map(|one| (one.person.0, one.at_ms - START_MS)).collect()
     }
 
-    async fn count(&self, sql: &'static str) -> i64 {
+    pub(super) async fn count(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql).fetch_one(self.world.app.db.reader()).await.expect("reads")
     }
 }
@@ -105,6 +110,7 @@ async fn review(app: &App, record: RecordId) -> Review {
     app.sync.read(record).await.expect("reads").expect("is there").2
 }
 
+/// R0.17, R0.18
 #[tokio::test]
 async fn an_alarm_is_told_to_the_first_on_shift_and_after_two_minutes_to_the_next_each_once() {
     let scene = Scene::new(SHEET).await;
@@ -143,6 +149,7 @@ async fn who_acknowledges_ends_the_telling_and_so_does_settling() {
     assert_eq!(scene.told(settled).await, [(2, 0)]);
 }
 
+/// R0.17
 #[tokio::test]
 async fn two_runners_and_a_restart_write_each_fact_once() {
     let scene = Scene::new(SHEET).await;
@@ -165,6 +172,7 @@ async fn two_runners_and_a_restart_write_each_fact_once() {
     restarted.stop().await;
 }
 
+/// R0.17
 #[tokio::test]
 async fn after_two_days_of_downtime_one_more_is_told_and_has_minutes_to_answer() {
     let scene = Scene::new(SHEET).await;
@@ -233,6 +241,7 @@ async fn alarms(scene: &Scene) -> Vec<RecordId> {
     rows.into_iter().map(|row| super::record(row).expect("an id")).collect()
 }
 
+/// R7.22
 #[tokio::test]
 async fn a_round_not_begun_after_fifteen_minutes_is_one_alarm_that_a_late_start_leaves() {
     let scene = Scene::new(SHEET).await;
@@ -276,6 +285,7 @@ async fn a_round_that_begins_in_time_raises_none_and_days_later_nothing_is_looke
     assert_eq!(scene.count(due).await, 0);
 }
 
+/// R7.22
 #[tokio::test]
 async fn a_start_that_was_in_time_and_arrives_late_withdraws_the_alarm() {
     let scene = Scene::new(SHEET).await;
@@ -316,6 +326,7 @@ async fn plan(scene: &Scene) -> RecordId {
     scene.write(3, None, created).await
 }
 
+/// R7.2
 #[tokio::test]
 async fn the_rounds_of_today_and_tomorrow_are_made_once_with_the_ids_that_phones_make() {
     let scene = Scene::new(SHEET).await;

@@ -46,6 +46,33 @@ pub async fn add(
     Ok(PersonId(person))
 }
 
+/// Gives a person another name or login; without a login, the person keeps what it has.
+///
+/// # Errors
+/// If there is no such person, the login is taken, or a name is empty or too long.
+pub async fn edit(
+    conn: &mut SqliteConnection,
+    act: Act,
+    person: PersonId,
+    name: &str,
+    login: Option<&str>,
+) -> Result<()> {
+    let login = login.map(checked_name).transpose()?;
+    let changed =
+        sqlx::query("update person set name = ?, login = coalesce(?, login) where person = ?")
+            .bind(checked_name(name)?)
+            .bind(login)
+            .bind(person.0)
+            .execute(&mut *conn)
+            .await
+            .map_err(exists_already)?;
+    if changed.rows_affected() == 0 {
+        return Err(Error::problem(ProblemCode::NotFound));
+    }
+    audit::append(conn, act, "person_edited", &json!({ "person": person })).await?;
+    reference_changed(conn).await
+}
+
 /// Everyone, by number.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use sqlx::SqliteConnection;
+use sync_core::model::department::Department;
 use sync_core::model::id::{PersonId, SiteId};
 use sync_core::model::person::{Principal, Role, RoleGrant};
 use sync_core::model::time::{Seen, WallMs};
@@ -27,12 +28,34 @@ pub struct NewGrant {
     pub on_behalf_of: Option<PersonId>,
 }
 
-/// Grants a role.
+/// How far into a site a role reaches; by default everywhere.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reach {
+    /// For one group of buildings (组团) only.
+    pub group: Option<u32>,
+    /// For one department only.
+    pub department: Option<Department>,
+}
+
+/// Grants a role for the whole site.
 ///
 /// # Errors
 /// If there is no such person or site, it would end before it begins, or somebody would stand in
 /// for itself.
 pub async fn grant(conn: &mut SqliteConnection, act: Act, new: &NewGrant) -> Result<i64> {
+    grant_within(conn, act, new, &Reach::default()).await
+}
+
+/// Grants a role as far as `reach` says.
+///
+/// # Errors
+/// As [`grant`].
+pub async fn grant_within(
+    conn: &mut SqliteConnection,
+    act: Act,
+    new: &NewGrant,
+    reach: &Reach,
+) -> Result<i64> {
     if new.to_ms.is_some_and(|to_ms| to_ms <= new.from_ms) {
         return Err(Error::malformed("to"));
     }
@@ -45,8 +68,8 @@ pub async fn grant(conn: &mut SqliteConnection, act: Act, new: &NewGrant) -> Res
     let at = next_sequence(conn, new.site).await?;
     let id: i64 = sqlx::query_scalar(
         "insert into role_grant (person, role, site, from_ms, to_ms, granted_epoch,
-           granted_sequence, on_behalf_of)
-         values (?, ?, ?, ?, ?, ?, ?, ?) returning id",
+           granted_sequence, on_behalf_of, grp, department)
+         values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) returning id",
     )
     .bind(new.person.0)
     .bind(new.role.code())
@@ -56,12 +79,18 @@ pub async fn grant(conn: &mut SqliteConnection, act: Act, new: &NewGrant) -> Res
     .bind(at.epoch)
     .bind(at.sequence.cast_signed())
     .bind(new.on_behalf_of.map(|person| person.0))
+    .bind(reach.group)
+    .bind(reach.department.as_ref().map(Department::code))
     .fetch_one(&mut *conn)
     .await?;
-    let detail = json!({
+    let mut detail = json!({
         "grant": id, "person": new.person, "role": new.role, "site": new.site,
         "on_behalf_of": new.on_behalf_of, "from_ms": new.from_ms, "to_ms": new.to_ms,
     });
+    if *reach != Reach::default() {
+        detail["group"] = json!(reach.group);
+        detail["department"] = json!(reach.department);
+    }
     audit::append(conn, act, "role_granted", &detail).await?;
     reference_changed(conn).await?;
     Ok(id)
@@ -100,6 +129,35 @@ pub async fn end(
     Ok(ended)
 }
 
+/// Ends one grant that is not ended yet.
+///
+/// # Errors
+/// If there is none.
+pub async fn end_one(
+    conn: &mut SqliteConnection,
+    act: Act,
+    site: SiteId,
+    grant: i64,
+) -> Result<()> {
+    let at = next_sequence(conn, site).await?;
+    let ended = sqlx::query(
+        "update role_grant set ended_epoch = ?, ended_sequence = ?
+         where id = ? and site = ? and ended_epoch is null",
+    )
+    .bind(at.epoch)
+    .bind(at.sequence.cast_signed())
+    .bind(grant)
+    .bind(site.0)
+    .execute(&mut *conn)
+    .await?
+    .rows_affected();
+    if ended == 0 {
+        return Err(Error::problem(ProblemCode::NotFound));
+    }
+    audit::append(conn, act, "role_ended", &json!({ "grant": grant, "site": site })).await?;
+    reference_changed(conn).await
+}
+
 /// A person with all grants, ended ones too.
 ///
 /// # Errors
@@ -107,7 +165,7 @@ pub async fn end(
 pub async fn principal(conn: &mut SqliteConnection, person: PersonId) -> Result<Principal> {
     let rows: Vec<Row> = sqlx::query_as(
         "select person, role, site, from_ms, to_ms, granted_epoch, granted_sequence, ended_epoch,
-           ended_sequence, on_behalf_of
+           ended_sequence, on_behalf_of, grp, department
          from role_grant where person = ? order by id",
     )
     .bind(person.0)
@@ -124,13 +182,44 @@ pub async fn principal(conn: &mut SqliteConnection, person: PersonId) -> Result<
 pub async fn of_site(conn: &mut SqliteConnection, site: SiteId) -> Result<Vec<RoleGrant>> {
     let rows: Vec<Row> = sqlx::query_as(
         "select person, role, site, from_ms, to_ms, granted_epoch, granted_sequence, ended_epoch,
-           ended_sequence, on_behalf_of
+           ended_sequence, on_behalf_of, grp, department
          from role_grant where site = ? order by id",
     )
     .bind(site.0)
     .fetch_all(conn)
     .await?;
     rows.into_iter().map(Row::grant).collect()
+}
+
+/// Everyone's grants, ended ones too.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn all(conn: &mut SqliteConnection) -> Result<Vec<RoleGrant>> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select person, role, site, from_ms, to_ms, granted_epoch, granted_sequence, ended_epoch,
+           ended_sequence, on_behalf_of, grp, department
+         from role_grant order by id",
+    )
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Row::grant).collect()
+}
+
+/// The grants of a site that are not ended, with their numbers.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn standing(conn: &mut SqliteConnection, site: SiteId) -> Result<Vec<(i64, RoleGrant)>> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select id, person, role, site, from_ms, to_ms, granted_epoch, granted_sequence,
+           ended_epoch, ended_sequence, on_behalf_of, grp, department
+         from role_grant where site = ? and ended_epoch is null order by person, role, from_ms, id",
+    )
+    .bind(site.0)
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(|row| Ok((row.id, row.grant()?))).collect()
 }
 
 /// Whether a grant is in force.
@@ -147,6 +236,8 @@ pub fn role_of_code(code: &str) -> Option<Role> {
 
 #[derive(sqlx::FromRow)]
 struct Row {
+    #[sqlx(default)]
+    id: i64,
     person: u32,
     role: String,
     site: u32,
@@ -157,17 +248,20 @@ struct Row {
     ended_epoch: Option<u32>,
     ended_sequence: Option<i64>,
     on_behalf_of: Option<u32>,
+    grp: Option<u32>,
+    department: Option<String>,
 }
 
 impl Row {
     fn grant(self) -> Result<RoleGrant> {
+        let department = self.department.map(Department::try_from);
         let seen = |epoch, sequence: i64| Seen { epoch, sequence: sequence.unsigned_abs() };
         Ok(RoleGrant {
             person: PersonId(self.person),
             role: role_of_code(&self.role).ok_or(Error::Broken("a role that is none"))?,
             site: SiteId(self.site),
-            group: None,
-            department: None,
+            group: self.grp,
+            department: department.transpose().map_err(|_| Error::Broken("a bad department"))?,
             from_ms: self.from_ms,
             to_ms: self.to_ms,
             granted: seen(self.granted_epoch, self.granted_sequence),

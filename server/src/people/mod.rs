@@ -6,6 +6,7 @@
 //! phones hold a copy of what changed.
 
 pub mod audit;
+pub mod checklist;
 pub mod device;
 pub mod directory;
 pub mod enrolment;
@@ -59,7 +60,7 @@ pub async fn install(conn: &mut SqliteConnection, act: Act) -> Result<()> {
 }
 
 /// Phones take the reference data again.
-async fn reference_changed(conn: &mut SqliteConnection) -> Result<()> {
+pub(crate) async fn reference_changed(conn: &mut SqliteConnection) -> Result<()> {
     let changed = sqlx::query("update installation set reference_version = reference_version + 1")
         .execute(conn)
         .await?;
@@ -81,7 +82,8 @@ fn checked_name(name: &str) -> Result<&str> {
     }
 }
 
-const NAME_CHARACTERS_MAX: usize = 60;
+/// Characters of a name.
+pub(crate) const NAME_CHARACTERS_MAX: usize = 60;
 
 /// Tells a row that is there already from a failure.
 fn exists_already(error: sqlx::Error) -> Error {

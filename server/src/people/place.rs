@@ -1,8 +1,9 @@
-//! Sites, their units and their policies.
+//! Sites, their buildings, units and policies.
 
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
 use sync_core::model::id::SiteId;
+use sync_core::model::place::Building;
 use sync_core::model::policy::SlaPolicy;
 use sync_core::protocol::problem::ProblemCode;
 
@@ -56,6 +57,12 @@ pub async fn add_unit(
 ) -> Result<()> {
     site_exists(conn, site).await?;
     let unit = checked_name(unit)?;
+    let code = checked_name(building)?.to_owned();
+    if !buildings(conn, site).await?.iter().any(|known| known.code == code) {
+        let new = Building { name: code.clone(), code, group: None };
+        put_building(conn, site, &new).await?;
+        reference_changed(conn).await?;
+    }
     sqlx::query("insert into unit (site, unit, building) values (?, ?, ?)")
         .bind(site.0)
         .bind(unit)
@@ -64,6 +71,42 @@ pub async fn add_unit(
         .await
         .map_err(exists_already)?;
     audit::append(conn, act, "unit_added", &json!({ "site": site, "unit": unit })).await
+}
+
+/// A site's buildings, by code.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn buildings(conn: &mut SqliteConnection, site: SiteId) -> Result<Vec<Building>> {
+    let rows: Vec<(String, String, Option<u32>)> =
+        sqlx::query_as("select building, name, grp from building where site = ? order by building")
+            .bind(site.0)
+            .fetch_all(conn)
+            .await?;
+    let building = |(code, name, group)| Building { code, name, group };
+    Ok(rows.into_iter().map(building).collect())
+}
+
+/// Writes a building as it is from now on; who tells phones is the caller.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn put_building(
+    conn: &mut SqliteConnection,
+    site: SiteId,
+    building: &Building,
+) -> Result<()> {
+    sqlx::query(
+        "insert into building (site, building, name, grp) values (?, ?, ?, ?)
+         on conflict (site, building) do update set name = excluded.name, grp = excluded.grp",
+    )
+    .bind(site.0)
+    .bind(&building.code)
+    .bind(&building.name)
+    .bind(building.group)
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// A site's units with their buildings.
@@ -93,7 +136,7 @@ pub async fn policy(conn: &mut SqliteConnection, site: SiteId) -> Result<SlaPoli
 }
 
 /// Makes a new version of a site's policy in which these members have other values, in force from
-/// now on. Answers it.
+/// now on. Answers it (R0.8).
 ///
 /// # Errors
 /// If there is no such site or member, or a value is none for it.
@@ -125,6 +168,7 @@ pub async fn change_policy(
     Ok(after)
 }
 
+// R0.7
 fn check(policy: &SlaPolicy) -> Result<()> {
     if policy.time_zone.parse::<chrono_tz::Tz>().is_err() {
         return Err(Error::malformed("time_zone"));

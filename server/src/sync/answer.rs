@@ -161,6 +161,8 @@ impl Answering<'_> {
         let shares = feed::shares(conn, self.reading, &asked, drained, &repairs).await?;
         let taken = delivering.deliver(conn, &shares, &mut deliveries).await?;
         response.more |= taken < shares.len();
+        let told = on_page.iter().copied().chain(asked.iter().copied()).collect();
+        response.purged = self.purged(conn, newest, told, &deliveries).await?;
 
         deliveries.sessions.extend(&self.pushed.sessions);
         let sessions = self.shared.sessions.of(&deliveries.sessions, conn).await?;
@@ -172,6 +174,26 @@ impl Answering<'_> {
         response.more |= !page.horizons.is_empty();
         response.cursors = self.cursors(newest, &page.horizons);
         Ok(())
+    }
+
+    /// What was purged of the records that this answer tells of, and all of it for a phone that has
+    /// been away for longer than that is told record by record.
+    async fn purged(
+        &self,
+        conn: &mut SqliteConnection,
+        newest: &Newest,
+        mut told: BTreeSet<RecordId>,
+        deliveries: &Deliveries,
+    ) -> Result<Option<Vec<RecordId>>> {
+        deliveries.records.iter().for_each(|delivery| {
+            told.remove(&delivery.record);
+        });
+        let told: Vec<RecordId> = told.into_iter().collect();
+        let mut purged = load::purged(conn, &told).await?;
+        for site in self.reading.behind(newest) {
+            purged.extend(feed::all_purged(conn, site).await?);
+        }
+        Ok((!purged.is_empty()).then(|| purged.into_iter().collect()))
     }
 
     /// The next cursors: the sites' sequences, or where the answer was cut.

@@ -7,7 +7,7 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use sync_core::model::audience::Audience;
 use sync_core::model::id::{RecordId, SiteId};
 
-use super::load::{exact, list, number};
+use super::load::{self, exact, list, number};
 use super::projection;
 use super::rows::pieces;
 use super::write::{Planned, Poke, raise_sequence};
@@ -206,7 +206,7 @@ async fn readers_by_orders(
 }
 
 /// Moves the contacts of orders whose readers or contact changed: in the same transaction, so that
-/// nobody holds an order without the contact it names.
+/// nobody holds an order without the contact it names (R0.9).
 ///
 /// # Errors
 /// If the database does not answer.
@@ -217,8 +217,13 @@ pub async fn write_contacts(
 ) -> Result<Vec<Poke>> {
     let ids: Vec<RecordId> = contacts.keys().copied().collect();
     let before = places(conn, &ids).await?;
+    let purged = load::purged(conn, &ids).await?;
     let mut changed = Vec::new();
     for (contact, places) in before {
+        if purged.contains(&contact) {
+            // Its rows say that it left, and stay so, whoever is given an order that names it.
+            continue;
+        }
         let Some(site) = contacts.get(&contact).copied() else { continue };
         // A contact of another site is none of this order's readers' business.
         if places.iter().any(|place| place.audience.site() != site) {

@@ -27,6 +27,8 @@ pub struct Newest {
     pub sites: BTreeMap<SiteId, u64>,
     /// Each audience's newest row.
     pub audiences: BTreeMap<Audience, u64>,
+    /// The last sequence of each site of which a purge is told by no row any more.
+    pub forgotten: BTreeMap<SiteId, u64>,
 }
 
 impl Reading {
@@ -48,7 +50,14 @@ impl Reading {
     pub fn has_news(&self, newest: &Newest) -> bool {
         self.cursors.iter().any(|(audience, cursor)| {
             newest.audiences.get(audience).is_some_and(|newest| newest > cursor)
-        })
+        }) || !self.behind(newest).is_empty()
+    }
+
+    /// The sites of which the reader has read so little that purges are told by no row any more.
+    pub fn behind(&self, newest: &Newest) -> BTreeSet<SiteId> {
+        let forgotten = |site: &SiteId| newest.forgotten.get(site).copied().unwrap_or(0);
+        let cursors = self.cursors.iter().map(|(audience, cursor)| (audience.site(), *cursor));
+        cursors.filter(|(site, cursor)| *cursor < forgotten(site)).map(|(site, _)| site).collect()
     }
 
     /// Refuses cursors that this server cannot have given.
@@ -82,16 +91,17 @@ pub async fn newest(conn: &mut SqliteConnection, reading: &Reading) -> Result<Ne
             query.push(" union all ");
         }
         query.push("select ").push_bind(number(place as u64));
-        query.push(" as place, s.sequence, (select max(f.sequence) from feed f where f.site = ");
+        query.push(" as place, s.sequence, s.forgotten_sequence, (select max(f.sequence) from feed f where f.site = ");
         query.push_bind(audience.site().0).push(" and f.audience = ");
         query.push_bind(within_site(*audience)).push(") from site s where s.site = ");
         query.push_bind(audience.site().0);
     }
-    let rows: Vec<(i64, i64, Option<i64>)> = query.build_query_as().fetch_all(conn).await?;
-    for (place, sequence, last) in rows {
+    let rows: Vec<(i64, i64, i64, Option<i64>)> = query.build_query_as().fetch_all(conn).await?;
+    for (place, sequence, forgotten, last) in rows {
         let audience = usize::try_from(place).ok().and_then(|place| audiences.get(place));
         let audience = *audience.ok_or(Error::Broken("a place that was not asked for"))?;
         newest.sites.insert(audience.site(), sequence.unsigned_abs());
+        newest.forgotten.insert(audience.site(), forgotten.unsigned_abs());
         newest.audiences.insert(audience, last.unwrap_or(0).unsigned_abs());
     }
     Ok(newest)
@@ -238,6 +248,28 @@ fn positions(rows: Vec<(Vec<u8>, i64)>) -> Result<Vec<(RecordId, u64)>> {
     };
     rows.into_iter().map(position).collect()
 }
+
+/// Everything that was ever purged at a site: for a reader to whom no row tells it any more.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn all_purged(conn: &mut SqliteConnection, site: SiteId) -> Result<Vec<RecordId>> {
+    let rows: Vec<(Vec<u8>,)> = sqlx::query_as(
+        "select record from record where purged_site = ? and purged_ms is not null
+         order by purged_ms desc limit ?",
+    )
+    .bind(site.0)
+    .bind(number(PURGED_MAX))
+    .fetch_all(conn)
+    .await?;
+    if rows.len() as u64 == PURGED_MAX {
+        tracing::error!(%site, "more was purged than an answer tells; the oldest is left out");
+    }
+    rows.into_iter().map(|(record,)| exact(&record).map(RecordId)).collect()
+}
+
+/// Purged records in one answer: two megabytes of ids.
+const PURGED_MAX: u64 = 100_000;
 
 /// What a reader gets of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -63,6 +63,7 @@ impl Sync {
             backed_up: None,
             more: false,
             re_enrol: standing.re_enrol || pushed.cloned,
+            purged: None,
         };
         let answering = Answering {
             shared,

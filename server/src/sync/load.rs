@@ -66,6 +66,25 @@ pub async fn records(conn: &mut SqliteConnection, ids: &[RecordId]) -> Result<Ve
     Ok(ids.iter().map(|id| found.remove(id).unwrap_or_else(|| new(*id))).collect())
 }
 
+/// Those of these records that were purged.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn purged(conn: &mut SqliteConnection, ids: &[RecordId]) -> Result<BTreeSet<RecordId>> {
+    let mut purged = BTreeSet::new();
+    for piece in pieces(ids) {
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "select record from record where purged_ms is not null and record in ",
+        );
+        list(&mut query, piece.iter().map(|id| id.0.to_vec()));
+        let rows: Vec<(Vec<u8>,)> = query.build_query_as().fetch_all(&mut *conn).await?;
+        for (record,) in rows {
+            purged.insert(RecordId(exact(&record)?));
+        }
+    }
+    Ok(purged)
+}
+
 /// The versions of records that are stored.
 ///
 /// # Errors
@@ -89,7 +108,8 @@ pub async fn versions(
 
 async fn record_heads(conn: &mut SqliteConnection, ids: &[RecordId]) -> Result<Vec<RecordRow>> {
     let mut query = QueryBuilder::<Sqlite>::new(
-        "select record, site, kind, version, heads, held from record where record in ",
+        "select record, site, kind, purged_site, version, heads, held from record
+         where record in ",
     );
     list(&mut query, ids.iter().map(|id| id.0.to_vec()));
     Ok(query.build_query_as().fetch_all(&mut *conn).await?)
@@ -100,6 +120,7 @@ struct RecordRow {
     record: Vec<u8>,
     site: Option<u32>,
     kind: Option<String>,
+    purged_site: Option<u32>,
     version: i64,
     heads: Vec<u8>,
     held: i64,
@@ -112,6 +133,7 @@ impl RecordRow {
             version: self.version.unsigned_abs(),
             site: self.site.map(SiteId),
             kind: self.kind,
+            purged: self.purged_site.map(SiteId),
             heads: hashes_from_cell(&self.heads)?,
             rows: Vec::new(),
         };

@@ -118,6 +118,8 @@ pub struct RecordState {
     pub site: Option<SiteId>,
     /// Its kind, once something opened it.
     pub kind: Option<String>,
+    /// Where it belonged, if it was purged: then nothing else is here, and never will be.
+    pub purged: Option<SiteId>,
     /// Accepted heads, sorted; empty stands for the genesis alone.
     pub heads: Vec<ChangeHash>,
     /// The log in the order of arrival.
@@ -127,7 +129,15 @@ pub struct RecordState {
 impl RecordState {
     /// A record nobody has written to.
     pub fn new(record: RecordId) -> Self {
-        Self { record, version: 0, site: None, kind: None, heads: Vec::new(), rows: Vec::new() }
+        Self {
+            record,
+            version: 0,
+            site: None,
+            kind: None,
+            purged: None,
+            heads: Vec::new(),
+            rows: Vec::new(),
+        }
     }
 
     /// The facts of the accepted record, in the order in which their changes were accepted.

@@ -7,23 +7,30 @@
 mod answer;
 mod attestation;
 mod audience;
+mod batch;
 mod cases;
 pub mod cash;
 mod check;
 pub mod decide;
 mod deliver;
 mod derive;
+mod due;
 mod feed;
 mod handle;
+mod keep;
+pub mod links;
 mod load;
 pub mod log;
 mod office;
+mod outage;
 mod people;
 mod projection;
 mod projection_money;
 mod projection_patrol;
+pub mod purge;
 mod push;
 mod receipts;
+mod repeats;
 mod report;
 mod rows;
 mod sessions;
@@ -39,29 +46,37 @@ mod writer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use sqlx::SqliteConnection;
 use sync_core::environment::{Clock, Hooks, Randomness};
 use sync_core::model::audience::Audience;
 use sync_core::model::fact::StoredFact;
 use sync_core::model::id::{DeviceId, PersonId, RecordId, SessionId, SiteId};
 use sync_core::model::session::SessionRows;
+use sync_core::model::time::WallMs;
 use sync_core::protocol::limits::{LIMITS, Limits};
 use sync_core::protocol::problem::ProblemCode;
-use sync_core::rules::Review;
+use sync_core::rules::{Review, waits_for};
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 
 use self::cases::CloseJob;
 use self::decide::{Confirmed, Deciding, RecordPlan};
-use self::people::PeopleCache;
+use self::people::{People, PeopleCache};
+use self::purge::PurgeJob;
 use self::sessions::SessionCache;
 use self::stops::Stops;
 use self::writer::Job;
 use crate::db::Database;
+use crate::ledger::Ledger;
+use crate::people::Act;
 use crate::{Error, Result};
 
+pub use self::batch::{OfficeBatch, Stamp};
 pub use self::cases::{Account, CaseDecision, CloseCase, DeskCaseRow, KeepClosing};
 pub use self::check::{Checked, Mismatch};
 pub use self::derive::{Derived, Follows};
+pub use self::keep::Kept;
 pub use self::office::{KeepAnswer, OfficeWrite, OfficeWritten};
+pub use self::purge::{PurgeWhy, Purged};
 pub use self::write::Poke;
 
 /// What sync is started with.
@@ -80,6 +95,8 @@ pub struct SyncOptions {
     pub limits: Limits,
     /// Bytes of pushes in preparation at any time.
     pub preparing_bytes_max: usize,
+    /// Where purges are remembered; without one nothing is purged.
+    pub ledger: Option<Ledger>,
 }
 
 impl SyncOptions {
@@ -99,6 +116,7 @@ impl SyncOptions {
             attestation_key,
             limits: LIMITS,
             preparing_bytes_max: 128 << 20,
+            ledger: None,
         }
     }
 }
@@ -119,6 +137,7 @@ pub struct Shared {
     hooks: Arc<dyn Hooks>,
     attestation_key: [u8; 32],
     limits: Limits,
+    ledger: Option<Ledger>,
     /// The actor of this process's changes: a new one with every start.
     actor: SessionId,
     people: PeopleCache,
@@ -143,6 +162,12 @@ impl Shared {
         let newer = devices.iter().filter_map(|device| remembered.get_key_value(device));
         confirmed.extend(newer.map(|(device, newer)| (*device, newer.clone())));
     }
+}
+
+/// Whether the ledger holds more that this database has not carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ledgered {
+    more: bool,
 }
 
 /// The server's side of sync. Cheap to clone.
@@ -175,6 +200,7 @@ impl Sync {
             hooks: options.hooks,
             attestation_key: options.attestation_key,
             limits: options.limits,
+            ledger: options.ledger,
             actor: SessionId(actor),
             people: PeopleCache::default(),
             sessions: SessionCache::default(),
@@ -222,6 +248,21 @@ impl Sync {
         Ok(written)
     }
 
+    /// Writes many commands of an office session in one transaction, or none; answers whether it
+    /// did: not if what they were planned on has moved.
+    ///
+    /// # Errors
+    /// The first denial, or a failure of the database: then nothing was written.
+    pub async fn office_batch(&self, batch: OfficeBatch) -> Result<bool> {
+        let shared = &self.shared;
+        let job = batch::BatchJob::new(shared, batch, shared.clock.wall_ms()).await?;
+        let stops = Stops::new(shared.hooks.as_ref(), "batch");
+        stops.before().await?;
+        let written = self.ask(|reply| Job::Batch(Box::new(job), reply)).await?;
+        stops.after().await?;
+        Ok(written)
+    }
+
     /// A record as it is accepted: its facts, the sessions they need, and its review now.
     ///
     /// # Errors
@@ -230,11 +271,23 @@ impl Sync {
         &self,
         record: RecordId,
     ) -> Result<Option<(Vec<StoredFact>, SessionRows, Review)>> {
+        let mut conn = self.shared.database.reader().acquire().await?;
+        self.read_on(&mut conn, record).await
+    }
+
+    /// [`Self::read`] on a connection at hand: who holds one must not wait for another.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn read_on(
+        &self,
+        conn: &mut SqliteConnection,
+        record: RecordId,
+    ) -> Result<Option<(Vec<StoredFact>, SessionRows, Review)>> {
         let shared = &self.shared;
-        let mut conn = shared.database.reader().acquire().await?;
-        let version = standing::installation(&mut conn).await?.reference_version;
-        let people = shared.people.of(version, &mut conn).await?;
-        office::read(shared, &mut conn, &people, record, shared.clock.wall_ms()).await
+        let version = standing::installation(conn).await?.reference_version;
+        let people = shared.people.of(version, conn).await?;
+        office::read(shared, conn, &people, record, shared.clock.wall_ms()).await
     }
 
     /// Desk cases after `after` in the order of their numbers, open ones or all.
@@ -322,6 +375,100 @@ impl Sync {
         let epoch = installation.epoch;
         let job = Box::new(derive::DeriveJob { record, follows, people, epoch, now_ms });
         self.ask(|reply| Job::Derive(job, reply)).await
+    }
+
+    /// Purges a record, if it may go: everything that holds content of it, with a line in the
+    /// ledger and one in the audit log.
+    ///
+    /// # Errors
+    /// If the ledger or the database cannot be written; once the ledger's line stands the record
+    /// goes later.
+    pub async fn purge(&self, record: RecordId, why: PurgeWhy, act: Act) -> Result<Purged> {
+        let people = self.people().await?;
+        let job = Box::new(PurgeJob { record, why, act, people });
+        let stops = Stops::new(self.shared.hooks.as_ref(), "purge");
+        stops.before().await?;
+        let purged = self.ask(|reply| Job::Purge(job, reply)).await?;
+        stops.after().await?;
+        Ok(purged)
+    }
+
+    /// Purges again what the ledger says was purged and this database, restored from a backup,
+    /// still holds: before anybody is served.
+    ///
+    /// # Errors
+    /// If the ledger is damaged, is another database's or lacks what this one has carried out: then
+    /// nobody is to be served.
+    pub async fn carry_out_ledger(&self) -> Result<()> {
+        let now_ms = self.shared.clock.wall_ms();
+        while self.ask(|reply| Job::Ledger(now_ms, reply)).await?.more {}
+        Ok(())
+    }
+
+    /// Why and until when a record stays; `None` where there is none.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn kept(&self, record: RecordId, now_ms: WallMs) -> Result<Option<Kept>> {
+        let people = self.people().await?;
+        let mut conn = self.shared.database.reader().acquire().await?;
+        keep::kept(&self.shared, &mut conn, &people, record, now_ms).await
+    }
+
+    /// Everyone and everything that is judged by, as of now.
+    async fn people(&self) -> Result<Arc<People>> {
+        let mut conn = self.shared.database.reader().acquire().await?;
+        let version = standing::installation(&mut conn).await?.reference_version;
+        self.shared.people.of(version, &mut conn).await
+    }
+
+    /// The records that a record names and that name it.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn links(&self, record: RecordId) -> Result<links::Links> {
+        let mut conn = self.shared.database.reader().acquire().await?;
+        links::of(&mut conn, record).await
+    }
+
+    /// Tells callers of outages that are over and that nobody told them of: of at most `limit` of
+    /// them. Whoever ended the outage told them in the same transaction; this is for what failed
+    /// there, and for more callers than one transaction takes. Answers how many were told.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn tell_callers(&self, limit: u32) -> Result<u64> {
+        let mut conn = self.shared.database.reader().acquire().await?;
+        let untold = outage::untold(&mut conn, limit).await?;
+        drop(conn);
+        let mut told = 0;
+        for (caller, outage) in untold {
+            let Some((_, _, review)) = self.read(outage).await? else { continue };
+            let Some(fact) = outage::over(&review) else { continue };
+            let follows = move |caller: Option<&Review>| -> Vec<Derived> {
+                let waits = caller.is_some_and(|caller| waits_for(caller).contains(&outage));
+                waits.then_some(fact).into_iter().collect()
+            };
+            told += u64::from(self.derive(caller, Box::new(follows)).await?);
+        }
+        Ok(told)
+    }
+
+    /// Writes what follows in a record by now, what it opens, and its rows in lists. Says whether
+    /// any fact was written.
+    ///
+    /// # Errors
+    /// If the database does not answer, or what follows cannot be written: then nothing was.
+    pub async fn fall_due(&self, record: RecordId) -> Result<bool> {
+        let shared = &self.shared;
+        let now_ms = shared.clock.wall_ms();
+        let mut conn = shared.database.reader().acquire().await?;
+        let installation = standing::installation(&mut conn).await?;
+        let people = shared.people.of(installation.reference_version, &mut conn).await?;
+        drop(conn);
+        let epoch = installation.epoch;
+        let job = Box::new(due::DueJob { record, people, epoch, now_ms });
+        self.ask(|reply| Job::Due(job, reply)).await
     }
 
     /// What became of everything saved on a device.

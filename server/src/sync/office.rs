@@ -89,6 +89,11 @@ impl OfficeJob {
         let people = shared.people.of(standing.reference_version, conn).await?;
         Ok(Self { write, keep, people, epoch: standing.epoch, now_ms })
     }
+
+    /// A command of a batch, which has read that.
+    pub fn in_batch(write: OfficeWrite, people: Arc<People>, epoch: u32, now_ms: WallMs) -> Self {
+        Self { write, keep: None, people, epoch, now_ms }
+    }
 }
 
 /// Performs, decides and writes a command.
@@ -103,7 +108,7 @@ pub async fn write(
 ) -> Result<(OfficeWritten, Vec<Poke>)> {
     let OfficeJob { write, keep, people, epoch, now_ms } = job;
     let n = take_number(conn, &write).await?;
-    session_row(shared, conn, &write, now_ms).await?;
+    session_row(shared, conn, (write.person, write.device, write.session), now_ms).await?;
     let denied = |code| Error::Denied(Denial::new(code));
     let record = match (write.record, write.command.opens(write.session, n)) {
         (Some(record), None) => record,
@@ -182,20 +187,23 @@ async fn take_number(conn: &mut SqliteConnection, write: &OfficeWrite) -> Result
 }
 
 /// The session's row, by which everyone knows whose keys begin with it.
-async fn session_row(
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn session_row(
     shared: &Shared,
     conn: &mut SqliteConnection,
-    write: &OfficeWrite,
+    (person, device, session): (PersonId, DeviceId, SessionId),
     now_ms: WallMs,
 ) -> Result<()> {
-    let known = shared.sessions.of(&BTreeSet::from([write.session]), conn).await?;
-    if known.contains_key(&write.session) {
+    let known = shared.sessions.of(&BTreeSet::from([session]), conn).await?;
+    if known.contains_key(&session) {
         return Ok(());
     }
     let row = SessionRow {
-        session: write.session,
-        person: write.person,
-        device: write.device,
+        session,
+        person,
+        device,
         origin: Origin::Office,
         boot: OFFICE_BOOT,
         opened_wall_ms: now_ms,

@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use sqlx::SqliteConnection;
 use sync_core::model::audience::Audience;
 use sync_core::model::id::{PersonId, SiteId};
-use sync_core::model::person::{Principal, Role, RoleGrant};
+use sync_core::model::patrol::SiteChecklist;
+use sync_core::model::person::{Principal, Role};
+use sync_core::model::place::Building;
 use sync_core::model::policy::SlaPolicy;
-use sync_core::model::time::{Seen, WallMs};
+use sync_core::model::time::WallMs;
 use sync_core::protocol::limits::LIMITS;
 use sync_core::protocol::message::{Reference, ReferenceData};
 
-use crate::people::roster;
+use crate::people::{checklist, grant, place, roster};
 use crate::{Error, Result};
 
 /// Everyone and everything that is judged by, as of one version.
@@ -27,6 +29,9 @@ pub struct People {
     pub policies: BTreeMap<SiteId, Vec<SlaPolicy>>,
     names: BTreeMap<PersonId, String>,
     sites: BTreeMap<SiteId, String>,
+    /// Each site's buildings with their groups, by code.
+    pub buildings: BTreeMap<SiteId, Vec<Building>>,
+    checklists: BTreeMap<SiteId, Vec<SiteChecklist>>,
 }
 
 impl People {
@@ -77,6 +82,8 @@ impl People {
             people: staff.filter_map(|principal| name(principal.person)).collect(),
             policies: of_sites(&self.policies, &sites),
             sites: of_sites(&self.sites, &sites),
+            buildings: of_sites(&self.buildings, &sites),
+            checklists: of_sites(&self.checklists, &sites),
             grants,
             limits: Some(LIMITS),
             roster: rosters,
@@ -125,15 +132,7 @@ async fn read(version: u64, conn: &mut SqliteConnection) -> Result<People> {
         people.names.insert(person, name);
         people.principals.insert(person, Principal { person, grants: Vec::new() });
     }
-    let grants: Vec<GrantRow> = sqlx::query_as(
-        "select person, role, site, from_ms, to_ms, granted_epoch, granted_sequence, ended_epoch,
-           ended_sequence, on_behalf_of
-         from role_grant order by id",
-    )
-    .fetch_all(&mut *conn)
-    .await?;
-    for row in grants {
-        let grant = row.grant()?;
+    for grant in grant::all(conn).await? {
         if let Some(principal) = people.principals.get_mut(&grant.person) {
             principal.grants.push(grant);
         }
@@ -150,38 +149,9 @@ async fn read(version: u64, conn: &mut SqliteConnection) -> Result<People> {
             .map_err(|_| Error::Broken("a policy in the database does not read"))?;
         people.policies.entry(SiteId(site)).or_default().push(policy);
     }
-    Ok(people)
-}
-
-#[derive(sqlx::FromRow)]
-struct GrantRow {
-    person: u32,
-    role: String,
-    site: u32,
-    from_ms: i64,
-    to_ms: Option<i64>,
-    granted_epoch: u32,
-    granted_sequence: i64,
-    ended_epoch: Option<u32>,
-    ended_sequence: Option<i64>,
-    on_behalf_of: Option<u32>,
-}
-
-impl GrantRow {
-    fn grant(self) -> Result<RoleGrant> {
-        let role = Role::ALL.into_iter().find(|role| role.code() == self.role);
-        let seen = |epoch, sequence: i64| Seen { epoch, sequence: sequence.unsigned_abs() };
-        Ok(RoleGrant {
-            person: PersonId(self.person),
-            role: role.ok_or(Error::Broken("a role in the database is none"))?,
-            site: SiteId(self.site),
-            group: None,
-            department: None,
-            from_ms: self.from_ms,
-            to_ms: self.to_ms,
-            granted: seen(self.granted_epoch, self.granted_sequence),
-            ended: self.ended_epoch.zip(self.ended_sequence).map(|(e, s)| seen(e, s)),
-            on_behalf_of: self.on_behalf_of.map(PersonId),
-        })
+    for site in people.sites.keys().copied().collect::<Vec<_>>() {
+        people.buildings.insert(site, place::buildings(conn, site).await?);
+        people.checklists.insert(site, checklist::of_site(conn, site).await?);
     }
+    Ok(people)
 }

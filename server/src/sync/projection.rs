@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use sync_core::model::id::{RecordId, SiteId};
-use sync_core::model::paid_service;
+use sync_core::model::time::WallMs;
+use sync_core::model::{alarm, paid_service, patrol};
 use sync_core::rules::{self, Projection, Review};
 
+use super::due;
+use super::links;
 use super::load::{exact, list};
 use super::rows::pieces;
 use super::write::Planned;
@@ -34,19 +37,38 @@ pub struct Named {
 pub async fn write(
     conn: &mut SqliteConnection,
     planned: &[Planned],
+    now_ms: WallMs,
+) -> Result<BTreeMap<RecordId, Named>> {
+    let reviews = planned.iter().filter_map(|planned| planned.plan.review.as_deref());
+    write_reviews(conn, &reviews.collect::<Vec<_>>(), now_ms).await
+}
+
+/// Writes a record's projections as it stands now: nobody wrote anything, but time has passed.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn refresh(conn: &mut SqliteConnection, review: &Review, now_ms: WallMs) -> Result<()> {
+    write_reviews(conn, &[review], now_ms).await.map(|_| ())
+}
+
+async fn write_reviews(
+    conn: &mut SqliteConnection,
+    reviews: &[&Review],
+    now_ms: WallMs,
 ) -> Result<BTreeMap<RecordId, Named>> {
     let mut orders = Vec::new();
     let mut contacts = Vec::new();
     let mut others = Vec::new();
     let mut named = BTreeMap::new();
-    let mut reviews: Vec<(SiteId, &Review)> = Vec::new();
-    for planned in planned {
-        let Some(review) = &planned.plan.review else { continue };
+    let mut sited: Vec<(SiteId, &Review)> = Vec::new();
+    let mut contact_links = BTreeMap::new();
+    for review in reviews {
+        contact_links.insert(review.record, rules::contacts(review));
         let (Some(site), projection) = (review.site, rules::projection(review)) else { continue };
-        reviews.push((site, review));
+        sited.push((site, *review));
         if [WORK_ORDER, paid_service::KIND].contains(&projection.kind.as_str()) {
-            let now = rules::links(review);
-            named.insert(planned.record, Named { site, before: BTreeSet::new(), now });
+            let now = rules::contacts(review);
+            named.insert(review.record, Named { site, before: BTreeSet::new(), now });
         }
         match projection.kind.as_str() {
             WORK_ORDER => orders.push((site, projection)),
@@ -55,12 +77,53 @@ pub async fn write(
             _ => others.push((site, projection)),
         }
     }
+    write_links(conn, &contact_links).await?;
+    links::write(conn, reviews).await?;
     contacts_before(conn, &mut named).await?;
     write_orders(conn, &orders).await?;
     write_contacts(conn, &contacts).await?;
     projection_patrol::write(conn, &others).await?;
-    projection_money::write(conn, &reviews).await?;
+    projection_money::write(conn, &sited).await?;
+    let cards = others.into_iter().filter(|(_, card)| has_no_list(&card.kind));
+    write_cards(conn, &cards.collect::<Vec<_>>()).await?;
+    due::keep(conn, reviews, now_ms).await?;
     Ok(named)
+}
+
+/// Which contacts records of any kind name: few of them change that.
+async fn write_links(
+    conn: &mut SqliteConnection,
+    links: &BTreeMap<RecordId, BTreeSet<RecordId>>,
+) -> Result<()> {
+    let records: Vec<RecordId> = links.keys().copied().collect();
+    let mut before: BTreeSet<(RecordId, RecordId)> = BTreeSet::new();
+    for piece in pieces(&records) {
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "select contact, record from contact_link where record in ",
+        );
+        list(&mut query, piece.iter().map(|id| id.0.to_vec()));
+        let rows: Vec<(Vec<u8>, Vec<u8>)> = query.build_query_as().fetch_all(&mut *conn).await?;
+        for (contact, record) in rows {
+            before.insert((RecordId(exact(&contact)?), RecordId(exact(&record)?)));
+        }
+    }
+    let pairs = links.iter().flat_map(|(record, contacts)| contacts.iter().map(|c| (*c, *record)));
+    let now: BTreeSet<(RecordId, RecordId)> = pairs.collect();
+    for (contact, record) in before.difference(&now) {
+        sqlx::query("delete from contact_link where contact = ? and record = ?")
+            .bind(contact.0.to_vec())
+            .bind(record.0.to_vec())
+            .execute(&mut *conn)
+            .await?;
+    }
+    for (contact, record) in now.difference(&before) {
+        sqlx::query("insert into contact_link (contact, record) values (?, ?)")
+            .bind(contact.0.to_vec())
+            .bind(record.0.to_vec())
+            .execute(&mut *conn)
+            .await?;
+    }
+    Ok(())
 }
 
 /// The contacts whose readers may be others now: of orders that somebody new reads or nobody any
@@ -94,6 +157,48 @@ async fn contacts_before(
                 named.before.insert(RecordId(exact(&contact)?));
             }
         }
+    }
+    Ok(())
+}
+
+/// Kinds without a table of their own stand in the common list; violations in both.
+fn has_no_list(kind: &str) -> bool {
+    ![patrol::PLAN, patrol::ROUND, alarm::KIND].contains(&kind)
+}
+
+async fn write_cards(conn: &mut SqliteConnection, cards: &[(SiteId, Projection)]) -> Result<()> {
+    for piece in pieces(cards) {
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "insert into record_card (record, site, kind, status, title, subject, unit,
+               building_group, department, assignee, due_ms, closed_at_ms, open_cases,
+               created_at_ms, changed_at_ms) ",
+        );
+        query.push_values(piece, |mut row, (site, card)| {
+            row.push_bind(card.record.0.to_vec())
+                .push_bind(site.0)
+                .push_bind(card.kind.clone())
+                .push_bind(card.status.code())
+                .push_bind(card.title.clone())
+                .push_bind(card.subject.clone())
+                .push_bind(card.unit.clone())
+                .push_bind(card.group)
+                .push_bind(card.department.clone())
+                .push_bind(card.assignee.map(|person| person.0))
+                .push_bind(card.due_ms)
+                .push_bind(card.closed_at_ms)
+                .push_bind(card.open_cases)
+                .push_bind(card.created_at_ms)
+                .push_bind(card.changed_at_ms);
+        });
+        query.push(
+            " on conflict (record) do update set status = excluded.status, title = excluded.title,
+               subject = excluded.subject, unit = excluded.unit,
+               building_group = excluded.building_group, department = excluded.department,
+               assignee = excluded.assignee, due_ms = excluded.due_ms,
+               closed_at_ms = excluded.closed_at_ms, open_cases = excluded.open_cases,
+               created_at_ms = excluded.created_at_ms, changed_at_ms = excluded.changed_at_ms",
+        );
+        query.build().execute(&mut *conn).await?;
     }
     Ok(())
 }

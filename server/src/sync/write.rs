@@ -67,7 +67,7 @@ pub async fn plans(
     changes(conn, planned, context.now_ms).await?;
     row_changes(conn, planned).await?;
     stops.inside().await?;
-    let named = projection::write(conn, planned).await?;
+    let named = projection::write(conn, planned, context.now_ms).await?;
     let moved = audience::write(conn, planned).await?;
     let mut pokes = moved.pokes;
     stops.inside().await?;
@@ -341,6 +341,14 @@ async fn receipts(
             news.entry((author.device, author.person)).or_default().insert(author.number, told);
         }
     }
+    tell(conn, news).await
+}
+
+/// What is told of commands from now on, device by device.
+pub(super) async fn tell(
+    conn: &mut SqliteConnection,
+    news: BTreeMap<(DeviceId, PersonId), BTreeMap<u64, Told>>,
+) -> Result<()> {
     for ((device, person), news) in news {
         let bounds = (
             news.first_key_value().map_or(0, |(number, _)| *number),

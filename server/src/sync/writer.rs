@@ -14,17 +14,20 @@ use sync_core::protocol::message::{Outcome, PhoneState};
 use sync_core::protocol::problem::ProblemCode;
 use tokio::sync::{mpsc, oneshot};
 
+use super::batch::BatchJob;
 use super::cases::CloseJob;
 use super::decide::{Confirmed, Verdict};
 use super::derive::{self, DeriveJob};
+use super::due::{self, DueJob};
 use super::log::{Author, Why};
 use super::office::{OfficeJob, OfficeWritten};
 use super::people::People;
+use super::purge::{self, PurgeJob, Purged};
 use super::push::{Prepared, Push, prepare};
 use super::sessions::{self, Contact};
 use super::stops::Stops;
 use super::write::{self, Planned, Poke, WriteContext};
-use super::{Shared, cases, office, report};
+use super::{Ledgered, Shared, batch, cases, office, report};
 use crate::{Error, Result};
 
 /// What the writer is asked to do.
@@ -41,8 +44,16 @@ pub enum Job {
     Close(Box<CloseJob>, Reply<()>),
     /// Store an office person's command.
     Office(Box<OfficeJob>, Reply<OfficeWritten>),
+    /// Store many commands of an office session, or none.
+    Batch(Box<BatchJob>, Reply<bool>),
     /// Write what follows from a cause.
     Derive(Box<DeriveJob>, Reply<bool>),
+    /// Purge a record.
+    Purge(Box<PurgeJob>, Reply<Purged>),
+    /// Carry out what the ledger says.
+    Ledger(WallMs, Reply<Ledgered>),
+    /// Write what falls due in a record.
+    Due(Box<DueJob>, Reply<bool>),
 }
 
 /// Where an answer goes.
@@ -190,6 +201,12 @@ async fn run_job(
         }
         Job::Close(job, reply) => settle(cases::close(shared, conn, *job).await, reply, settled),
         Job::Derive(job, reply) => settle(derive::write(shared, conn, *job).await, reply, settled),
+        Job::Batch(job, reply) => settle(batch::write(shared, conn, *job).await, reply, settled),
+        Job::Purge(job, reply) => settle(purge::purge(shared, conn, *job).await, reply, settled),
+        Job::Ledger(now_ms, reply) => {
+            settle(purge::carry_out_some(shared, conn, now_ms).await, reply, settled)
+        }
+        Job::Due(job, reply) => settle(due::run(shared, conn, *job).await, reply, settled),
         Job::Office(job, reply) => settle(office::write(shared, conn, *job).await, reply, settled),
     }
 }

@@ -47,6 +47,7 @@ office-category-public = Public facility
 # an order
 office-fields = The order
 office-record = Record
+office-contact-purged = Removed
 office-limits = Time limits
 office-timeline = Timeline
 office-money = Money
@@ -102,6 +103,7 @@ office-why-missing-dependency = What it stands on has not come yet
 office-why-undecided = The server could not decide
 office-why-numbers-missing = Numbers are missing
 office-why-unreadable = It cannot be read
+office-why-record-purged = Its record was purged; nothing of it was kept
 
 # signatures
 office-drawing = The customer's drawn signature
@@ -253,3 +255,18 @@ office-item-water = Water
 office-item-windows = Windows
 office-item-damp = Damp
 office-item-pests = Pests
+
+# records of every kind
+office-records = Records
+office-kinds = Kinds
+office-all = All
+office-closed-too = Closed ones too
+office-open-only = Open ones only
+office-open-new = New: { $kind }
+office-action-write = Save
+office-to-record = To the record
+office-yes = Yes
+office-no = No
+office-column-title = Subject
+office-column-kind = Kind
+office-column-due = Due

@@ -47,6 +47,7 @@ office-category-public = 公共设施
 # an order
 office-fields = 派工单
 office-record = 记录编号
+office-contact-purged = 已删除
 office-limits = 时限
 office-timeline = 经过
 office-money = 费用
@@ -102,6 +103,7 @@ office-why-missing-dependency = 所依据的记录还没有到
 office-why-undecided = 服务器没能判定
 office-why-numbers-missing = 编号不连续
 office-why-unreadable = 内容读不出来
+office-why-record-purged = 这份记录已到期或按要求删除，内容没有保留
 
 # signatures
 office-drawing = 客户手写签名
@@ -253,3 +255,18 @@ office-item-water = 用水
 office-item-windows = 窗户
 office-item-damp = 渗水
 office-item-pests = 虫害
+
+# records of every kind
+office-records = 记录
+office-kinds = 类别
+office-all = 全部
+office-closed-too = 包括已结案
+office-open-only = 只看未结案
+office-open-new = 新建{ $kind }
+office-action-write = 保存
+office-to-record = 查看记录
+office-yes = 是
+office-no = 否
+office-column-title = 内容
+office-column-kind = 类别
+office-column-due = 期限

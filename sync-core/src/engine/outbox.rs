@@ -50,6 +50,7 @@ pub fn choose(waiting: &[Waiting], limits: &Limits, not_stored_too: bool) -> Pus
         .filter(|(_, chain)| chain.iter().any(|command| wants_sending(command, not_stored_too)))
         .collect();
     // One that the server had no room for holds up nothing: it is tried again with the others.
+    // R7.12.
     let is_urgent = |chain: &[&Waiting]| {
         chain.iter().any(|command| command.urgent && command.state == PendingState::Unsent)
     };
@@ -96,6 +97,7 @@ mod tests {
         Waiting { n, record: RecordId([record; 16]), state, bytes, urgent: false }
     }
 
+    /// R7.12
     #[test]
     fn a_request_with_an_alarm_carries_nothing_else() {
         let mut all: Vec<Waiting> =

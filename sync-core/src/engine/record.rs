@@ -13,7 +13,7 @@ use crate::model::audience::Audience;
 use crate::model::fact::StoredFact;
 use crate::model::id::{ChangeHash, FactKey, RecordId, SessionId, SiteId};
 use crate::model::time::{Seen, WallMs};
-use crate::protocol::message::{Delivery, Outcome, Receipt};
+use crate::protocol::message::{Delivery, Outcome, RECORD_PURGED, Receipt};
 use crate::{Error, Result};
 
 /// A record as a phone holds it.
@@ -76,6 +76,8 @@ pub struct Incoming<'a> {
     pub delivery: Option<(&'a Delivery, Option<&'a RecordPack>)>,
     /// Audiences it left.
     pub left: BTreeSet<Audience>,
+    /// The server has purged it.
+    pub purged: bool,
     /// The person's own sessions on this device: whose work goes back to the pending commands
     /// when the server does not have it.
     pub own: BTreeSet<SessionId>,
@@ -102,6 +104,8 @@ pub struct Applied {
     pub session_spent: bool,
     /// Something it depends on is missing, or the heads differ: ask for it whole.
     pub repair: bool,
+    /// The server has purged it: nothing of it stays but own commands that are not decided yet.
+    pub purged: bool,
 }
 
 impl RecordState {
@@ -197,7 +201,15 @@ impl RecordState {
             self.pending.iter().map(|pending| (pending.n, pending.standing())).collect();
         let mut verdicts = Verdicts::default();
         self.take_receipts(incoming, &mut verdicts);
-        let repair = self.take_delivery(incoming, &mut verdicts);
+        let mut repair = self.take_delivery(incoming, &mut verdicts);
+        // A phone that nobody told learns it from what became of its work.
+        let mut refused = verdicts.refused.iter();
+        let purged = incoming.purged
+            || refused.any(|(_, receipt)| receipt.code.as_deref() == Some(RECORD_PURGED));
+        if purged {
+            self.purge();
+            repair = false;
+        }
         for audience in &incoming.left {
             self.audiences.remove(audience);
         }
@@ -218,10 +230,21 @@ impl RecordState {
             moved,
             refused: verdicts.refused,
             sent: verdicts.sent,
-            session_spent: rebuilt || verdicts.session_spent,
+            session_spent: rebuilt || verdicts.session_spent || purged,
             repair,
+            purged,
             state: self,
         })
+    }
+
+    /// Forgets what the server has purged. Own commands without a last word stay: they are sent
+    /// until the server has refused each, so that the account adds up on both sides.
+    fn purge(&mut self) {
+        self.accepted.clear();
+        self.audiences.clear();
+        self.attestation = None;
+        self.present = false;
+        self.pending.retain(|pending| pending.state != PendingState::Accepted);
     }
 
     fn take_receipts(&mut self, incoming: &Incoming<'_>, verdicts: &mut Verdicts) {

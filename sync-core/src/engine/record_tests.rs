@@ -88,6 +88,7 @@ impl Answer {
             in_flight: sent.pending.iter().map(|p| (p.n, p.change.hash)).collect(),
             delivery: self.delivery.as_ref().map(|(delivery, pack)| (delivery, Some(pack))),
             left: BTreeSet::new(),
+            purged: false,
             own: BTreeSet::from([W1, W2]),
         };
         state.apply(&incoming, W2).expect("applies")

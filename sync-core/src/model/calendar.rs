@@ -10,7 +10,7 @@ use chrono::{Datelike as _, NaiveDate};
 use serde::{Deserialize, Serialize};
 
 /// A site's working hours, all in local time. Only within its bounds: nothing else can be made
-/// or read.
+/// or read (R8.1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Parts")]
 pub struct WorkCalendar {
@@ -339,6 +339,7 @@ mod tests {
         assert_eq!(read(json!({})).expect("reads"), WorkCalendar::default());
     }
 
+    /// R8.1
     #[test]
     fn a_holiday_is_free_and_a_day_made_up_for_it_is_worked() {
         let calendar = read(json!({

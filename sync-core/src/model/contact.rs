@@ -20,6 +20,9 @@ pub struct ContactCreated {
     /// Phone numbers, at most 60 characters each.
     #[serde(default)]
     pub phones: Vec<String>,
+    /// What the person is to the unit, e.g. 业主 or 租户; at most 60 characters.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub relation: Option<String>,
     /// Random: without it a hash of the fact would tell who tries names what it holds.
     pub salt: String,
 }

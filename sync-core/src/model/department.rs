@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A department's code: 1 to 40 lower-case letters, digits and underscores.
+/// A department's code: 1 to 40 lower-case letters, digits and underscores (R0.6).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Department(Cow<'static, str>);
@@ -91,6 +91,7 @@ impl fmt::Display for Department {
 mod tests {
     use super::*;
 
+    /// R0.6
     #[test]
     fn a_department_is_a_plain_code() {
         for code in ["customer_service", "b2", "x"] {

@@ -13,7 +13,7 @@ pub const ROUND: &str = "patrol_round";
 /// The schema version this code writes into `created` of both.
 pub const SCHEMA: u32 = 1;
 
-/// What a round looks for (六 3.2, 3.6, 3.7).
+/// What a round looks for (六 3.2, 3.6, 3.7, R7.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PatrolKind {
@@ -81,6 +81,7 @@ impl Checklist {
     /// The codes of its items, in the order of the source. Codes are stable.
     pub fn items(self) -> &'static [&'static str] {
         match self {
+            // R7.5
             Self::Stairwell => &[
                 "lights",
                 "doors_and_windows",
@@ -96,21 +97,25 @@ impl Checklist {
                 "safety_signs",
                 "shared_lamps_and_bins",
             ],
+            // R7.6
             Self::PublicStructures => {
                 &["sculptures", "playground", "lawns_hedges_trees", "structure_roads"]
             }
+            // R7.7
             Self::RoadsAndSquares => &[
                 "facilities_and_occupation",
                 "road_signs",
                 "manhole_covers_and_lamps",
                 "road_cleanliness",
             ],
+            // R7.8
             Self::Surroundings => &[
                 "posting_and_wiring",
                 "damage_noise_pollution",
                 "livestock",
                 "surroundings_cleanliness",
             ],
+            // R7.9
             Self::DecorationSite => &[
                 "decoration_permit",
                 "load_bearing_structure",
@@ -120,12 +125,36 @@ impl Checklist {
                 "waste_and_hours",
                 "site_extinguishers",
             ],
+            // R7.9
             Self::VacantHome => &["lock", "meters", "water", "windows", "damp", "pests"],
         }
     }
 }
 
+/// An item of a site's own checklist.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChecklistItem {
+    /// Unique within the list, at most 60 characters.
+    pub code: String,
+    /// What is looked at, at most 200 characters.
+    pub text: String,
+}
+
+/// A site's own checklist, one version of it. A checkpoint that is checked by it carries its items.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteChecklist {
+    /// Unique at the site.
+    pub code: String,
+    /// 1 and up.
+    pub version: u32,
+    /// What people call it.
+    pub name: String,
+    /// In their order.
+    pub items: Vec<ChecklistItem>,
+}
+
 /// A point on the earth, WGS-84, in units of 10^-7 degrees: integers, so that every device judges
+/// R7.25.
 /// alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
@@ -148,6 +177,10 @@ pub struct Checkpoint {
     /// What it is checked by.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub checklist: Option<Checklist>,
+    /// The items it is checked by instead, as they stood when it was planned: a site's own list may
+    /// change, what a round is judged by does not.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub items: Option<Vec<ChecklistItem>>,
     /// What its QR code or NFC tag says.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tag: Option<String>,

@@ -1,18 +1,23 @@
 //! What facts say: every fact type this version knows, and a carrier for those it does not.
 
-use serde::de::DeserializeOwned;
 use serde::de::value::MapDeserializer;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::alarm::AlarmFact;
 use super::canonical::NotCanonical;
+use super::complaint::{ComplaintCreated, ComplaintFact};
+use super::follow_up::{FollowUpCreated, FollowUpFact};
 use super::hand_over::{HandOverCreated, HandOverFact};
 use super::id::{FactKey, PersonId, SiteId};
 use super::paid_service::{PaidServiceCreated, PaidServiceFact};
 use super::patrol::PatrolFact;
+use super::periodic::{PeriodicFact, PeriodicTaskCreated};
 use super::person::Role;
 use super::price_item::{PriceItemCreated, PriceItemFact};
+use super::reception::{ReceptionCreated, ReceptionFact};
+use super::repair_notice::{RepairNoticeCreated, RepairNoticeFact};
 use super::time::WallMs;
 use super::violation::{ViolationCreated, ViolationFact};
 use super::work_order::WorkOrderFact;
@@ -64,10 +69,21 @@ macro_rules! kinds {
         }
 
         /// A step of a kind's work, as an app sends it: `{"t": "ring", "p": {"visit": "..."}}`.
-        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
         #[serde(untagged)]
         pub enum Step {
             $($(#[$fact_doc])* $fact($content),)+
+        }
+
+        impl<'de> Deserialize<'de> for Step {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let StepParts { t, p } = StepParts::deserialize(deserializer)?;
+                let content = if p.is_null() { Value::Object(Map::new()) } else { p };
+                $(if let Some(fact) = read(&t, &content) {
+                    return Ok(Self::$fact(fact));
+                })+
+                Err(D::Error::custom(format_args!("no step, or not one of this shape: {t}")))
+            }
         }
 
         impl From<Step> for Payload {
@@ -146,6 +162,16 @@ kinds! {
         PaidService(PaidServiceFact),
         /// A type of hand-overs.
         HandOver(HandOverFact),
+        /// A type of complaints.
+        Complaint(ComplaintFact),
+        /// A type of periodic tasks.
+        Periodic(PeriodicFact),
+        /// A type of receptions.
+        Reception(ReceptionFact),
+        /// A type of notices.
+        RepairNotice(RepairNoticeFact),
+        /// A type of follow-ups.
+        FollowUp(FollowUpFact),
     }
     openings {
         /// A violation.
@@ -156,6 +182,16 @@ kinds! {
         PaidService("paid_service", PaidServiceCreated),
         /// A hand-over.
         HandOver("hand_over", HandOverCreated),
+        /// A complaint.
+        Complaint("complaint", ComplaintCreated),
+        /// A periodic task.
+        Periodic("periodic_task", PeriodicTaskCreated),
+        /// A reception.
+        Reception("reception", ReceptionCreated),
+        /// A notice of a repair.
+        RepairNotice("repair_notice", RepairNoticeCreated),
+        /// A follow-up.
+        FollowUp("follow_up", FollowUpCreated),
     }
 }
 
@@ -173,6 +209,8 @@ pub enum GeneralFact {
     Note(Note),
     /// The office closes a case of this record.
     CaseClosed(CaseClosed),
+    /// A photo or document, announced by its hash; its bytes travel in the blob lane.
+    Attached(Attached),
     /// A person has seen a fact that concerns them.
     Read(OfFact),
     /// A person takes on what a fact tells them.
@@ -189,6 +227,19 @@ pub enum GeneralFact {
     FellDue(FellDue),
     /// What a `fell_due` rested on turned out otherwise; only the server writes it.
     DueWithdrawn(DueWithdrawn),
+}
+
+/// Payload of `attached`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attached {
+    /// SHA-256 of its bytes, lower-case hex.
+    pub sha256: String,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+    /// Its media type.
+    pub media_type: String,
+    /// What it is called, at most 60 characters.
+    pub name: String,
 }
 
 /// Payload of `fell_due`.
@@ -329,6 +380,14 @@ impl Payload {
     pub fn fact_type(&self) -> String {
         self.to_parts().map_or_else(|_| String::new(), |(fact_type, _)| fact_type)
     }
+}
+
+/// A step as it is sent; `p` may be left out where it has no members.
+#[derive(Deserialize)]
+struct StepParts {
+    t: Value,
+    #[serde(default)]
+    p: Value,
 }
 
 /// One parse attempt. The type's name comes first, so that a type of another kind costs no look at

@@ -104,7 +104,7 @@ pub struct RoleGrant {
     /// The (epoch, sequence) at which it was ended early.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ended: Option<Seen>,
-    /// For a deputy: whose role it is.
+    /// For a deputy: whose role it is (R0.5).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub on_behalf_of: Option<PersonId>,
 }

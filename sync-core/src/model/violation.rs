@@ -36,7 +36,7 @@ impl ViolationCategory {
         Self::HarmToOthers,
     ];
 
-    /// The codes of its listed breaches (四 3.1.1 to 3.1.5), `other` last. Codes are stable.
+    /// The codes of its listed breaches (四 3.1.1 to 3.1.5), `other` last. Codes are stable (R5.1).
     pub fn breaches(self) -> &'static [&'static str] {
         match self {
             Self::Decoration => &[
@@ -95,6 +95,9 @@ pub struct ViolationCreated {
     /// The round it was found on.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub round: Option<RecordId>,
+    /// The reception it follows from.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reception: Option<RecordId>,
 }
 
 /// How bad it is: computed from [`Assessment`], never chosen (四 3.1.6).
@@ -137,7 +140,7 @@ pub struct Assessment {
 }
 
 impl Assessment {
-    /// General: nothing lost and nobody's safety threatened; everything else is serious.
+    /// General: nothing lost and nobody's safety threatened; everything else is serious (R5.2).
     pub fn severity(&self) -> Severity {
         if self.loss || self.threat || self.sizeable {
             Severity::Serious

@@ -44,6 +44,9 @@ pub struct WorkOrderCreated {
     /// The unit, e.g. `3-2-1501`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub unit: Option<String>,
+    /// The group of buildings (组团).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub group: Option<u32>,
     /// Where, for a public facility.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub place: Option<String>,
@@ -60,6 +63,9 @@ pub struct WorkOrderCreated {
     /// The patrol round whose finding opened it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub round: Option<RecordId>,
+    /// The reception it follows from.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reception: Option<RecordId>,
 }
 
 /// How the desk was called from the door (入户 1).
@@ -86,7 +92,7 @@ pub enum PhotoMoment {
     Scan,
 }
 
-/// The customer's ratings (入户 7), 1 to 5 each.
+/// The customer's ratings (入户 7), 1 to 5 each (R4.22).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ratings {
     /// 维修质量
@@ -127,7 +133,7 @@ pub struct VisitReason {
     pub reason: String,
 }
 
-/// Payload of `set_out`.
+/// Payload of `set_out` (R4.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetOut {
     /// The site's service grade, fixed into the visit.

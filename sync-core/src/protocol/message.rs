@@ -168,6 +168,10 @@ pub struct SyncResponse {
     /// The server has seen another store with this device's numbers: enrol anew.
     #[n(14)]
     pub re_enrol: bool,
+    /// Records that were purged: the phone keeps nothing of them but its own undecided work. Left
+    /// out where there are none; an older phone does not know it.
+    #[n(15)]
+    pub purged: Option<Vec<RecordId>>,
 }
 
 /// [`Anchor`] on the wire.
@@ -214,6 +218,9 @@ pub enum Outcome {
     #[n(4)]
     NotStored,
 }
+
+/// The code of a receipt of `refused` work: its record was purged, nothing of the work was kept.
+pub const RECORD_PURGED: &str = "record_purged";
 
 impl Outcome {
     /// The stable code, as in JSON, SQL and texts.
@@ -299,6 +306,10 @@ pub struct ReferenceData {
     /// The duty roster of the person's sites: shifts that touch yesterday to eight days ahead, in
     /// the site's zone.
     pub roster: BTreeMap<SiteId, Vec<crate::model::roster::Shift>>,
+    /// The buildings of the person's sites with their groups, by code.
+    pub buildings: BTreeMap<SiteId, Vec<crate::model::place::Building>>,
+    /// The sites' own checklists of patrols, the newest version of each, by code.
+    pub checklists: BTreeMap<SiteId, Vec<crate::model::patrol::SiteChecklist>>,
 }
 
 /// A session row on the wire.

@@ -84,11 +84,17 @@ impl Answer {
     pub(super) fn touched(&self, record_of: &BTreeMap<u64, RecordId>) -> BTreeSet<RecordId> {
         let by_receipt = self.receipts.keys().filter_map(|n| record_of.get(n)).copied();
         let left = self.response.left.iter().map(|left| left.record);
-        by_receipt.chain(self.deliveries.keys().copied()).chain(left).collect()
+        let purged = self.response.purged.iter().flatten().copied();
+        by_receipt.chain(self.deliveries.keys().copied()).chain(left).chain(purged).collect()
     }
 
     pub(super) fn site_of(&self, record: RecordId) -> Option<SiteId> {
         self.deliveries.get(&record).map(|(index, _)| self.response.records[*index].site)
+    }
+
+    /// Whether the answer says that the record was purged.
+    pub(super) fn is_purged(&self, record: RecordId) -> bool {
+        self.response.purged.iter().flatten().any(|purged| *purged == record)
     }
 
     /// Whether the answer brings the record whole.
@@ -120,6 +126,7 @@ impl Answer {
                 .get(&record)
                 .map(|(index, pack)| (&self.response.records[*index], pack.as_ref())),
             left: left.map(|left| left.audience).collect(),
+            purged: self.is_purged(record),
             own: own.clone(),
         }
     }
@@ -136,6 +143,8 @@ pub(super) struct Plan {
     pub(super) wanted: BTreeSet<RecordId>,
     /// Records whose earlier wish is answered.
     pub(super) repaired: BTreeSet<RecordId>,
+    /// Records that leave the list, since the server has purged them.
+    pub(super) purged: BTreeSet<RecordId>,
 }
 
 impl Plan {
@@ -147,6 +156,7 @@ impl Plan {
             refused: 0,
             wanted: BTreeSet::new(),
             repaired: BTreeSet::new(),
+            purged: BTreeSet::new(),
         }
     }
 
@@ -155,6 +165,23 @@ impl Plan {
         self.writes.push(StoreWrite::PutRepair { owner, record });
         self.repaired.insert(record);
         self.wanted.insert(record);
+    }
+
+    /// Nothing of a purged record stays. Its row, which holds no content, goes with the last own
+    /// command that waits for the server's word.
+    pub(super) fn forget(&mut self, owner: PersonId, record: RecordId, row_too: bool) {
+        self.writes.extend([
+            StoreWrite::DeleteAllAccepted { owner, record },
+            StoreWrite::DeletePairs { owner, record },
+            StoreWrite::DeleteSent { owner, record },
+            StoreWrite::DeleteList { owner, record },
+            StoreWrite::DeleteRepair { owner, record },
+        ]);
+        if row_too {
+            self.writes.push(StoreWrite::DeleteRecord { owner, record });
+        }
+        self.repaired.insert(record);
+        self.purged.insert(record);
     }
 
     pub(super) fn take(
@@ -201,7 +228,9 @@ impl Plan {
             let row = SentRow { n: *n, record, facts: facts.clone(), accepted_at: *accepted_at };
             writes.push(StoreWrite::PutSent { owner, row });
         }
-        if applied.repair {
+        if applied.purged {
+            self.forget(owner, record, state.pending.is_empty());
+        } else if applied.repair {
             self.want(owner, record);
         } else if incoming.delivery.is_some() {
             writes.push(StoreWrite::DeleteRepair { owner, record });

@@ -200,13 +200,20 @@ impl Replica {
             self.store.own_sessions(owner).await?.iter().map(|row| row.session).collect();
         let mut states = Vec::new();
         for record in answer.touched(&record_of) {
+            if answer.is_purged(record) && !summary.iter().any(|row| row.record == record) {
+                // Whether its rows read or not.
+                plan.forget(owner, record, true);
+                continue;
+            }
             let Some(state) = self.state_for(inner, &answer, record, &mut plan).await? else {
                 continue;
             };
             let incoming = answer.incoming(record, in_flight, &record_of, &own);
             let applied = state.apply(&incoming, plan.session.session)?;
             plan.take(owner, &applied, &incoming, self);
-            states.push(applied.state);
+            if !applied.purged {
+                states.push(applied.state);
+            }
         }
         self.finish(inner, plan, states, in_flight, &answer).await
     }
@@ -257,6 +264,11 @@ impl Replica {
                     (Some(state), Ok(pending)) if answer.is_whole(record) => {
                         let pending = pending.into_iter().map(convert::pending).collect();
                         Ok(Some(RecordState { pending, ..state }))
+                    }
+                    // What does not read goes too; own commands stay for the server's word.
+                    _ if answer.is_purged(record) => {
+                        plan.forget(inner.owner()?, record, false);
+                        Ok(None)
                     }
                     _ => {
                         plan.want(inner.owner()?, record);
@@ -337,6 +349,7 @@ impl Replica {
         let items = self.save_answer(inner, &mut plan, &states, answer).await?;
         inner.in_doubt = false;
         inner.list.extend(items);
+        inner.list.retain(|record, _| !plan.purged.contains(record));
         inner.state.repairs.retain(|record| !plan.repaired.contains(record));
         inner.state.repairs.extend(&plan.wanted);
         Ok(SyncReport {

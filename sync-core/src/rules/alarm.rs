@@ -104,6 +104,7 @@ pub(super) fn alarm(
     alarm.alerted.sort_by_key(|alerted| (alerted.rank, alerted.key));
     if alarm.is_waiting() {
         let last = alarm.alerted.last().map(|alerted| alerted.at_ms);
+        // R0.17
         let next = last.map(|at_ms| at_ms.saturating_add(policy.alarm_acknowledge_ms));
         alarm.next_alert_ms = Some(next.unwrap_or(alarm.raised_at_ms));
     }
@@ -111,6 +112,7 @@ pub(super) fn alarm(
 }
 
 /// Whether a fact tells of the alarm itself: to take on a question is not to take on the alarm.
+/// R0.15.
 fn is_of_alarm(causality: &Causality<'_>, key: FactKey) -> bool {
     let mut facts = causality.facts.iter().filter(|fact| fact.key == key);
     facts.any(|fact| {

@@ -55,26 +55,43 @@ pub struct CaseSide {
 const CASES_OF_A_KIND_MAX: usize = 100;
 
 /// Every kind of record case.
-pub const CASES: [&str; 20] = [
+pub const CASES: [&str; 37] = [
+    "appointments_disagree",
+    "carried_out_unaccepted",
     "cash_not_balanced",
     "changed_after_signature",
     "clock_unverified",
     "closed_before_executed",
+    "closed_before_reply",
+    "closed_unsatisfied",
+    "complained_of_handles",
     "counts_disagree",
+    "customer_not_satisfied",
     "decision_too_mild",
     "decisions_disagree",
     "done_after_reassignment",
     "field_conflict",
+    "finding_not_reported",
     "finished_though_cancelled",
     "handed_to_oneself",
     "invoice_not_delivered",
+    "judged_uninvestigated",
+    "message_not_received",
     "money_not_equal",
     "money_not_handed_in",
+    "notice_after_work_began",
+    "notice_ended_and_cancelled",
     "patrol_anomaly",
+    "plan_answers_differ",
     "price_differs",
     "prices_disagree",
+    "progress_not_told",
+    "received_by_another",
     "refunded_too_much",
+    "satisfaction_disputed",
+    "skip_not_reported",
     "step_deviation",
+    "step_skipped",
     "two_peoples_visits",
 ];
 
@@ -156,6 +173,7 @@ pub(super) fn cases(input: &CaseInput<'_>, of_kind: Vec<Case>) -> Vec<Case> {
         if !visit.verified {
             all.push(input.case("clock_unverified", [visit.visit]));
         }
+        // R4.28
         if !visit.deviations.is_empty() {
             let keys = visit.deviations.iter().flat_map(|deviation| deviation.keys.clone());
             let mut case = input.case("step_deviation", keys.chain([visit.visit]));
@@ -165,6 +183,7 @@ pub(super) fn cases(input: &CaseInput<'_>, of_kind: Vec<Case>) -> Vec<Case> {
         }
     }
     all.extend(patrol_anomalies(input));
+    all.extend(unreported_findings(input));
     close(input, &mut all);
     all.sort_by(|a, b| (&a.kind, &a.rests_on).cmp(&(&b.kind, &b.rests_on)));
     all
@@ -205,6 +224,20 @@ fn patrol_anomalies(input: &CaseInput<'_>) -> Vec<Case> {
     cases.collect()
 }
 
+/// What an officer neither settled nor reported on return (六 3.8.1), once the round is over. What
+/// opens a record by itself, or is known as one, is in the office's lists already (R7.15).
+fn unreported_findings(input: &CaseInput<'_>) -> Vec<Case> {
+    let over = input.round.filter(|round| round.ended_at_ms.is_some());
+    let findings = over.map(|round| &round.findings[..]).unwrap_or_default();
+    let kept_back = findings.iter().filter(|finding| {
+        let elsewhere = finding.opens.is_some() || finding.content.known_as.is_some();
+        !finding.settled && finding.reported_to.is_none() && !elsewhere
+    });
+    let cases = kept_back.map(|finding| input.case("finding_not_reported", [finding.key]));
+    cases.take(CASES_OF_A_KIND_MAX).collect()
+}
+
+// R8.7
 fn field_conflicts(input: &CaseInput<'_>) -> Vec<Case> {
     let mut found = Vec::new();
     for (name, field) in input.fields {
@@ -233,7 +266,7 @@ fn field_conflicts(input: &CaseInput<'_>) -> Vec<Case> {
 }
 
 /// Work finished by somebody who did not know that the order was taken back. An order that was
-/// handed out again, or cancelled by a desk that knew of the work, is no contradiction.
+/// handed out again, or cancelled by a desk that knew of the work, is no contradiction (R3.31).
 fn finished_though_cancelled(input: &CaseInput<'_>) -> Vec<Case> {
     let cancelled =
         standing(input.causality, |content| matches!(content, WorkOrderFact::Cancelled(_)));
@@ -250,13 +283,14 @@ fn finished_though_cancelled(input: &CaseInput<'_>) -> Vec<Case> {
 }
 
 /// Somebody was at work while the order, as far as anybody had written by then or wrote beside
-/// it, was somebody else's.
+/// it, was somebody else's (R3.31).
 fn done_after_reassignment(input: &CaseInput<'_>) -> Vec<Case> {
     let assignments = assignments(input);
     let mut found = Vec::new();
     for visit in input.visits.iter().take(CASES_OF_A_KIND_MAX) {
         let came = !matches!(visit.state, VisitState::OnTheWay);
         let Some(person) = visit.person.filter(|_| came) else { continue };
+        // R3.30
         if input.visits.iter().any(|other| other.helpers.contains(&person)) {
             continue;
         }
@@ -299,6 +333,7 @@ fn assignments<'a>(input: &'a CaseInput<'_>) -> Vec<(FactKey, &'a Value, &'a [Fa
     writes.collect()
 }
 
+// R3.29
 fn two_peoples_visits(input: &CaseInput<'_>) -> Vec<Case> {
     let mut found = Vec::new();
     for (index, first) in input.visits.iter().enumerate() {
@@ -306,6 +341,7 @@ fn two_peoples_visits(input: &CaseInput<'_>) -> Vec<Case> {
             if first.person == second.person {
                 continue;
             }
+            // R3.30
             let helped = |helper: Option<PersonId>, visit: &Visit| {
                 helper.is_some_and(|person| visit.helpers.contains(&person))
             };
@@ -328,7 +364,7 @@ fn two_peoples_visits(input: &CaseInput<'_>) -> Vec<Case> {
     found
 }
 
-/// Facts about signed content that were not among those shown.
+/// Facts about signed content that were not among those shown (R4.24).
 fn changed_after_signature(input: &CaseInput<'_>) -> Vec<Case> {
     let mut found = Vec::new();
     for (fact, content) in input.work_order_facts() {

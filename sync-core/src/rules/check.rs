@@ -8,9 +8,11 @@ use super::denial::{Denial, DenialCode};
 use super::kind;
 use super::limits::{self, range, text, time};
 use super::review::{Review, TimelineEntry};
+use super::sla::PAUSED_NAMES_MAX;
 use crate::model::contact::{self, ContactCreated};
 use crate::model::id::{FactKey, RecordId};
 use crate::model::patrol;
+use crate::model::payload::Attached;
 use crate::model::work_order::{self, Material, Photo, Quoted, WorkOrderCreated, WorkOrderFact};
 
 pub(super) fn check_order(order: &WorkOrderCreated) -> Result<(), Denial> {
@@ -31,7 +33,10 @@ pub(super) fn check_contact(contact: &ContactCreated) -> Result<(), Denial> {
         .phones
         .iter()
         .try_for_each(|phone| text("phones", phone, limits::NAME_CHARACTERS_MAX))?;
-    contact.unit.iter().try_for_each(|unit| text("unit", unit, limits::NAME_CHARACTERS_MAX))
+    for (name, value) in [("unit", &contact.unit), ("relation", &contact.relation)] {
+        value.iter().try_for_each(|value| text(name, value, limits::NAME_CHARACTERS_MAX))?;
+    }
+    Ok(())
 }
 
 pub(super) fn check_field(kind: &str, field: &str, value: &Value) -> Result<(), Denial> {
@@ -62,9 +67,12 @@ pub(super) fn check_field(kind: &str, field: &str, value: &Value) -> Result<(), 
         (work_order::KIND, "contact") => {
             string()?.parse::<RecordId>().map(|_| ()).map_err(|_| out_of_range())
         }
+        // R3.25
         (work_order::KIND, "chargeable_fen") => {
             range(field, value.as_i64().ok_or_else(out_of_range)?, 0, limits::AMOUNT_FEN_MAX)
         }
+        // Why the desk watches it: it is complex, or about compensation (三 3.4, R3.34).
+        (work_order::KIND, "watched") => text(field, string()?, limits::REASON_CHARACTERS_MAX),
         (work_order::KIND, "unit" | "place") | (contact::KIND, "unit" | "name" | "relation") => {
             text(field, string()?, limits::NAME_CHARACTERS_MAX)
         }
@@ -93,10 +101,14 @@ pub(super) fn check_step(content: &WorkOrderFact, review: &Review) -> Result<(),
     check_content(content)
 }
 
-/// Names of deadlines that there are, and a reason.
-pub(super) fn check_pause(deadlines: &[String], why: &str) -> Result<(), Denial> {
-    let known = |name: &String| DEADLINES.contains(&name.as_str());
-    if deadlines.len() > DEADLINES.len() || !deadlines.iter().all(known) {
+/// Names of deadlines that there are, and a reason (R3.14).
+pub(super) fn check_pause(review: &Review, names: &[String], why: &str) -> Result<(), Denial> {
+    // One that does not run yet may be paused before it begins.
+    let known = |name: &String| {
+        let mut running = review.deadlines.iter();
+        DEADLINES.contains(&name.as_str()) || running.any(|deadline| deadline.name == *name)
+    };
+    if names.len() > PAUSED_NAMES_MAX || !names.iter().all(known) {
         return Err(Denial::new(DenialCode::OutOfRange).with("field", "deadlines"));
     }
     reason(why)
@@ -119,7 +131,7 @@ pub(super) fn exists(review: &Review, key: FactKey, fact_type: &str) -> Result<(
     found.then_some(()).ok_or_else(|| Denial::new(DenialCode::NoSuchFact).with("fact", fact_type))
 }
 
-/// What a step names beside its visit.
+/// What a step names beside its visit (R3.26).
 fn check_names(content: &WorkOrderFact, review: &Review) -> Result<(), Denial> {
     use WorkOrderFact as F;
     match content {
@@ -137,17 +149,22 @@ fn check_names(content: &WorkOrderFact, review: &Review) -> Result<(), Denial> {
 fn check_content(content: &WorkOrderFact) -> Result<(), Denial> {
     use WorkOrderFact as F;
     match content {
+        // R3.9, R3.21
         F::Declined(of) | F::Cancelled(of) | F::WaitingForParts(of) => reason(&of.reason),
+        // R4.17, R4.26
         F::Paused(of) | F::SignRefused(of) | F::SignAbsent(of) => reason(&of.reason),
+        // R3.23
         F::OutOfScope(of) => {
             text("reported_to", &of.reported_to, limits::NAME_CHARACTERS_MAX)?;
             reason(&of.reason)
         }
         F::SetOut(of) => range("grade", i64::from(of.grade), 1, 5),
+        // R4.10
         F::NoAnswer(of) => text("answered_by", &of.answered_by, limits::NAME_CHARACTERS_MAX),
         F::Material(of) => check_material(of),
         F::Photo(of) => check_photo(of),
         F::Advice(of) | F::CalledBack(of) => text("text", &of.text, limits::NOTE_CHARACTERS_MAX),
+        // R4.18
         F::UnableToFinish(of) => {
             of.next_appointment.iter().try_for_each(|at| time("next_appointment", at))?;
             reason(&of.reason)
@@ -169,6 +186,7 @@ fn check_content(content: &WorkOrderFact) -> Result<(), Denial> {
             text("number", &of.number, limits::NAME_CHARACTERS_MAX)?;
             amount(of.amount_fen)
         }
+        // R4.22
         F::Signed(of) => {
             let ratings = [of.ratings.quality, of.ratings.attitude, of.ratings.conduct];
             ratings.iter().try_for_each(|rating| range("ratings", i64::from(*rating), 1, 5))
@@ -201,7 +219,12 @@ fn check_photo(photo: &Photo) -> Result<(), Denial> {
     check_blob(&photo.sha256, photo.size_bytes, &photo.media_type)
 }
 
-/// The name, size and type of a blob that is announced.
+pub(super) fn check_attached(attached: &Attached) -> Result<(), Denial> {
+    text("name", &attached.name, limits::NAME_CHARACTERS_MAX)?;
+    check_blob(&attached.sha256, attached.size_bytes, &attached.media_type)
+}
+
+/// The name, size and type of a blob that is announced (R1.13).
 pub(super) fn check_blob(sha256: &str, size_bytes: u64, media_type: &str) -> Result<(), Denial> {
     let lower = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     if sha256.len() != 64 || !sha256.bytes().all(lower) {

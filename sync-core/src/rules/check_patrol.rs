@@ -8,16 +8,18 @@ use chrono::{NaiveDate, NaiveTime};
 use super::check::{check_blob, exists};
 use super::denial::{Denial, DenialCode};
 use super::limits::{self, range, text};
-use super::patrol::{CHECKPOINTS_MAX, Coverage};
+use super::patrol::{CHECKPOINTS_MAX, Coverage, ITEMS_MAX};
 use super::review::Review;
 use crate::model::alarm::{AlarmCreated, AlarmFact};
 use crate::model::patrol::{
-    Checked, Checkpoint, CheckpointVisited, Finding, PatrolFact, PatrolPlanCreated,
+    Checked, ChecklistItem, Checkpoint, CheckpointVisited, Finding, PatrolFact, PatrolPlanCreated,
     PatrolRoundCreated, PhotoRef, PlanItem, Position, VisitMethod,
 };
 
 /// Lines of a plan.
 const PLAN_ITEMS_MAX: i64 = 100;
+/// Items that the checkpoints of a round carry together.
+const ROUND_ITEMS_MAX: i64 = 400;
 /// Photos of a finding.
 const PHOTOS_MAX: i64 = 20;
 /// Units named at once.
@@ -35,6 +37,7 @@ fn out_of_range(field: &str) -> Denial {
     Denial::new(DenialCode::OutOfRange).with("field", field)
 }
 
+// R7.1
 pub(super) fn check_plan(plan: &PatrolPlanCreated) -> Result<(), Denial> {
     let first = format!("{}-01", plan.month);
     let first = first.parse::<NaiveDate>().map_err(|_| out_of_range("month"))?;
@@ -74,12 +77,29 @@ fn check_checkpoints(checkpoints: &[Checkpoint]) -> Result<(), Denial> {
     if codes.len() != checkpoints.len() {
         return Err(out_of_range("code"));
     }
+    // A round is one change: what all its checkpoints carry must fit into it.
+    let carried = checkpoints.iter().filter_map(|point| point.items.as_ref());
+    let carried = carried.map(Vec::len).fold(0, usize::saturating_add);
+    count("items", carried, 0, ROUND_ITEMS_MAX)?;
     checkpoints.iter().try_for_each(|point| {
+        point.items.iter().try_for_each(|items| check_items(items))?;
         name("code", &point.code)?;
         name("name", &point.name)?;
         point.tag.iter().try_for_each(|tag| text("tag", tag, limits::REASON_CHARACTERS_MAX))?;
         point.radius_m.iter().try_for_each(|m| range("radius_m", i64::from(*m), 1, 10_000))?;
         point.position.iter().try_for_each(check_position)
+    })
+}
+
+fn check_items(items: &[ChecklistItem]) -> Result<(), Denial> {
+    count("items", items.len(), 1, ITEMS_MAX as i64)?;
+    let codes: BTreeSet<&str> = items.iter().map(|item| item.code.as_str()).collect();
+    if codes.len() != items.len() {
+        return Err(out_of_range("item"));
+    }
+    items.iter().try_for_each(|item| {
+        name("item", &item.code)?;
+        text("text", &item.text, limits::REASON_CHARACTERS_MAX)
     })
 }
 
@@ -145,6 +165,7 @@ pub(super) fn check_step(content: &PatrolFact, review: &Review) -> Result<(), De
             exists(review, reported.finding, "finding")?;
             name("reported_to", &reported.reported_to)
         }
+        // R7.11
         F::UnitsChecked(checked) => {
             count("units", checked.units.len(), 1, UNITS_MAX)?;
             checked.units.iter().try_for_each(|unit| name("units", unit))
@@ -153,6 +174,7 @@ pub(super) fn check_step(content: &PatrolFact, review: &Review) -> Result<(), De
     }
 }
 
+// R7.20
 fn check_visited(visited: &CheckpointVisited) -> Result<(), Denial> {
     let mut tag = visited.tag.iter();
     tag.try_for_each(|tag| text("tag", tag, limits::REASON_CHARACTERS_MAX))?;

@@ -84,14 +84,26 @@ pub enum DeadlineState {
 }
 
 /// Every deadline's name.
-pub const DEADLINES: [&str; 9] = [
+pub const DEADLINES: [&str; 21] = [
     "call_back",
+    "complaint_general_manager",
+    "complaint_major",
+    "complaint_project_manager",
+    "complaint_supervisor",
     "done",
     "filled",
+    "follow_up",
     "on_site",
+    "outage_call_back",
+    "publish",
     "quality_checked",
     "reconciling_talk",
     "rectification",
+    "reply",
+    "report",
+    "returned",
+    "same_day",
+    "suggestion",
     "taken_over",
     "told",
 ];
@@ -112,6 +124,8 @@ struct Order {
     arrived: Option<Stamp>,
     called_back: Option<Stamp>,
     finished: Option<Stamp>,
+    /// When it was back at the desk: returned, or closed there.
+    returned: Option<Stamp>,
     waits_for_parts: bool,
     cancelled: bool,
 }
@@ -145,11 +159,13 @@ impl Order {
             arrived: arrival(causality, fields, sessions, site),
             called_back: first(|content| matches!(content, F::CalledBack(_))),
             finished: first(|content| matches!(content, F::FinishWork(_))),
+            returned: first(|content| matches!(content, F::Returned | F::Closed)),
             waits_for_parts: first(|content| matches!(content, F::WaitingForParts(_))).is_some(),
             cancelled: !standing(causality, |c| matches!(c, F::Cancelled(_))).is_empty(),
         })
     }
 
+    // R3.10, R3.11
     fn limits(&self, policy: &SlaPolicy) -> (i64, i64, i64) {
         if self.public {
             (policy.public_filled_ms, policy.public_told_ms, policy.public_on_site_ms)
@@ -159,6 +175,7 @@ impl Order {
     }
 
     /// What is due, from what is known now: an order whose priority was changed is counted from
+    /// R3.13.
     /// the same facts as if it had always been the new one.
     fn targets(&self, policy: &SlaPolicy) -> Vec<Target<'static>> {
         let (filled_ms, told_ms, on_site_ms) = self.limits(policy);
@@ -167,25 +184,34 @@ impl Order {
             target(name, from.judgeable_ms(), Limit::Elapsed(limit_ms), met)
         };
         let filled = Limit::Elapsed(filled_ms);
+        // R3.1
         let mut all = vec![target("filled", self.start, filled, self.dispatched)];
         if let Some(dispatched) = self.dispatched {
-            // Signing for the order shows that engineering had been told.
+            // Signing for the order shows that engineering had been told (R3.2).
             all.push(after(dispatched, "told", told_ms, self.told.or(self.received)));
         }
         if self.urgent || self.public {
             if let Some(received) = self.received {
+                // R3.4
                 all.push(after(received, "on_site", on_site_ms, self.arrived));
             }
         } else if let Some(at_ms) = self.appointment {
-            // What was paused before the appointment was made is no part of it.
+            // What was paused before the appointment was made is no part of it (R3.5).
             let made_ms = self.appointed.and_then(|made| made.judgeable_ms()).or(self.start);
             all.push(target("on_site", made_ms, Limit::At(at_ms), self.arrived));
         }
         if !self.urgent && !self.public {
             let days = Limit::Days(policy.appointed_done_days);
+            // R3.6, R3.7
             all.push(target("done", self.appointment.or(self.start), days, self.finished));
         }
+        if let Some(finished) = self.finished {
+            // Finished orders go back every day (三 3.2.5, R3.33).
+            let day = Limit::DayEnd;
+            all.push(target("returned", finished.judgeable_ms(), day, self.returned));
+        }
         if let Some(finished) = self.finished.filter(|_| !self.public) {
+            // R3.35
             all.push(after(finished, "call_back", policy.call_back_ms, self.called_back));
         }
         all
@@ -196,7 +222,7 @@ fn is_at_door(content: &WorkOrderFact) -> bool {
     use WorkOrderFact as F;
     matches!(
         content,
-        // At a public facility nobody rings: the work begins.
+        // At a public facility nobody rings: the work begins (R3.11).
         F::Ring(_)
             | F::Knock(_)
             | F::Introduce(_)
@@ -207,7 +233,7 @@ fn is_at_door(content: &WorkOrderFact) -> bool {
 }
 
 /// The first arrival. It belongs to the appointment that holds if it is not of an earlier day and
-/// not what the appointment was made after.
+/// not what the appointment was made after (R3.5).
 fn arrival(
     causality: &Causality<'_>,
     fields: &BTreeMap<String, Field>,
@@ -230,7 +256,7 @@ fn arrival(
 }
 
 /// Whether a phone has written anything since `due_ms`: until then nobody can say that a limit
-/// which a phone ends was missed.
+/// which a phone ends was missed (R3.12).
 fn is_reported_since(causality: &Causality<'_>, sessions: &SessionRows, due_ms: WallMs) -> bool {
     causality.facts.iter().any(|fact| {
         let row = fact.key.session().and_then(|session| sessions.get(&session));
@@ -259,6 +285,7 @@ pub(super) fn deadlines(
         }
         let on_phones = ["on_site", "done"].contains(&deadline.name.as_str());
         let reported = |due_ms| is_reported_since(causality, sessions, due_ms);
+        // R3.8
         if deadline.name == "done" && order.waits_for_parts {
             deadline.state = DeadlineState::Excused;
         } else if on_phones && deadline.met_by.is_none() && !deadline.due_ms.is_some_and(reported) {
@@ -267,6 +294,7 @@ pub(super) fn deadlines(
         }
     }
     // A cancelled order keeps what was met or missed; nothing of it runs on or is missed later.
+    // R3.18.
     if order.cancelled {
         all.retain(|deadline| deadline.met_by.is_some());
     }
@@ -283,7 +311,7 @@ fn appointment_ms(fields: &BTreeMap<String, Field>) -> Option<WallMs> {
 }
 
 /// The last receipt before somebody was at the door: an order declined and given to somebody else
-/// counts anew.
+/// counts anew (R3.3).
 fn last_received(causality: &Causality<'_>, sessions: &SessionRows) -> Option<Stamp> {
     use WorkOrderFact as F;
     let mut last = None;

@@ -91,6 +91,7 @@ pub fn fields(causality: &Causality<'_>, sessions: &SessionRows) -> BTreeMap<Str
     fields
 }
 
+// R8.7
 fn fold(
     name: &str,
     writes: &BTreeMap<FactKey, Write<'_>>,

@@ -3,6 +3,7 @@
 //! downtime write the same facts, each once.
 
 use super::deadlines::{Deadline, DeadlineState};
+use super::follow_up::of_low_ratings;
 use super::kind::kind;
 use super::opening::{Opening, openings as of_findings};
 use super::review::Review;
@@ -46,7 +47,7 @@ impl Follow {
 }
 
 /// What follows in a record by `now_ms` and does not stand there yet. What is written may bring
-/// more: ask again until nothing follows.
+/// more: ask again until nothing follows (R8.5).
 pub fn follows(review: &Review, now_ms: WallMs) -> Vec<Follow> {
     let mut follows: Vec<Follow> =
         review.deadlines.iter().filter_map(|d| passed(review, d)).collect();
@@ -60,6 +61,7 @@ pub fn follows(review: &Review, now_ms: WallMs) -> Vec<Follow> {
 /// The records that follow from a record by `now_ms`; some may be open already.
 pub fn consequences(review: &Review, now_ms: WallMs) -> Vec<Opening> {
     let mut openings = of_findings(review);
+    openings.extend(of_low_ratings(review));
     if let Some(kind) = kind(&review.kind) {
         openings.extend(kind.openings(review, now_ms));
     }
@@ -77,6 +79,7 @@ fn is_of(fell: &FellDue, deadline: &Deadline) -> bool {
     fell.deadline == deadline.name && fell.of == deadline.of
 }
 
+// R5.12
 fn passed(review: &Review, deadline: &Deadline) -> Option<Follow> {
     let due_ms = deadline.due_ms.filter(|_| deadline.state == DeadlineState::Breached)?;
     if deadline.tells.is_empty() {
@@ -102,7 +105,7 @@ fn passed(review: &Review, deadline: &Deadline) -> Option<Follow> {
 }
 
 /// What was told and is not so: a pause or a fact that came later moved the moment, or met it in
-/// time. It is marked, not erased.
+/// time. It is marked, not erased (R3.17).
 fn withdrawn(review: &Review) -> Vec<Follow> {
     let marked = |key: FactKey| {
         review.timeline.iter().any(|entry| {

@@ -11,13 +11,17 @@ use super::deadlines::Deadline;
 use super::denial::{Denial, DenialCode};
 use super::fields::Field;
 use super::follow::Follow;
+use super::form::Form;
 use super::limits::{self, range, text, time};
 use super::opening::Opening;
 use super::order::Causality;
 use super::review::Review;
 use super::status::Status;
 use super::time::{FactTime, fact_time};
-use super::{hand_over, paid_service, price_item, violation};
+use super::{
+    complaint, follow_up, hand_over, paid_service, periodic, price_item, reception, reception_fold,
+    repair_notice, violation,
+};
 use crate::model::audience::Audience;
 use crate::model::department::Department;
 use crate::model::fact::Fact;
@@ -29,17 +33,24 @@ use crate::model::session::SessionRows;
 use crate::model::time::WallMs;
 
 /// Every kind with rules of its own; the order is that of DOMAIN.
-static KINDS: [&dyn Kind; 4] = [
+static KINDS: [&dyn Kind; 9] = [
+    &reception::Receptions,
+    &complaint::Complaints,
+    &repair_notice::RepairNotices,
+    &follow_up::FollowUps,
     &violation::Violations,
     &price_item::PriceItems,
     &paid_service::PaidServices,
     &hand_over::HandOvers,
+    &periodic::PeriodicTasks,
 ];
 
 /// What a review says of a record beyond what every record has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Details {
+    /// A complaint.
+    Complaint(complaint::Complaint),
     /// A violation.
     Violation(violation::Violation),
     /// A price item.
@@ -48,6 +59,14 @@ pub enum Details {
     PaidService(paid_service::PaidService),
     /// A hand-over.
     HandOver(hand_over::HandOver),
+    /// A reception.
+    Reception(reception_fold::Reception),
+    /// A notice of a repair.
+    RepairNotice(repair_notice::RepairNotice),
+    /// A follow-up.
+    FollowUp(follow_up::FollowUp),
+    /// A periodic task.
+    Periodic(periodic::Periodic),
 }
 
 /// The rules of a kind, if it has any here.
@@ -55,8 +74,20 @@ pub(super) fn kind(name: &str) -> Option<&'static dyn Kind> {
     KINDS.iter().copied().find(|kind| kind.name() == name)
 }
 
-/// Who may write a fact of this type in a shape that nobody here reads.
-pub(super) fn guards(fact_type: &str) -> Option<&'static [Role]> {
+/// The names of the kinds that have rules of their own.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|kind| kind.name())
+}
+
+/// The forms of a kind; none for one that has no rules of its own.
+pub fn forms(name: &str) -> &'static [Form] {
+    kind(name).map_or(&[], Kind::forms)
+}
+
+/// Who at all may write a fact of this type, whatever the record's state; none for a type that
+/// everybody may write, or that belongs to no kind with rules of its own. It decides alone over a
+/// fact in a shape that nobody here reads.
+pub fn guards(fact_type: &str) -> Option<&'static [Role]> {
     let mut guarded = KINDS.iter().flat_map(|kind| kind.guarded());
     guarded.find(|(name, _)| *name == fact_type).map(|(_, roles)| *roles)
 }
@@ -88,6 +119,12 @@ pub(super) trait Kind: Sync {
     /// Its fields: what they hold, and who writes them.
     fn fields(&self) -> &'static [FieldRule];
 
+    /// What an app asks for to open one, to write each of its fields that has a shape of its own,
+    /// and to write each of its facts that people write.
+    fn forms(&self) -> &'static [Form] {
+        &[]
+    }
+
     /// Who may write a fact of it. A fact of another kind is no business of it.
     fn needs(&self, payload: &Payload, before: &Review) -> Result<Needs, Denial>;
 
@@ -107,6 +144,11 @@ pub(super) trait Kind: Sync {
     /// Whom it concerns beside its site's office and those whom it names.
     fn audiences(&self, _review: &Review) -> BTreeSet<Audience> {
         BTreeSet::new()
+    }
+
+    /// The records that its facts name, beside those that stand in its fields.
+    fn links(&self, _review: &Review) -> Vec<(&'static str, RecordId)> {
+        Vec::new()
     }
 
     /// What the server writes into it by a rule of its own, beside what falls due.
@@ -215,7 +257,6 @@ impl FieldRule {
 /// What a record is folded from.
 #[derive(Clone, Copy)]
 pub(super) struct FoldInput<'a> {
-    pub(super) record: RecordId,
     pub(super) causality: &'a Causality<'a>,
     pub(super) sessions: &'a SessionRows,
     pub(super) fields: &'a BTreeMap<String, Field>,
@@ -224,6 +265,16 @@ pub(super) struct FoldInput<'a> {
 }
 
 impl<'a> FoldInput<'a> {
+    pub(super) fn of(
+        now_ms: WallMs,
+        causality: &'a Causality<'a>,
+        sessions: &'a SessionRows,
+        fields: &'a BTreeMap<String, Field>,
+        policy: &'a SlaPolicy,
+    ) -> Self {
+        Self { causality, sessions, fields, policy, now_ms }
+    }
+
     /// The facts in causal order.
     pub(super) fn facts(&self) -> impl DoubleEndedIterator<Item = &'a Fact> + use<'a> {
         self.causality.facts.iter().copied()

@@ -172,7 +172,7 @@ pub(super) fn fen(amount_fen: i64) -> i64 {
     amount_fen.clamp(-AMOUNT_FEN_MAX, AMOUNT_FEN_MAX)
 }
 
-/// Collects the money of an order.
+/// Collects the money of an order (R3.26).
 pub(super) fn money(causality: &Causality<'_>, sessions: &SessionRows) -> Money {
     use WorkOrderFact as F;
     let mut money = Money::default();

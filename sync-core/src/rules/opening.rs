@@ -52,7 +52,7 @@ impl PlannedRound {
     }
 }
 
-fn content_of(content: &impl Serialize) -> Map<String, Value> {
+pub(super) fn content_of(content: &impl Serialize) -> Map<String, Value> {
     match serde_json::to_value(content) {
         Ok(Value::Object(members)) => members,
         _ => Map::new(),
@@ -60,7 +60,7 @@ fn content_of(content: &impl Serialize) -> Map<String, Value> {
 }
 
 /// The rounds that a plan has on a day (`YYYY-MM-DD`), in the order of its lines; none where the
-/// day is not of its month.
+/// day is not of its month (R7.2).
 pub fn planned_rounds(plan: &Review, day: &str) -> Vec<PlannedRound> {
     let (Some(site), Some(month)) = (plan.site, plan.text("month")) else { return Vec::new() };
     let Ok(date) = day.parse::<NaiveDate>() else { return Vec::new() };
@@ -106,7 +106,7 @@ fn starts_at_ms(date: NaiveDate, starts_at: &str, zone: &str) -> Option<WallMs> 
     Some(moment.timestamp_millis())
 }
 
-/// The record a finding opens, if it opens one.
+/// The record a finding opens, if it opens one (R7.18).
 pub(super) fn opened_by(
     round: RecordId,
     site: SiteId,
@@ -118,6 +118,7 @@ pub(super) fn opened_by(
 }
 
 /// What the server opens for the findings of a round that are not settled: a repair order for
+/// R7.14.
 /// facilities (六 3.8.2a), a violation for a breach (ours).
 pub fn openings(round: &Review) -> Vec<Opening> {
     let (Some(site), Some(walked)) = (round.site, &round.round) else { return Vec::new() };
@@ -146,16 +147,19 @@ fn opened_content(
     let description = cut(&finding.description, DESCRIPTION_CHARACTERS_MAX);
     let violation = match finding.finding {
         FindingKind::Other => return None,
+        // R7.16
         FindingKind::Facility => {
             let order = WorkOrderCreated {
                 category: Category::Public,
                 unit: None,
+                group: None,
                 place: Some(place),
                 contact: None,
                 description,
                 priority: Priority::Urgent,
                 reported_at_ms: None,
                 round: Some(round),
+                reception: None,
             };
             return Some((work_order::KIND, work_order::SCHEMA, content_of(&order)));
         }
@@ -174,6 +178,7 @@ fn opened_content(
         contact: None,
         description,
         round: Some(round),
+        reception: None,
     };
     Some((violation::KIND, violation::SCHEMA, content_of(&content)))
 }

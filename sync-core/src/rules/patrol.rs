@@ -123,6 +123,8 @@ pub const ANOMALIES: [&str; 4] =
 
 /// Checkpoints of a round.
 pub(super) const CHECKPOINTS_MAX: usize = 200;
+/// Items that a checkpoint carries.
+pub(super) const ITEMS_MAX: usize = 100;
 /// More of one kind say no more.
 const ANOMALIES_OF_A_KIND_MAX: usize = 100;
 
@@ -171,6 +173,9 @@ pub(super) fn round(
     let mut checkpoints: Vec<Checkpoint> = serde_json::from_value(checkpoints).unwrap_or_default();
     // More than a phone lets anybody write is somebody's attack on whoever reviews it.
     checkpoints.truncate(CHECKPOINTS_MAX);
+    checkpoints.iter_mut().filter_map(|one| one.items.as_mut()).for_each(|items| {
+        items.truncate(ITEMS_MAX);
+    });
     let walk = Walk { causality, sessions, policy, checkpoints };
     let started = walk.facts().next().map(|(fact, _)| fact);
     let started_at_ms = started.map(|fact| fact_time(fact, sessions).at_ms);
@@ -220,6 +225,7 @@ impl Round {
             return (Status::Stopped, None);
         }
         if let Some(started) = self.started_at_ms {
+            // R7.23
             let lapses = started.saturating_add(policy.patrol_round_max_ms);
             return if now_ms < lapses {
                 (Status::UnderWay, Some(lapses))
@@ -227,6 +233,7 @@ impl Round {
                 (Status::Lapsed, None)
             };
         }
+        // R7.22
         match self.starts_at_ms.map(|at| at.saturating_add(policy.patrol_start_grace_ms)) {
             Some(due) if now_ms > due => (Status::NotStarted, None),
             Some(due) => (Status::Planned, Some(due.saturating_add(1))),
@@ -243,6 +250,7 @@ impl Round {
     }
 }
 
+// R7.21
 fn covered(walk: &Walk<'_>, checkpoint: &Checkpoint, over: bool) -> Coverage {
     let first = walk.visits().find(|(_, visited)| visited.checkpoint == checkpoint.code);
     let visit = first.map(|(fact, visited)| {
@@ -262,7 +270,7 @@ fn covered(walk: &Walk<'_>, checkpoint: &Checkpoint, over: bool) -> Coverage {
         }
         _ => None,
     });
-    let items = checkpoint.checklist.map_or(&[][..], |list| list.items());
+    let items = listed(checkpoint);
     Coverage {
         missed: over && visit.is_none() && skipped.is_none(),
         visit,
@@ -272,7 +280,16 @@ fn covered(walk: &Walk<'_>, checkpoint: &Checkpoint, over: bool) -> Coverage {
     }
 }
 
+/// The codes of the items a checkpoint is checked by: those it carries, else its list's.
+fn listed(checkpoint: &Checkpoint) -> Vec<&str> {
+    match &checkpoint.items {
+        Some(items) => items.iter().map(|item| item.code.as_str()).collect(),
+        None => checkpoint.checklist.map_or(Vec::new(), |list| list.items().to_vec()),
+    }
+}
+
 /// The last word on an item. "The rest is ok" is no word on an item that anybody flagged, in
+/// R7.10.
 /// whatever order the two arrived.
 fn item_state(walk: &Walk<'_>, checkpoint: &Checkpoint, item: &str) -> ItemState {
     let mut state = ItemState { item: item.to_owned(), result: None, by_rest: false, note: None };
@@ -307,6 +324,7 @@ fn findings(record: RecordId, walk: &Walk<'_>) -> Vec<FindingState> {
     found.map(|(key, finding)| finding_state(record, walk, key, finding)).collect()
 }
 
+// R7.14
 fn finding_state(
     record: RecordId,
     walk: &Walk<'_>,
@@ -332,6 +350,7 @@ fn finding_state(
     }
 }
 
+// R7.11
 fn units_checked(walk: &Walk<'_>) -> Vec<String> {
     let units = walk.facts().filter_map(|(_, content)| match content {
         PatrolFact::UnitsChecked(checked) => Some(&checked.units),
@@ -340,6 +359,7 @@ fn units_checked(walk: &Walk<'_>) -> Vec<String> {
     units.flatten().cloned().collect::<BTreeSet<String>>().into_iter().collect()
 }
 
+// R7.24
 fn anomalies(walk: &Walk<'_>) -> Vec<Anomaly> {
     let mut found = Vec::new();
     let visits: Vec<_> = walk.visits().collect();
@@ -414,6 +434,7 @@ fn is_impossible(
 }
 
 /// The kind of record a finding opens: a repair of facilities, a violation for a breach.
+/// R7.16, R7.17.
 pub(super) fn opens_kind(finding: &Finding) -> Option<&'static str> {
     match finding.finding {
         _ if finding.known_as.is_some() => None,

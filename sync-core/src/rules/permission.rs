@@ -2,10 +2,12 @@
 //! written or now. Disagreement with the world (reassigned, cancelled, late) is no denial: it
 //! becomes a case.
 
+use super::check::check_attached;
 use super::denial::{Denial, DenialCode};
 use super::kind::{self, Needs};
 use super::review::Review;
 use crate::model::alarm::{self, AlarmFact};
+use crate::model::department::Department;
 use crate::model::fact::Fact;
 use crate::model::id::SiteId;
 use crate::model::payload::{Created, GeneralFact, OpeningContent, Payload};
@@ -17,6 +19,15 @@ use crate::model::{contact, patrol, work_order};
 /// The desk and those above it.
 pub(super) const DESK: &[Role] =
     &[Role::FrontDesk, Role::Assistant, Role::DutyOperator, Role::Supervisor, Role::ProjectManager];
+/// The desk, and whoever imports a site's contacts.
+const DESK_AND_ADMIN: &[Role] = &[
+    Role::FrontDesk,
+    Role::Assistant,
+    Role::DutyOperator,
+    Role::Supervisor,
+    Role::ProjectManager,
+    Role::Admin,
+];
 /// The desk and engineering's lead, who assigns public orders and reassigns (三 3.2.3).
 pub(super) const DESK_AND_LEAD: &[Role] = &[
     Role::FrontDesk,
@@ -39,7 +50,7 @@ const EVERYONE_ON_ORDERS: &[Role] = &[
     Role::Technician,
     Role::ServiceWorker,
 ];
-/// Who plans patrols.
+/// Who plans patrols (R7.1).
 const PLANNERS: &[Role] = &[Role::Supervisor, Role::ProjectManager, Role::Assistant];
 /// Who says that an alarm is over.
 const SETTLERS: &[Role] = &[
@@ -56,7 +67,7 @@ const DERIVED_KINDS: &[&str] = &[work_order::KIND, contact::KIND, alarm::KIND, p
 const ANYONE: &[Role] = &Role::ALL;
 
 /// Whether all facts of one command may be written by `principal`, who had seen `when` when
-/// writing them. `before` is the record without them; `None` for a record that they create.
+/// writing them. `before` is the record without them; `None` for a record that they create (R0.2).
 ///
 /// # Errors
 /// The reason why not.
@@ -71,7 +82,7 @@ pub fn permit(
         Payload::General(GeneralFact::Created(created)) => Some(created),
         _ => None,
     });
-    // What follows from a cause is the server's to open; only a planned round is anybody's.
+    // What follows from a cause is the server's to open; only a planned round is anybody's (R7.18).
     let by_cause = created.is_some_and(|created| created.from.is_some());
     let is_derived = |kind: &str| DERIVED_KINDS.contains(&kind) || kind::kind(kind).is_some();
     if by_cause && created.is_some_and(|created| is_derived(&created.kind)) {
@@ -98,7 +109,7 @@ pub fn permit(
             if set.replaces.len() > 1 {
                 return Err(Denial::new(DenialCode::ReplacesSeveral).with("field", &set.field));
             }
-            // The technician of a household order is named by the desk (三 3.1.3).
+            // The technician of a household order is named by the desk (三 3.1.3, R3.19).
             let named_first = !public && set.replaces.is_empty();
             if kind == work_order::KIND && set.field == "assignee" && named_first {
                 needs = Needs::roles(DESK);
@@ -127,11 +138,31 @@ fn check_site(created: Option<SiteId>, site: SiteId) -> Result<(), Denial> {
     Ok(())
 }
 
+/// Whether a person holds a role at a site at a moment, for a department and a group if it is of
+/// any.
+pub(super) fn holds_role(
+    principal: &Principal,
+    site: SiteId,
+    (role, department): (Role, Option<&Department>),
+    group: Option<u64>,
+    now_ms: WallMs,
+) -> bool {
+    principal.grants.iter().any(|grant| {
+        let needs = Needs { department: department.cloned(), narrow: true, ..Needs::anyone() };
+        let in_force = grant.ended.is_none()
+            && grant.from_ms <= now_ms
+            && grant.to_ms.is_none_or(|to_ms| now_ms < to_ms);
+        let held = grant.person == principal.person && grant.site == site && grant.role == role;
+        held && in_force && reaches(grant, &needs, group)
+    })
+}
+
 /// Held now, or when it was written: by the (epoch, sequence) the writer had seen.
 fn held(grant: &RoleGrant, fact: &Fact, when: Seen, now_ms: WallMs) -> bool {
     let begun = grant.from_ms <= now_ms;
     let open = |at_ms: WallMs| grant.to_ms.is_none_or(|to| at_ms < to);
     let now = begun && open(now_ms) && grant.ended.is_none();
+    // R0.1
     let then = grant.granted <= when
         && grant.ended.is_none_or(|ended| ended > when)
         && begun
@@ -141,10 +172,11 @@ fn held(grant: &RoleGrant, fact: &Fact, when: Seen, now_ms: WallMs) -> bool {
 
 /// Whether a grant's role, department and group are what a fact of a record of `group` needs.
 fn reaches(grant: &RoleGrant, needs: &Needs, group: Option<u64>) -> bool {
+    // R0.4
     let other_department = needs.department.is_some()
         && grant.department.is_some()
         && needs.department != grant.department;
-    // What belongs to no group is everybody's.
+    // What belongs to no group is everybody's (R0.3).
     let other_group = needs.narrow
         && grant.group.zip(group).is_some_and(|(held, group)| u64::from(held) != group);
     needs.roles.contains(&grant.role) && !other_department && !other_group
@@ -166,13 +198,13 @@ fn needs(fact: &Fact, kind: &str, before: Option<&Review>) -> Result<Needs, Deni
             rules.check(payload)?;
             let needs = rules.needs(payload, before)?;
             // Entering for somebody else (补录) is the desk's, and lends nobody's authority.
-            let lent = fact.on_behalf_of.is_some() && needs == Needs::anyone();
+            let lent = fact.on_behalf_of.is_some() && needs.roles == ANYONE;
             Ok(if lent { Needs::roles(DESK) } else { needs })
         }
         Payload::Patrol(_) if kind != patrol::ROUND => wrong_kind(),
         // The desk or a supervisor enters for somebody else (补录); nobody else does.
         Payload::Patrol(_) if fact.on_behalf_of.is_some() => Ok(Needs::roles(DESK)),
-        // Any management-office employee walks rounds (六 2.2).
+        // Any management-office employee walks rounds (六 2.2, R7.3).
         Payload::Patrol(_) => Ok(Needs::anyone()),
         Payload::Alarm(_) if kind != alarm::KIND => wrong_kind(),
         Payload::Alarm(content) => Ok(Needs::roles(alarm_roles(content))),
@@ -181,7 +213,7 @@ fn needs(fact: &Fact, kind: &str, before: Option<&Review>) -> Result<Needs, Deni
 }
 
 /// What it takes to write a fact of an order or its visits; a supervisor or the desk enters for a
-/// worker without a phone (补录).
+/// worker without a phone (补录) (R4.33).
 pub(super) fn order_needs(content: &WorkOrderFact, on_behalf: bool) -> Needs {
     let roles = order_roles(content);
     Needs::roles(if on_behalf && roles == WORKERS { DESK } else { roles })
@@ -190,6 +222,7 @@ pub(super) fn order_needs(content: &WorkOrderFact, on_behalf: bool) -> Needs {
 fn general_needs(fact: &GeneralFact, kind: &str) -> Result<Needs, Denial> {
     match (fact, kind::kind(kind)) {
         (GeneralFact::FellDue(_) | GeneralFact::DueWithdrawn(_), _) => Ok(Needs::server()),
+        (GeneralFact::Attached(attached), _) => check_attached(attached).map(|()| Needs::anyone()),
         (GeneralFact::Created(created), Some(rules)) => opening_needs(created, rules),
         (GeneralFact::Set(set), Some(rules)) => {
             let rule = rules.fields().iter().find(|rule| rule.name == set.field);
@@ -224,14 +257,17 @@ fn opening_needs(created: &Created, rules: &dyn kind::Kind) -> Result<Needs, Den
 
 fn general_roles(fact: &GeneralFact, kind: &str) -> &'static [Role] {
     match fact {
-        GeneralFact::Created(_) if kind == work_order::KIND || kind == contact::KIND => DESK,
+        GeneralFact::Created(_) if kind == work_order::KIND => DESK,
+        GeneralFact::Created(_) if kind == contact::KIND => DESK_AND_ADMIN,
         // The plan is the department's (六 3.1); rounds are walked and alarms raised by anyone.
         GeneralFact::Created(_) if kind == patrol::PLAN => PLANNERS,
         GeneralFact::Created(_) if kind == patrol::ROUND || kind == alarm::KIND => ANYONE,
         // A newer app's kind: whoever works in the office, judged again after the upgrade.
         GeneralFact::Created(_) => DESK_AND_LEAD,
         GeneralFact::Set(set) if kind == work_order::KIND => match set.field.as_str() {
+            // R3.20
             "assignee" => DESK_AND_LEAD,
+            // R3.22
             "appointment" => EVERYONE_ON_ORDERS,
             _ => DESK,
         },
@@ -239,15 +275,18 @@ fn general_roles(fact: &GeneralFact, kind: &str) -> &'static [Role] {
         GeneralFact::Set(_) => DESK,
         GeneralFact::Resolve(_) | GeneralFact::CaseClosed(_) => DESK_AND_LEAD,
         GeneralFact::Asked(_) => DESK_AND_LEAD,
+        // R3.14
         GeneralFact::DeadlinePaused(_) | GeneralFact::DeadlineResumed(_) => DESK_AND_LEAD,
         GeneralFact::FellDue(_) | GeneralFact::DueWithdrawn(_) => &[],
         GeneralFact::Note(_)
+        | GeneralFact::Attached(_)
         | GeneralFact::Read(_)
         | GeneralFact::Acknowledged(_)
         | GeneralFact::Answered(_) => ANYONE,
     }
 }
 
+// R0.19
 fn alarm_roles(fact: &AlarmFact) -> &'static [Role] {
     match fact {
         // What only the server says.
@@ -257,6 +296,7 @@ fn alarm_roles(fact: &AlarmFact) -> &'static [Role] {
     }
 }
 
+// R0.2
 fn order_roles(fact: &WorkOrderFact) -> &'static [Role] {
     use WorkOrderFact as F;
     match fact {
@@ -264,6 +304,7 @@ fn order_roles(fact: &WorkOrderFact) -> &'static [Role] {
         | F::Told
         | F::Cancelled(_)
         | F::Closed
+        // R4.10
         | F::NoAnswerConfirmed(_)
         | F::Invoiced(_)
         | F::Refunded(_)

@@ -6,7 +6,7 @@ use crate::model::patrol::Position;
 /// Millimetres of one 10^-7 degree along a meridian: 40,007,863 m / 360 (mean of WGS-84).
 const MM_PER_E7: f64 = 11.113_295;
 
-/// The distance in millimetres, exact to a few in a thousand over some kilometres.
+/// The distance in millimetres, exact to a few in a thousand over some kilometres (R7.25).
 pub(super) fn distance_mm(from: Position, to: Position) -> i64 {
     let north = (to.latitude_e7 - from.latitude_e7) as f64 * MM_PER_E7;
     let middle = (from.latitude_e7 as f64 + to.latitude_e7 as f64) / 2e7;
@@ -39,6 +39,7 @@ fn cosine(degrees: f64) -> f64 {
 }
 
 /// Whether nobody covers that way in that time; what both readings may be off counts as no way.
+/// R7.24.
 pub(super) fn is_too_fast(from: Position, to: Position, took_ms: i64, max_kmh: u32) -> bool {
     let off_m = i64::from(from.accuracy_m.unwrap_or(0)) + i64::from(to.accuracy_m.unwrap_or(0));
     let way_mm = distance_mm(from, to).saturating_sub(off_m.saturating_mul(1_000));
@@ -57,6 +58,7 @@ mod tests {
         Position { latitude_e7, longitude_e7, accuracy_m: None }
     }
 
+    /// R7.25
     #[test]
     fn a_hundredth_of_a_degree_is_1111_m_north_and_less_east() {
         let shanghai = at(312_300_000, 1_214_700_000);
@@ -69,6 +71,7 @@ mod tests {
         assert!(distance_mm(at(0, 1_799_999_000), at(0, -1_799_999_000)) < 30_000);
     }
 
+    /// R7.24
     #[test]
     fn twenty_kilometres_an_hour_is_the_limit_and_uncertainty_is_no_way() {
         let (from, to) = (at(0, 0), at(100_000, 0));

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::deadlines::DeadlineState;
 use super::review::{Review, TimelineEntry};
 use super::status::Status;
 use crate::model::id::{PersonId, RecordId, SiteId};
@@ -60,7 +61,23 @@ pub struct Projection {
     /// Something of it was stated afterwards or for somebody else (补录).
     #[serde(default)]
     pub stated_afterwards: bool,
+    /// The group of buildings (组团).
+    #[serde(default)]
+    pub group: Option<u32>,
+    /// The department's code.
+    #[serde(default)]
+    pub department: Option<String>,
+    /// The next of its deadlines that run.
+    #[serde(default)]
+    pub due_ms: Option<WallMs>,
+    /// When it was closed, of a kind that is kept for a time.
+    #[serde(default)]
+    pub closed_at_ms: Option<WallMs>,
 }
+
+/// The members that say what a record of some kind is about, in a code.
+const SUBJECTS: [&str; 8] =
+    ["alarm", "violation", "patrol", "matter", "subject", "task", "service", "shift"];
 
 /// What a record is about, in its own words.
 pub(super) fn title(review: &Review) -> String {
@@ -68,8 +85,9 @@ pub(super) fn title(review: &Review) -> String {
     if review.kind == crate::model::patrol::PLAN {
         return text("month").unwrap_or_default().to_owned();
     }
-    let first =
-        ["name", "description", "area", "place", "month", "desk"].into_iter().find_map(text);
+    let first = ["name", "description", "area", "place", "month", "period", "desk"]
+        .into_iter()
+        .find_map(text);
     first.unwrap_or_default().to_owned()
 }
 
@@ -82,6 +100,7 @@ pub fn projection(review: &Review) -> Projection {
         |entry: &TimelineEntry| entry.said_at_ms.is_some() || entry.on_behalf_of.is_some();
     let round = review.round.as_ref();
     let size = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let running = review.deadlines.iter().filter(|d| d.state == DeadlineState::Running);
     let deviations = review.visits.iter().map(|visit| visit.deviations.len()).sum::<usize>();
     Projection {
         record: review.record,
@@ -95,11 +114,14 @@ pub fn projection(review: &Review) -> Projection {
         title,
         unit: text("unit").or_else(|| text("place")),
         assignee: review.assignee().or_else(|| round.and_then(|round| round.officer)),
-        subject: text("alarm")
-            .or_else(|| text("violation"))
-            .or_else(|| text("patrol"))
-            .or_else(|| text("service"))
-            .or_else(|| text("shift")),
+        subject: SUBJECTS.into_iter().find_map(text),
+        group: review
+            .fields
+            .get("group")
+            .and_then(|field| u32::try_from(field.value.as_u64()?).ok()),
+        department: text("department"),
+        due_ms: running.filter_map(|deadline| deadline.due_ms).min(),
+        closed_at_ms: review.closed_at_ms,
         origin: review.text("round").or(review.text("plan")).and_then(|id| id.parse().ok()),
         starts_at_ms: round.and_then(|round| round.starts_at_ms),
         coverage: round.map(|round| (round.visited, size(round.coverage.len()))),

@@ -18,7 +18,7 @@ use super::time::fact_time;
 use super::visit::{Site, Step, Visit, endings, fold, steps};
 use crate::model::fact::Fact;
 use crate::model::id::{DeviceId, FactKey, PersonId, RecordId, SiteId};
-use crate::model::payload::{GeneralFact, Payload};
+use crate::model::payload::{Created, GeneralFact, Payload};
 use crate::model::policy::SlaPolicy;
 use crate::model::session::SessionRows;
 use crate::model::time::WallMs;
@@ -55,6 +55,9 @@ pub struct Review {
     pub time_zone: String,
     /// The site's service grade.
     pub service_grade: u8,
+    /// Ratings up to this are low.
+    #[serde(default)]
+    pub low_rating_max: u8,
     /// Its fields.
     pub fields: BTreeMap<String, Field>,
     /// Its status.
@@ -140,16 +143,11 @@ impl Review {
     }
 }
 
-/// Reviews a record.
+/// Reviews a record (R8.6).
 pub fn review(input: &ReviewInput<'_>) -> Review {
     let causality = Causality::of(input.facts, input.sessions);
     let fields = fields(&causality, input.sessions);
-    let mut created = causality.facts.iter().filter_map(|fact| match &fact.payload {
-        Payload::General(GeneralFact::Created(created)) => Some((*fact, created)),
-        _ => None,
-    });
-    let first = created.clone().next();
-    let schema = created.by_ref().map(|(_, created)| created.schema).max().unwrap_or_default();
+    let (first, schema) = opened(&causality);
     let created_ms = first.map_or(input.now_ms, |(fact, _)| fact_time(fact, input.sessions).at_ms);
     let policy = policy(input.policies, created_ms);
     let steps = steps(&causality);
@@ -157,22 +155,16 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
     let folded = Folded { causality: &causality, fields: &fields, steps: &steps, money: &money };
     let kind = first.map(|(_, created)| created.kind.clone()).unwrap_or_default();
     let visits = visits(&folded, (&policy, input.sessions), &kind);
-    let mut of_kind = kind::kind(&kind).map(|kind| {
-        kind.fold(&FoldInput {
-            record: input.record,
-            causality: &causality,
-            sessions: input.sessions,
-            fields: &fields,
-            policy: &policy,
-            now_ms: input.now_ms,
-        })
-    });
+    let is_order = kind::has_visits(&kind);
+    let of_kind = FoldInput::of(input.now_ms, &causality, input.sessions, &fields, &policy);
+    let mut of_kind = kind::kind(&kind).map(|kind| kind.fold(&of_kind));
     let judged = (&policy, input.sessions, input.now_ms);
     let mut deadlines = of_visits(&kind, &causality, &fields, judged);
     deadlines.extend(of_kind.iter_mut().flat_map(|folded| std::mem::take(&mut folded.deadlines)));
-    let both = (&policy, input.sessions);
-    let round = (kind == crate::model::patrol::ROUND)
-        .then(|| round(input.record, &causality, &fields, both, input.now_ms));
+    let round = (kind == crate::model::patrol::ROUND).then(|| {
+        let both = (&policy, input.sessions);
+        round(input.record, &causality, &fields, both, input.now_ms)
+    });
     let alarm =
         (kind == crate::model::alarm::KIND).then(|| alarm(&causality, &policy, input.sessions));
     let case_input = CaseInput {
@@ -186,16 +178,14 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
         policy: &policy,
         now_ms: input.now_ms,
     };
-    let cases_of_kind = of_kind.as_mut().map(|folded| std::mem::take(&mut folded.cases));
-    let cases = cases(&case_input, cases_of_kind.unwrap_or_default());
-    let (status, status_until_ms) = match (&round, &alarm, &of_kind) {
-        (Some(round), ..) => round.status(&causality, &policy, input.now_ms),
-        (None, Some(alarm), _) => (alarm.status(), alarm.next_alert_ms),
-        (None, None, of_kind) => {
-            let until_ms = next_change_ms(&deadlines, &money, &policy, input.now_ms);
-            let order = kind::has_visits(&kind).then(|| work_order(&causality, &visits));
-            of_kind_status(order, of_kind.as_ref(), until_ms)
-        }
+    let cases_of_kind = of_kind.iter_mut().flat_map(|folded| std::mem::take(&mut folded.cases));
+    let cases = cases(&case_input, cases_of_kind.collect());
+    let order = is_order.then(|| work_order(&causality, &visits));
+    let next_ms = next_change_ms(&deadlines, &money, &policy, input.now_ms);
+    let (status, status_until_ms) = match (&round, &alarm) {
+        (Some(round), _) => round.status(&causality, &policy, input.now_ms),
+        (None, Some(alarm)) => (alarm.status(), alarm.next_alert_ms),
+        (None, None) => of_kind_status(order, of_kind.as_ref(), next_ms),
     };
     Review {
         record: input.record,
@@ -204,6 +194,7 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
         policy_version: policy.version,
         time_zone: policy.time_zone.clone(),
         service_grade: policy.service_grade,
+        low_rating_max: policy.low_rating_max,
         status,
         status_until_ms,
         timeline: causality.facts.iter().map(|fact| entry(fact, input.sessions)).collect(),
@@ -236,6 +227,16 @@ fn of_visits(
     let mut all = deadlines(causality, fields, policy, sessions, now_ms);
     all.retain(|d| !is_paid || ["on_site", "call_back"].contains(&d.name.as_str()));
     all
+}
+
+/// The first opening, and the largest schema of all.
+fn opened<'a>(causality: &Causality<'a>) -> (Option<(&'a Fact, &'a Created)>, u32) {
+    let mut created = causality.facts.iter().filter_map(|fact| match &fact.payload {
+        Payload::General(GeneralFact::Created(created)) => Some((*fact, created)),
+        _ => None,
+    });
+    let first = created.clone().next();
+    (first, created.by_ref().map(|(_, created)| created.schema).max().unwrap_or_default())
 }
 
 /// What visits are folded from.
@@ -272,7 +273,7 @@ fn visits(
         .collect()
 }
 
-/// The version in force at `at_ms`: the latest that had begun.
+/// The version in force at `at_ms`: the latest that had begun (R0.8).
 fn policy(policies: &[SlaPolicy], at_ms: WallMs) -> SlaPolicy {
     let begun = policies.iter().filter(|policy| policy.from_ms <= at_ms);
     let latest = begun.max_by_key(|policy| (policy.from_ms, policy.version));

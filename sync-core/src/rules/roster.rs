@@ -15,7 +15,7 @@ const ON_SHIFT: [(Duty, Role); 2] =
 const WITHOUT_SHIFT: [Role; 4] =
     [Role::Security, Role::DutyOperator, Role::Supervisor, Role::ProjectManager];
 
-/// Who is on a duty, in the order they are called: by rank, ties by number; nobody twice.
+/// Who is on a duty, in the order they are called: by rank, ties by number; nobody twice (R0.10).
 pub fn on_duty(shifts: &[Shift], duty: Duty, now_ms: WallMs) -> Vec<PersonId> {
     let mut first_rank: BTreeMap<PersonId, u32> = BTreeMap::new();
     for shift in shifts.iter().filter(|shift| shift.duty == duty && shift.is_on(now_ms)) {
@@ -30,7 +30,7 @@ pub fn on_duty(shifts: &[Shift], duty: Duty, now_ms: WallMs) -> Vec<PersonId> {
 /// Who is told of an alarm after `already` were: security on shift by rank, then the operator on
 /// shift, then, where the roster names nobody else, who holds the roles security, operator,
 /// supervisor and project manager, by number. A deputy comes right after whom it stands for. Who
-/// holds no role now is left out: the alarm would not reach its phone.
+/// holds no role now is left out: the alarm would not reach its phone (R0.16).
 pub fn next_to_alert(
     shifts: &[Shift],
     role_holders: &[RoleGrant],
@@ -68,7 +68,7 @@ fn holders(grants: &[&RoleGrant], role: Role) -> Vec<PersonId> {
         .collect()
 }
 
-/// Who stands in for a person in a role, by number.
+/// Who stands in for a person in a role, by number (R0.5).
 fn deputies(grants: &[&RoleGrant], role: Role, person: PersonId) -> Vec<PersonId> {
     let of_person =
         grants.iter().filter(|grant| grant.role == role && grant.on_behalf_of == Some(person));

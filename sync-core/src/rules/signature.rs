@@ -58,7 +58,7 @@ const BOX_PERCENT_MIN: u64 = 5;
 const SIDE_MAX: u32 = 1 << 16;
 
 impl Strokes {
-    /// Whether this is a drawing: somebody's name, not a dot.
+    /// Whether this is a drawing: somebody's name, not a dot (R4.25).
     ///
     /// # Errors
     /// Why it is none.
@@ -266,7 +266,7 @@ impl Verification {
 }
 
 /// Checks a `signed` fact of a record against the facts it names and the key that signed it;
-/// `key` is the certified key of the session's (person, device).
+/// `key` is the certified key of the session's (person, device) (R8.8).
 pub fn verify_signed(
     review: &Review,
     stored: &StoredFact,
@@ -322,6 +322,7 @@ mod tests {
         assert_eq!(name().check_ink(), Ok(()));
     }
 
+    /// R4.25
     #[test]
     fn less_than_the_minimum_ink_is_refused() {
         let with = |strokes: Vec<Vec<(u32, u32)>>| Strokes { strokes, ..name() }.check_ink();

@@ -37,12 +37,13 @@ impl<'a> SiteTime<'a> {
         self.local(at_ms).map(|local| local.date())
     }
 
-    /// So many days later at the same time of day.
+    /// So many days later at the same time of day (R8.2).
     pub fn days_later(&self, at_ms: WallMs, days: u32) -> Option<WallMs> {
         self.instant(self.local(at_ms)?.checked_add_days(Days::new(u64::from(days)))?)
     }
 
     /// So many months later on the same date at the same time of day; the last of a shorter month.
+    /// R8.2.
     pub fn months_later(&self, at_ms: WallMs, months: u32) -> Option<WallMs> {
         self.instant(self.local(at_ms)?.checked_add_months(Months::new(months))?)
     }
@@ -54,6 +55,7 @@ impl<'a> SiteTime<'a> {
 
     /// The last millisecond of the day.
     pub fn day_end(&self, at_ms: WallMs) -> Option<WallMs> {
+        // R8.3
         self.end_of(self.date(at_ms)?)
     }
 
@@ -72,7 +74,7 @@ impl<'a> SiteTime<'a> {
     }
 
     /// When the working day ends (下班): this day's work, or, where that is over or there is none,
-    /// the next working day's.
+    /// the next working day's (R8.3).
     pub fn working_day_end(&self, at_ms: WallMs) -> Option<WallMs> {
         let mut days = self.days(self.date(at_ms)?);
         days.find_map(|date| {
@@ -90,7 +92,7 @@ impl<'a> SiteTime<'a> {
         self.instant(date.and_time(local.time()))
     }
 
-    /// When so much working time is over; the moment itself for none.
+    /// When so much working time is over; the moment itself for none (R8.1).
     pub fn working_ms_later(&self, at_ms: WallMs, working_ms: i64) -> Option<WallMs> {
         if working_ms <= 0 {
             return Some(at_ms);

@@ -139,6 +139,9 @@ struct Pause<'a> {
     resumed: Vec<Stamp>,
 }
 
+/// Names in one pause at most; more are nobody's, and looking for one in them would take long.
+pub(super) const PAUSED_NAMES_MAX: usize = 64;
+
 /// A stretch of time; without an end it goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Stretch {
@@ -222,7 +225,7 @@ impl<'a> Sla<'a> {
     }
 
     /// How late a deadline is, in the limit's measure and without the time in pauses: until it was
-    /// met, or until now. None while it is not late, or where nobody can say.
+    /// met, or until now. None while it is not late, or where nobody can say (R8.4).
     pub fn late_ms(&self, target: &Target<'_>) -> Option<i64> {
         let until_ms = match target.met {
             Some(met) => met.judgeable_ms()?,
@@ -246,6 +249,7 @@ impl<'a> Sla<'a> {
     }
 
     /// The state, and when it next changes by itself. `most` is never before `least`: what both
+    /// R3.12.
     /// say is so, and what only one says is unknown.
     fn state(&self, target: &Target<'_>, least: Due, most: Due) -> (DeadlineState, Option<WallMs>) {
         use DeadlineState as S;
@@ -274,6 +278,7 @@ impl<'a> Sla<'a> {
     }
 
     /// Where the deadline goes: every pause that begins before it is over moves it by as much as
+    /// R3.15.
     /// was paused. None where its start is unknown or no calendar shows it.
     fn course(&self, target: &Target<'_>, belief: Belief) -> Option<Course> {
         let mut due_ms = self.due_ms(target.limit, target.start_ms)?;
@@ -281,7 +286,7 @@ impl<'a> Sla<'a> {
         let last_ms = due_ms.saturating_add(HORIZON_MS);
         let mut paused_ms: i64 = 0;
         for pause in self.stretches(target, belief) {
-            // What begins after the breach does not undo it.
+            // What begins after the breach does not undo it (R3.16).
             if pause.from_ms > due_ms {
                 break;
             }
@@ -336,7 +341,7 @@ impl<'a> Sla<'a> {
     }
 
     /// The stretches in which the deadline is paused between its start and its end, in order and
-    /// apart.
+    /// apart (R3.15).
     fn stretches(&self, target: &Target<'_>, belief: Belief) -> Vec<Stretch> {
         let paused = self.pauses.of_deadline(target.name);
         let mut all: Vec<Stretch> = paused
@@ -408,7 +413,8 @@ impl<'a> Pauses<'a> {
         for fact in facts {
             if let Payload::General(GeneralFact::DeadlinePaused(paused)) = &fact.payload {
                 let begun = Stamp::of(fact, sessions);
-                all.push(Pause { names: &paused.deadlines, begun, resumed: Vec::new() });
+                let named = paused.deadlines.len().min(PAUSED_NAMES_MAX);
+                all.push(Pause { names: &paused.deadlines[..named], begun, resumed: Vec::new() });
             }
         }
         all.sort_unstable_by_key(|pause| pause.begun.key);

@@ -207,7 +207,7 @@ const VISIT_1_EN: Words = Words {
     separator: ": ",
 };
 
-/// Version 1 of the text. Its wording and layout never change: a new wording is `visit/2`.
+/// Version 1 of the text. Its wording and layout never change: a new wording is `visit/2` (R4.23).
 fn visit_1(shown: &[&TimelineEntry], words: &Words, clock: TextClock, zone: &str) -> String {
     let time = |entry: &TimelineEntry| match clock {
         TextClock::Server => local_time(entry.at_ms, zone),

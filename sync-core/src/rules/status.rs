@@ -82,17 +82,47 @@ pub enum Status {
     Proposed,
     /// An approved price whose day has not come.
     Approved,
-    /// Out of the catalogue.
-    Ended,
     /// Handed over, not confirmed.
     HandedOver,
     /// Confirmed by who comes.
     TakenOver,
+    /// The customer has an answer.
+    Answered,
+    /// The customer waits for a reply.
+    ReplyPromised,
+    /// A department or colleague has not said yet that they have it.
+    PassedOn,
+    /// An assistant handed it to the desk.
+    AtTheDesk,
+    /// Residents can read it.
+    Published,
+    /// The work that was announced is over.
+    Ended,
+    /// The customer was called and not reached.
+    NotReached,
+    /// The customer was asked.
+    Reached,
+    /// What is complained of is found out.
+    Investigated,
+    /// The complaint is judged.
+    Judged,
+    /// The customer knows the plan.
+    PlanTold,
+    /// The customer accepts the plan.
+    PlanAccepted,
+    /// The plan is carried out.
+    CarriedOut,
+    /// The customer is satisfied.
+    Satisfied,
+    /// A report is sent.
+    ReportSent,
+    /// Quality has the report.
+    ReportConfirmed,
 }
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 52] = [
         Self::Opened,
         Self::Dispatched,
         Self::Received,
@@ -127,9 +157,24 @@ impl Status {
         Self::Executed,
         Self::Proposed,
         Self::Approved,
-        Self::Ended,
         Self::HandedOver,
         Self::TakenOver,
+        Self::Answered,
+        Self::ReplyPromised,
+        Self::PassedOn,
+        Self::AtTheDesk,
+        Self::Published,
+        Self::Ended,
+        Self::NotReached,
+        Self::Reached,
+        Self::Investigated,
+        Self::Judged,
+        Self::PlanTold,
+        Self::PlanAccepted,
+        Self::CarriedOut,
+        Self::Satisfied,
+        Self::ReportSent,
+        Self::ReportConfirmed,
     ];
 
     /// The stable code.
@@ -142,6 +187,7 @@ impl Status {
 }
 
 /// Where a work order stands. The latest steps by cause decide; of steps that knew nothing of one
+/// R3.32.
 /// another the most advanced counts, so that no two devices can disagree.
 pub(super) fn work_order(causality: &Causality<'_>, visits: &[Visit]) -> Status {
     use WorkOrderFact as F;
@@ -169,7 +215,7 @@ pub(super) fn work_order(causality: &Causality<'_>, visits: &[Visit]) -> Status 
     best
 }
 
-/// The facts of a sort that no later `dispatched`, by somebody who knew them, has undone.
+/// The facts of a sort that no later `dispatched`, by somebody who knew them, has undone (R3.21).
 pub(super) fn standing(
     causality: &Causality<'_>,
     wanted: fn(&WorkOrderFact) -> bool,
@@ -199,9 +245,12 @@ fn progress(fact: &Fact) -> Option<Status> {
         }
         F::StartWork(_) | F::Resumed(_) => Status::Working,
         F::Paused(_) => Status::Paused,
+        // R4.10
         F::NoAnswer(_) => Status::NoAnswer,
         F::UnableToFinish(_) | F::LeftMidway(_) => Status::Unfinished,
+        // R3.9
         F::WaitingForParts(_) => Status::WaitingForParts,
+        // R3.23
         F::OutOfScope(_) => Status::OutOfScope,
         F::FinishWork(_) => Status::Finished,
         _ => return None,

@@ -43,14 +43,14 @@ fn boot(fact: &Fact, sessions: &SessionRows) -> Option<BootId> {
 }
 
 /// Whether a fact was stated afterwards, or entered for somebody else (补录): marked everywhere, and
-/// never measured.
+/// never measured (R4.32, R4.33).
 pub(super) fn stated_afterwards(fact: &Fact) -> bool {
     fact.said_at_ms.is_some() || fact.on_behalf_of.is_some()
 }
 
 /// Milliseconds from `from` to `to`: by the monotonic clock within one boot, by verified times
 /// otherwise, unknown else. A fact stated afterwards or for somebody else (补录) never counts in a
-/// wait.
+/// wait (R4.2).
 pub fn elapsed_ms(from: &Fact, to: &Fact, sessions: &SessionRows) -> Option<i64> {
     if stated_afterwards(from) || stated_afterwards(to) {
         return None;

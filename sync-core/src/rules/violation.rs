@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::cases::Case;
 use super::deadlines::Deadline;
 use super::denial::{Denial, DenialCode};
+use super::form::{Asks, Form, Input, Writes};
 use super::kind::{
     Details, FieldRule, FoldInput, Folded, Holds, Kind, Needs, amount, date, missing, name, note,
     reason,
@@ -77,12 +78,74 @@ pub struct Decision {
 const CUSTOMER_SERVICE: &[Role] =
     &[Role::FrontDesk, Role::Assistant, Role::DutyOperator, Role::Supervisor, Role::ProjectManager];
 /// Who decides on general violations (四 3.3.2b): the supervisor of customer service, and whoever
-/// stands above.
+/// stands above (R5.5).
 const DECIDERS: &[Role] = &[Role::Supervisor, Role::ProjectManager];
-/// Who decides on serious ones, and signs every decision (四 3.3.2a, 3.3.6).
+/// Who decides on serious ones, and signs every decision (四 3.3.2a, 3.3.6, R5.11).
 const MANAGER: &[Role] = &[Role::ProjectManager];
 /// Decisions of one violation; what hostile facts could make is not bounded.
 const DECISIONS_MAX: usize = 100;
+
+const CATEGORIES: &[&str] =
+    &["decoration", "fire_safety", "sanitation", "public_security", "harm_to_others"];
+const OF_DECISION: Input = Input::required("decision", Asks::Fact("violation_decided"));
+const TEXT: Input = Input::required("text", Asks::Note);
+
+/// What apps ask for.
+const FORMS: &[Form] = &[
+    Form {
+        writes: Writes::Opening,
+        inputs: &[
+            Input::required("violation", Asks::Choice("violation", CATEGORIES)),
+            Input::required("place", Asks::Name),
+            Input::optional("unit", Asks::Name),
+            Input::optional("group", Asks::Whole),
+            Input::required("description", Asks::Description),
+        ],
+    },
+    Form {
+        writes: Writes::Field("assessment"),
+        inputs: &[
+            Input::required("loss", Asks::Flag),
+            Input::required("threat", Asks::Flag),
+            Input::required("sizeable", Asks::Flag),
+            Input::optional("loss_fen", Asks::Fen),
+            Input::required("fees_refused", Asks::Flag),
+            Input::required("reason", Asks::Reason),
+        ],
+    },
+    Form::fact("dissuaded", &[Input::optional("text", Asks::Note)]),
+    Form::fact("breach_stopped", &[]),
+    Form::fact("breach_ignored", &[]),
+    Form::fact("registered", &[]),
+    Form::fact(
+        "violation_decided",
+        &[
+            Input::required(
+                "measure",
+                Asks::Choice(
+                    "measure",
+                    &["dissuade", "rectify_by", "compensate", "public_notice", "legal_action"],
+                ),
+            ),
+            Input::optional("date", Asks::Date),
+            Input::optional("amount_fen", Asks::Fen),
+            Input::optional("text", Asks::Note),
+            Input::optional(
+                "ground",
+                Asks::Choice("legal-ground", &["compensation_refused", "fees_refused"]),
+            ),
+            Input::required("reason", Asks::Reason),
+        ],
+    ),
+    Form::fact("violation_signed", &[OF_DECISION]),
+    Form::fact("decision_executed", &[OF_DECISION, TEXT]),
+    Form::fact("rectified", &[OF_DECISION, TEXT]),
+    Form::fact("compensation_refused", &[OF_DECISION]),
+    Form::fact("mediation_failed", &[TEXT]),
+    Form::fact("reconciled", &[OF_DECISION, TEXT]),
+    Form::fact("violation_closed", &[TEXT]),
+    Form::fact("violation_reopened", &[TEXT]),
+];
 
 /// The kind.
 pub(super) struct Violations;
@@ -151,6 +214,10 @@ impl Kind for Violations {
         ]
     }
 
+    fn forms(&self) -> &'static [Form] {
+        FORMS
+    }
+
     fn needs(&self, payload: &Payload, before: &Review) -> Result<Needs, Denial> {
         use ViolationFact as F;
         let Payload::Violation(fact) = payload else {
@@ -158,14 +225,15 @@ impl Kind for Violations {
         };
         let of_service = |roles| Needs::roles(roles).of(Department::CUSTOMER_SERVICE);
         Ok(match fact {
-            // No decision, and all that other staff may do (四 3.3.7).
+            // No decision, and all that other staff may do (四 3.3.7, R5.3).
             F::Dissuaded(_) | F::BreachStopped | F::BreachIgnored => Needs::anyone(),
+            // R5.4
             F::Registered | F::Rectified(_) | F::CompensationRefused(_) | F::Reconciled(_) => {
                 of_service(CUSTOMER_SERVICE)
             }
             F::DecisionExecuted(of) => {
                 let found = decision(before, of.decision)?;
-                // In effect only when it is signed (四 3.3.6).
+                // In effect only when it is signed (四 3.3.6, R5.11).
                 found.signed_at_ms.ok_or_else(|| missing("signature"))?;
                 of_service(CUSTOMER_SERVICE)
             }
@@ -295,18 +363,23 @@ fn may_decide(measure: &Measure, before: &Review) -> Result<Needs, Denial> {
         .ok_or_else(|| missing("assessment"))?;
     let serious = assessment.severity() == Severity::Serious;
     let need = |holds: bool, what: &str| if holds { Ok(()) } else { Err(missing(what)) };
+    // R5.6
     let by_severity = if serious {
         Needs::roles(MANAGER)
     } else {
         Needs::roles(DECIDERS).of(Department::CUSTOMER_SERVICE)
     };
     match measure {
+        // R5.7
         Measure::Dissuade => need(!serious, "general").map(|()| by_severity),
+        // R5.8
         Measure::RectifyBy { .. } => need(!assessment.loss, "no_loss").map(|()| by_severity),
         Measure::PublicNotice { .. } => Ok(by_severity),
+        // R5.9
         Measure::Compensate { .. } => {
             need(assessment.sizeable, "sizeable_loss").map(|()| Needs::roles(MANAGER))
         }
+        // R5.10
         Measure::LegalAction { ground } => {
             match ground {
                 LegalGround::CompensationRefused => {
@@ -389,7 +462,7 @@ fn on(decisions: &mut [Decision], key: FactKey, change: impl FnOnce(&mut Decisio
 }
 
 /// The last closing that no reopening knew of. Whoever reopens beside a closing without knowing
-/// it wins: nothing is purged that somebody still works on.
+/// it wins: nothing is purged that somebody still works on (R5.15).
 fn closed_at_ms(input: &FoldInput<'_>) -> Option<WallMs> {
     let turns: Vec<FactKey> = input
         .facts()
@@ -416,6 +489,7 @@ fn closed_at_ms(input: &FoldInput<'_>) -> Option<WallMs> {
     closed
 }
 
+// R5.4
 fn status(violation: &Violation) -> Status {
     let any = |wanted: fn(&Decision) -> bool| violation.decisions.iter().any(wanted);
     let all = |wanted: fn(&Decision) -> bool| violation.decisions.iter().all(wanted);
@@ -453,6 +527,7 @@ fn deadlines(violation: &Violation, input: &FoldInput<'_>) -> Vec<Deadline> {
     };
     let of_decision = |decision: &Decision| -> Option<Deadline> {
         let target = match &decision.measure {
+            // R5.12
             Measure::RectifyBy { date } => {
                 let end_ms = sla.site().end_of(date.parse().ok()?)?;
                 let target = Target::new("rectification", decision.signed_at_ms, Limit::At(end_ms));
@@ -462,6 +537,7 @@ fn deadlines(violation: &Violation, input: &FoldInput<'_>) -> Vec<Deadline> {
             | Measure::PublicNotice { .. }
             | Measure::LegalAction { .. } => {
                 let executed = stamp(decision.executed)?;
+                // R5.13
                 let days = Limit::Days(input.policy.reconciling_talk_days);
                 let target = Target::new("reconciling_talk", executed.judgeable_ms(), days);
                 target.met(stamp(decision.reconciled))
@@ -478,6 +554,7 @@ fn deadlines(violation: &Violation, input: &FoldInput<'_>) -> Vec<Deadline> {
     all
 }
 
+// R5.14
 fn cases(violation: &Violation, input: &FoldInput<'_>) -> Vec<Case> {
     let mut found = Vec::new();
     let decisions = &violation.decisions;

@@ -141,7 +141,7 @@ pub(super) struct Step<'a> {
     pub(super) content: &'a WorkOrderFact,
 }
 
-/// The steps of every visit, in causal order, by the visit's key.
+/// The steps of every visit, in causal order, by the visit's key (R4.1).
 pub(super) fn steps<'a>(causality: &Causality<'a>) -> BTreeMap<FactKey, Vec<Step<'a>>> {
     let mut quotes: BTreeMap<FactKey, FactKey> = BTreeMap::new();
     let mut visits: BTreeMap<FactKey, Vec<Step<'a>>> = BTreeMap::new();
@@ -166,7 +166,7 @@ pub(super) fn steps<'a>(causality: &Causality<'a>) -> BTreeMap<FactKey, Vec<Step
 }
 
 /// What ended each visit, where something did: its farewell, the next visit of the same person,
-/// or the order going back by somebody who knew of it.
+/// or the order going back by somebody who knew of it (R4.29).
 pub(super) fn endings(
     causality: &Causality<'_>,
     visits: &BTreeMap<FactKey, Vec<Step<'_>>>,
@@ -210,7 +210,7 @@ fn doer(fact: &Fact, sessions: &SessionRows) -> Option<PersonId> {
 pub(super) struct Site<'a> {
     pub(super) policy: &'a SlaPolicy,
     pub(super) sessions: &'a SessionRows,
-    /// A public facility: no door, no customer.
+    /// A public facility: no door, no customer (R4.30).
     pub(super) public: bool,
     /// A paid service, whatever the visit says of itself.
     pub(super) is_paid: bool,
@@ -232,6 +232,7 @@ pub(super) fn fold(visit: FactKey, steps: &[Step<'_>], site: &Site<'_>, quoted: 
     let stood_in = steps.iter().find(|step| step.fact.key == visit);
     let person = stood_in.and_then(|step| step.fact.on_behalf_of).or(owner);
     // What the desk adds later (a confirmation, a call-back, a refund) does not stretch the visit.
+    // R4.31.
     let writers = steps.iter().filter(|step| {
         let row = step.fact.key.session().and_then(|session| sessions.get(&session));
         row.map(|row| row.person) == owner
@@ -250,7 +251,7 @@ pub(super) fn fold(visit: FactKey, steps: &[Step<'_>], site: &Site<'_>, quoted: 
     let signature = steps.iter().rev().find_map(|step| {
         let outcome = match step.content {
             WorkOrderFact::Signed(_) => "signed",
-            WorkOrderFact::SignRefused(_) => "sign_refused",
+            WorkOrderFact::SignRefused(_) => "sign_refused", // R4.26
             WorkOrderFact::SignAbsent(_) => "sign_absent",
             _ => return None,
         };
@@ -327,6 +328,7 @@ fn before(earlier: Option<usize>, later: usize) -> bool {
     earlier.is_some_and(|earlier| earlier < later)
 }
 
+// R4.4
 fn preparation(steps: &[Step<'_>]) -> Vec<Deviation> {
     use WorkOrderFact as F;
     let prepared = steps.iter().find_map(|step| match step.content {
@@ -341,7 +343,7 @@ fn preparation(steps: &[Step<'_>]) -> Vec<Deviation> {
     };
     let mut found = Vec::new();
     if !prepare.trained {
-        found.push(deviation("not_trained", &[key]));
+        found.push(deviation("not_trained", &[key])); // R4.5
     }
     let complete = prepare.appearance
         && prepare.tools
@@ -360,6 +362,7 @@ fn entering(steps: &[Step<'_>]) -> Vec<Deviation> {
     let announced = position(steps, |c| matches!(c, F::Ring(_) | F::Knock(_)));
     let entered = position(steps, |c| matches!(c, F::Enter(_)));
     let with_key = position(steps, |c| matches!(c, F::EnteredWithKey(_)));
+    // R4.14
     if let Some(door) = entered.or(with_key)
         && !before(announced, door)
     {
@@ -368,7 +371,7 @@ fn entering(steps: &[Step<'_>]) -> Vec<Deviation> {
     if let Some(door) = entered
         && !before(position(steps, |c| matches!(c, F::Introduce(_))), door)
     {
-        found.push(deviation("not_introduced", &key(door)));
+        found.push(deviation("not_introduced", &key(door))); // R4.12
     }
     if let Some(door) = with_key
         && !before(position(steps, |c| matches!(c, F::KeyReceived(_))), door)
@@ -378,7 +381,7 @@ fn entering(steps: &[Step<'_>]) -> Vec<Deviation> {
     found
 }
 
-/// What has to be done before work begins.
+/// What has to be done before work begins (R3.24, R4.13, R4.16).
 fn before_work(steps: &[Step<'_>], set_out: SetOut, quoted: bool, public: bool) -> Vec<Deviation> {
     use WorkOrderFact as F;
     let Some(start) = position(steps, |c| matches!(c, F::StartWork(_))) else {
@@ -406,25 +409,27 @@ fn ending(steps: &[Step<'_>], end: Option<FactKey>, public: bool) -> Vec<Deviati
     if let Some(index) = finished
         && !before(position(steps, |c| matches!(c, F::StartWork(_))), index)
     {
-        found.push(deviation("finished_without_start", &[steps[index].fact.key]));
+        found.push(deviation("finished_without_start", &[steps[index].fact.key])); // R4.17
     }
     for step in steps {
         let key = &[step.fact.key];
         match step.content {
             F::UnableToFinish(unable) if !unable.explained => {
-                found.push(deviation("not_explained_to_customer", key));
+                found.push(deviation("not_explained_to_customer", key)); // R4.18
             }
             F::LeftMidway(left) => {
                 if !left.customer_asked {
-                    found.push(deviation("left_without_being_asked", key));
+                    found.push(deviation("left_without_being_asked", key)); // R4.19
                 }
                 if !left.tidied {
                     found.push(deviation("left_untidied", key));
                 }
             }
+            // R4.20
             F::Tidy(tidy) if !(tidy.equipment_wiped && tidy.floor_clean && tidy.tools_counted) => {
                 found.push(deviation("tidied_incompletely", key));
             }
+            // R4.21
             F::Explain(explain) if !(explain.cause && explain.care && explain.correct_use) => {
                 found.push(deviation("explained_incompletely", key));
             }
@@ -458,7 +463,7 @@ fn missing(steps: &[Step<'_>], end: FactKey, public: bool) -> Vec<Deviation> {
         matches!(c, NoAnswer(_) | Introduce(_) | Enter(_) | EnteredWithKey(_) | StartWork(_))
     };
     if at_the_door && !steps.iter().any(|step| went_on(step.content)) {
-        found.push(deviation("left_unannounced", end));
+        found.push(deviation("left_unannounced", end)); // R4.11
     }
     if missing(|c| matches!(c, F::FinishWork(_))) {
         return found;
@@ -468,7 +473,7 @@ fn missing(steps: &[Step<'_>], end: FactKey, public: bool) -> Vec<Deviation> {
     }
     let silently = missing(|c| matches!(c, F::Farewell(_) | F::EnteredWithKey(_)));
     if silently && !public {
-        found.push(deviation("left_without_farewell", end));
+        found.push(deviation("left_without_farewell", end)); // R4.27
     }
     if !public && missing(|c| matches!(c, F::Explain(_))) {
         found.push(deviation("cause_not_explained", end));
@@ -480,7 +485,7 @@ fn missing(steps: &[Step<'_>], end: FactKey, public: bool) -> Vec<Deviation> {
     let keys = |wanted: fn(&F) -> bool| steps.iter().filter(|step| wanted(step.content)).count();
     let received = keys(|c| matches!(c, F::KeyReceived(_)));
     if received > keys(|c| matches!(c, F::KeyReturned(_))) {
-        found.push(deviation("key_not_returned", end));
+        found.push(deviation("key_not_returned", end)); // R4.15
     }
     found
 }
@@ -492,7 +497,7 @@ fn rank(content: &WorkOrderFact) -> Option<u8> {
         F::Prepare(_) => 0,
         F::Ring(_) | F::Knock(_) => 1,
         F::Introduce(_) => 3,
-        // Covers go on at the door: before the step inside or with it (入户 3).
+        // Covers go on at the door: before the step inside or with it (入户 3, R4.13).
         F::Enter(_) | F::EnteredWithKey(_) | F::ShoeCovers(_) => 4,
         F::StartWork(_) => 6,
         F::FinishWork(_) => 7,
@@ -505,12 +510,13 @@ fn rank(content: &WorkOrderFact) -> Option<u8> {
     })
 }
 
+// R4.28
 fn out_of_order(steps: &[Step<'_>]) -> Vec<Deviation> {
     let mut found = Vec::new();
     let mut highest: Option<(u8, FactKey)> = None;
     for step in steps {
         let Some(rank) = rank(step.content) else { continue };
-        // What is stated afterwards comes late by its nature.
+        // What is stated afterwards comes late by its nature (R4.32).
         if step.fact.said_at_ms.is_some() {
             continue;
         }

@@ -65,6 +65,10 @@ fn statement(sealer: &Sealer, write: &StoreWrite) -> Result<Statement, StoreErro
         W::DeleteAccepted { owner, record, hash } => {
             owned(DELETE_ACCEPTED, owner).record(record).bind(hash.0.to_vec())
         }
+        W::DeleteAllAccepted { owner, record } => owned(DELETE_ALL_ACCEPTED, owner).record(record),
+        W::DeleteRecord { owner, record } => owned(DELETE_RECORD, owner).record(record),
+        W::DeletePairs { owner, record } => owned(DELETE_PAIRS, owner).record(record),
+        W::DeleteSent { owner, record } => owned(DELETE_SENT_OF_RECORD, owner).record(record),
         W::PutPair { owner, record, audience } => {
             owned(PUT_PAIR, owner).record(record).bind(audience.to_string())
         }
@@ -379,5 +383,9 @@ const DELETE_PENDING: &str = "delete from pending where owner = ? and n = ?";
 const DELETE_REFUSED: &str = "delete from refused where owner = ? and n = ?";
 const DELETE_CURSOR: &str = "delete from cursor where owner = ? and audience = ?";
 const DELETE_RETRY: &str = "delete from retry where owner = ?";
+const DELETE_ALL_ACCEPTED: &str = "delete from accepted where owner = ? and record = ?";
+const DELETE_RECORD: &str = "delete from record where owner = ? and record = ?";
+const DELETE_PAIRS: &str = "delete from pair where owner = ? and record = ?";
+const DELETE_SENT_OF_RECORD: &str = "delete from sent where owner = ? and record = ?";
 const DELETE_LIST: &str = "delete from list where owner = ? and record = ?";
 const DELETE_REPAIR: &str = "delete from repair where owner = ? and record = ?";

@@ -48,6 +48,26 @@ pub enum StoreWrite {
         record: RecordId,
         hash: ChangeHash,
     },
+    /// The server has purged the record: all accepted changes of it.
+    DeleteAllAccepted {
+        owner: PersonId,
+        record: RecordId,
+    },
+    /// The same: its own row, once nothing of it is pending.
+    DeleteRecord {
+        owner: PersonId,
+        record: RecordId,
+    },
+    /// The same: all its audiences.
+    DeletePairs {
+        owner: PersonId,
+        record: RecordId,
+    },
+    /// The same: own accepted work in it.
+    DeleteSent {
+        owner: PersonId,
+        record: RecordId,
+    },
     /// The record is in this audience of its owner.
     PutPair {
         owner: PersonId,
@@ -170,6 +190,10 @@ impl StoreWrite {
             Self::PutRecord { .. } => "put_record",
             Self::InsertAccepted { .. } => "insert_accepted",
             Self::DeleteAccepted { .. } => "delete_accepted",
+            Self::DeleteAllAccepted { .. } => "delete_all_accepted",
+            Self::DeleteRecord { .. } => "delete_record",
+            Self::DeletePairs { .. } => "delete_pairs",
+            Self::DeleteSent { .. } => "delete_sent",
             Self::PutPair { .. } => "put_pair",
             Self::DeletePair { .. } => "delete_pair",
             Self::PutPending { .. } => "put_pending",

@@ -117,6 +117,33 @@ pub enum Task {
         #[command(subcommand)]
         action: Option<InboxTask>,
     },
+    /// What a kind of record asks for; without one, the kinds.
+    Forms {
+        /// The kind, e.g. complaint.
+        kind: Option<String>,
+    },
+    /// Open a record of a kind by its form.
+    Open {
+        /// The kind, e.g. complaint.
+        kind: String,
+        /// name=value for each thing the form asks for.
+        #[arg(value_name = "NAME=VALUE", allow_hyphen_values = true)]
+        values: Vec<String>,
+        /// The site (default: that of the person's roles, if it is one).
+        #[arg(long)]
+        site: Option<u32>,
+    },
+    /// Write a form of a record's kind: a step, or a field that has several parts.
+    Write {
+        /// The record.
+        #[arg(allow_hyphen_values = true)]
+        record: String,
+        /// The form, as forms lists it.
+        form: String,
+        /// name=value for each thing the form asks for.
+        #[arg(value_name = "NAME=VALUE", allow_hyphen_values = true)]
+        values: Vec<String>,
+    },
     /// Perform any command, given as JSON.
     Perform {
         /// The JSON, @FILE to read it from a file, or - from standard input.

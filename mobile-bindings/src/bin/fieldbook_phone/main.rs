@@ -5,6 +5,7 @@ mod answer;
 mod arguments;
 mod demo;
 mod failure;
+mod form;
 mod inbox;
 mod list;
 mod open;

@@ -115,7 +115,12 @@ pub async fn round(handset: &Handset, named: &str) -> Result<Answer, Failure> {
             let name = item["item"].as_str().unwrap_or_default();
             let result = item["result"].as_str().unwrap_or("-");
             let note = item["note"].as_str().unwrap_or_default();
-            let (name, result) = (words.code("item", name), words.code("check", result));
+            // What a site's own list calls it, else what the catalogue does.
+            let carried = list(&point["checkpoint"]["items"]);
+            let own = carried.iter().find(|own| own["code"] == name);
+            let own = own.and_then(|own| own["text"].as_str()).map(str::to_owned);
+            let name = own.unwrap_or_else(|| words.code("item", name));
+            let result = words.code("check", result);
             lines.push(format!("    {name}: {result} {note}").trim_end().to_owned());
         }
     }
@@ -193,7 +198,7 @@ pub async fn finding(handset: &Handset, given: Finding) -> Result<Answer, Failur
     perform(handset, fact("finding", &content), Some(&given.record)).await
 }
 
-/// Raises an alarm and sends it at once; without an answer the radio has to do.
+/// Raises an alarm and sends it at once; without an answer the radio has to do (R7.13).
 pub async fn alarm(handset: &Handset, given: Alarm) -> Result<Answer, Failure> {
     let site = match given.site {
         Some(site) => json!(site),
@@ -225,7 +230,7 @@ pub async fn alarm(handset: &Handset, given: Alarm) -> Result<Answer, Failure> {
 }
 
 /// The site of the person's roles, if it is one.
-fn only_site(reference: &Value) -> Result<Value, Failure> {
+pub fn only_site(reference: &Value) -> Result<Value, Failure> {
     let grants = reference["grants"].as_array().map(Vec::as_slice).unwrap_or_default();
     let first = grants.first().map(|grant| &grant["site"]);
     match first {

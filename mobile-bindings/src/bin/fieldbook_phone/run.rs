@@ -10,6 +10,7 @@ use crate::answer::{Answer, Out};
 use crate::arguments::{Arguments, Enrol, OutboxTask, Sign, Step, Switch, Task};
 use crate::demo;
 use crate::failure::Failure;
+use crate::form;
 use crate::inbox;
 use crate::list;
 use crate::open::{Handset, profile, read};
@@ -83,6 +84,9 @@ pub async fn task_of(handset: &mut Handset, task: Task) -> Result<Answer, Failur
         Task::Alarm(alarm) => patrol::alarm(handset, alarm).await,
         Task::Inbox { action } => inbox::inbox(handset, action).await,
         Task::Show { record } => show::show(handset, &record).await,
+        Task::Forms { kind } => form::asked(handset.language, kind.as_deref()),
+        Task::Open { kind, values, site } => form::open(handset, &kind, site, &values).await,
+        Task::Write { record, form, values } => form::write(handset, &record, &form, &values).await,
         Task::Perform { command, record } => {
             perform(handset, read(&given(&command)?)?, record.as_deref()).await
         }

@@ -25,6 +25,7 @@ async fn asked(site: &Site, record: RecordId) {
     site.world.app.sync.office(write).await.expect("written");
 }
 
+/// R0.14
 #[tokio::test]
 async fn a_question_stands_in_the_inbox_until_it_is_answered_once() {
     let site = Site::new().await;

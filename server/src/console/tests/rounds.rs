@@ -45,6 +45,7 @@ fn checkpoint(index: i64) -> Checkpoint {
         code: format!("3-stair-{index}"),
         name: format!("3 栋 {index} 层楼道"),
         checklist: Some(Checklist::Stairwell),
+        items: None,
         tag: Some(format!("tag-{index}")),
         position: Some(Position { latitude_e7, longitude_e7, accuracy_m: None }),
         radius_m: None,
@@ -105,6 +106,7 @@ pub async fn walked(site: &Site, session: &OfficeSession) -> RecordId {
     record
 }
 
+/// R7.21
 #[tokio::test]
 async fn a_round_shows_what_was_covered_what_was_missed_and_what_was_odd() {
     let site = Site::new().await;
@@ -140,6 +142,7 @@ async fn a_round_shows_what_was_covered_what_was_missed_and_what_was_odd() {
     assert_eq!(other.status, 404, "a round is no order");
 }
 
+/// R0.18
 #[tokio::test]
 async fn an_alarm_stands_above_everything_until_it_is_taken_on_and_settled() {
     let site = Site::new().await;

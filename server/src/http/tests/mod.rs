@@ -3,7 +3,9 @@
 mod devices;
 mod edges;
 mod enrol;
+mod imports;
 mod office;
+mod records;
 mod roster;
 mod socket;
 mod sync;

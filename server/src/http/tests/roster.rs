@@ -155,6 +155,7 @@ async fn the_export_can_be_imported_again_and_that_changes_nothing() {
     assert_eq!(site.get(path, &guard.reads()).await.status, 403);
 }
 
+/// R0.12
 #[tokio::test]
 async fn a_swap_changes_nothing_before_another_supervisor_approves_it() {
     let site = with_roster().await;
@@ -195,6 +196,7 @@ async fn a_swap_changes_nothing_before_another_supervisor_approves_it() {
     );
 }
 
+/// R0.12
 #[tokio::test]
 async fn a_supervisor_who_is_concerned_or_stands_in_for_one_concerned_does_not_approve() {
     let site = with_roster().await;
@@ -252,6 +254,7 @@ async fn what_is_rejected_or_withdrawn_is_not_approved() {
     assert_eq!(acts, ["swap_proposed", "swap_rejected", "swap_proposed", "swap_withdrawn"]);
 }
 
+/// R0.13
 #[tokio::test]
 async fn a_swap_that_cannot_be_is_refused_with_its_reason() {
     let site = with_roster().await;
@@ -292,6 +295,7 @@ async fn a_swap_that_cannot_be_is_refused_with_its_reason() {
     assert_eq!(answer.told(), why("person_disabled"));
 }
 
+/// R0.13
 #[tokio::test]
 async fn a_shift_that_has_begun_is_not_swapped_not_even_if_it_was_asked_before() {
     let site = with_roster().await;
@@ -311,6 +315,7 @@ async fn a_shift_that_has_begun_is_not_swapped_not_even_if_it_was_asked_before()
     assert_eq!(people(&site, &sun).await, [4, 5, 4, 8]);
 }
 
+/// R0.13
 #[tokio::test]
 async fn a_swap_of_a_shift_that_changed_meanwhile_is_overtaken() {
     let site = with_roster().await;
@@ -368,6 +373,7 @@ async fn phones_of_the_site_hold_yesterday_to_eight_days_ahead_and_hear_of_an_ap
     assert_eq!((whose(&held), whose(&swapped)), (PersonId(4), PersonId(5)));
 }
 
+/// R0.5
 #[tokio::test]
 async fn a_deputys_rights_begin_and_end_on_time_and_the_audit_log_has_both_ends() {
     let site = site().await;

@@ -11,12 +11,11 @@ use sync_core::model::id::{PersonId, SiteId};
 use sync_core::model::person::RoleGrant;
 use sync_core::model::roster::{Duty, Shift};
 
-use super::line::{self, Line, Lines, Who};
+use super::line::{self, COLUMNS, FROM, Line, Lines, PERSON, Who};
 use super::{Dated, between, local, swap};
+use crate::Result;
+use crate::import::{self, Problem, Rows};
 use crate::people::{Act, audit, grant, reference_changed};
-use crate::{Error, Result};
-
-pub use super::line::{CODES, Column, Problem};
 
 /// What an import did, or would do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,14 +39,19 @@ pub fn read(file: &[u8], zone: Tz) -> Sheet {
     Sheet(line::read(file, zone))
 }
 
+/// The same of a file that was read into rows already.
+pub fn of_rows(rows: Rows, zone: Tz) -> Sheet {
+    Sheet(line::of_rows(rows, zone))
+}
+
 /// A file that was read.
 pub struct Sheet(Lines);
 
 impl Sheet {
     /// What is told of a file that made its reader fail.
     pub fn unreadable() -> Self {
-        let problem = Problem { row: 0, column: Column::File, code: "not_a_sheet" };
-        Self(Lines { problems: vec![problem], ..Lines::default() })
+        let Rows { problems, .. } = Rows::unreadable("not_a_sheet");
+        Self(Lines { problems, ..Lines::default() })
     }
 }
 
@@ -60,7 +64,7 @@ pub async fn check(conn: &mut SqliteConnection, site: SiteId, sheet: Sheet) -> R
 }
 
 /// Imports a sheet; with any problem nothing is changed, and without a difference nothing is
-/// written.
+/// written (R0.11).
 ///
 /// # Errors
 /// If the database does not answer.
@@ -70,12 +74,22 @@ pub async fn apply(
     site: SiteId,
     sheet: Sheet,
 ) -> Result<Outcome> {
-    let Plan { outcome, added, removed } = plan(conn, site, sheet).await?;
+    let plan = plan(conn, site, sheet).await?;
+    write(conn, act, site, &plan).await?;
+    Ok(plan.outcome)
+}
+
+/// Writes a plan that has no problem; without a difference nothing is written.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn write(conn: &mut SqliteConnection, act: Act, site: SiteId, plan: &Plan) -> Result<()> {
+    let Plan { outcome, added, removed } = plan;
     let is_same = added.is_empty() && removed.is_empty();
     if !outcome.problems.is_empty() || is_same {
-        return Ok(outcome);
+        return Ok(());
     }
-    for id in &removed {
+    for id in removed {
         sqlx::query("update shift set removed_ms = ? where id = ?")
             .bind(act.at_ms)
             .bind(id)
@@ -83,7 +97,7 @@ pub async fn apply(
             .await?;
         swap::overtake(conn, act, *id).await?;
     }
-    for Dated { date, shift } in &added {
+    for Dated { date, shift } in added {
         sqlx::query(
             "insert into shift (site, date, duty, person, from_ms, to_ms, rank)
              values (?, ?, ?, ?, ?, ?, ?)",
@@ -104,12 +118,13 @@ pub async fn apply(
         "added": outcome.added, "removed": outcome.removed, "unchanged": outcome.unchanged,
     });
     audit::append(conn, act, "roster_imported", &detail).await?;
-    reference_changed(conn).await?;
-    Ok(outcome)
+    reference_changed(conn).await
 }
 
-struct Plan {
-    outcome: Outcome,
+/// What would become of a sheet.
+pub struct Plan {
+    /// In numbers, and what is wrong.
+    pub outcome: Outcome,
     added: Vec<Dated>,
     removed: Vec<i64>,
 }
@@ -122,7 +137,11 @@ fn content(dated: &Dated) -> Content {
     (dated.date, duty, person, from_ms, to_ms, rank)
 }
 
-async fn plan(conn: &mut SqliteConnection, site: SiteId, sheet: Sheet) -> Result<Plan> {
+/// Plans a sheet against the people and shifts there are.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn plan(conn: &mut SqliteConnection, site: SiteId, sheet: Sheet) -> Result<Plan> {
     let Lines { lines, mut problems, rows } = sheet.0;
     let staff = Staff::read(conn, site).await?;
     let dates: BTreeSet<NaiveDate> = lines.iter().map(|line| line.date).collect();
@@ -142,7 +161,7 @@ async fn plan(conn: &mut SqliteConnection, site: SiteId, sheet: Sheet) -> Result
         let person = match staff.named(&line.who) {
             Ok(person) => person,
             Err(code) => {
-                problems.push(Problem { row: line.row, column: Column::Person, code });
+                problems.push(Problem { row: line.row, column: COLUMNS.at(PERSON), code });
                 continue;
             }
         };
@@ -153,12 +172,12 @@ async fn plan(conn: &mut SqliteConnection, site: SiteId, sheet: Sheet) -> Result
             continue;
         }
         if let Some(code) = staff.refuses(&dated.shift) {
-            problems.push(Problem { row: line.row, column: Column::Person, code });
+            problems.push(Problem { row: line.row, column: COLUMNS.at(PERSON), code });
         }
         added.push(dated);
     }
     problems.extend(overlaps(planned));
-    problems.sort();
+    let problems = import::in_order(problems);
     let removed: Vec<i64> = before.into_values().collect();
     let outcome =
         Outcome { rows, dates, added: added.len(), removed: removed.len(), unchanged, problems };
@@ -199,7 +218,7 @@ fn overlaps(mut planned: Vec<(Option<u32>, Shift)>) -> Vec<Problem> {
             && one.overlaps(&shift)
             && let Some(row) = row.max(other)
         {
-            problems.push(Problem { row, column: Column::From, code: "overlap" });
+            problems.push(Problem { row, column: COLUMNS.at(FROM), code: "overlap" });
         }
         if same.is_none_or(|(_, one)| one.to_ms < shift.to_ms) {
             longest = Some((row, shift));
@@ -291,30 +310,19 @@ pub async fn export(
     let names: Vec<(u32, String)> =
         sqlx::query_as("select person, name from person").fetch_all(&mut *conn).await?;
     let names: BTreeMap<u32, String> = names.into_iter().collect();
-    let mut sheet = csv::Writer::from_writer(Vec::new());
-    let broken = |_| Error::Broken("a sheet in memory does not write");
-    let head = Column::ALL.map(Column::code).into_iter().chain(["name"]);
-    sheet.write_record(head).map_err(broken)?;
+    let mut rows = Vec::new();
     for Dated { date, shift } in between(conn, site, from, to).await? {
         let time = |at_ms| local::shown(zone, at_ms).format("%H:%M").to_string();
-        let name = names.get(&shift.person.0).map_or("", String::as_str);
-        sheet
-            .write_record([
-                date.to_string(),
-                shift.duty.code().to_owned(),
-                time(shift.from_ms),
-                time(shift.to_ms),
-                shift.person.to_string(),
-                shift.rank.to_string(),
-                no_formula(name),
-            ])
-            .map_err(broken)?;
+        let name = names.get(&shift.person.0).cloned().unwrap_or_default();
+        rows.push(vec![
+            date.to_string(),
+            shift.duty.code().to_owned(),
+            time(shift.from_ms),
+            time(shift.to_ms),
+            shift.person.to_string(),
+            shift.rank.to_string(),
+            name,
+        ]);
     }
-    sheet.into_inner().map_err(|_| Error::Broken("a sheet in memory does not write"))
-}
-
-/// A text that a spreadsheet does not take for a formula.
-fn no_formula(text: &str) -> String {
-    let risky = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    if risky { format!("'{text}") } else { text.to_owned() }
+    import::write(COLUMNS, &["name"], &rows)
 }

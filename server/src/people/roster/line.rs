@@ -1,43 +1,36 @@
 //! The lines of a roster's sheet: which column is which, and what a line says. Who the people are
 //! and whether they may is not known here.
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 use sync_core::model::roster::Duty;
 use sync_core::model::time::WallMs;
 
-use super::local::{date_is_near, parse_date, parse_time, stretch};
-use super::sheet::{self, Cell, clock_text};
+use super::local::{parse_time, stretch};
+use crate::import::{Cell, Column, Columns, Line as Cells, Problem, Row, Rows, clock_text};
 
-/// A column of the sheet, in the order of the export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Column {
-    /// The file as a whole.
-    File,
-    /// The day on which the shift begins.
-    Date,
-    /// What for.
-    Duty,
-    /// Begins at.
-    From,
-    /// Ends at; not later than `from` means the next day.
-    To,
-    /// Number or unique name.
-    Person,
-    /// The order in which people are called; 1 where the column is missing or empty.
-    Rank,
-}
-
-/// Something that keeps a sheet from being imported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Problem {
-    /// The row as the sheet numbers it; 0 for the file as a whole.
-    pub row: u32,
-    /// The column.
-    pub column: Column,
-    /// What is wrong; stable.
-    pub code: &'static str,
-}
+/// The columns of a roster's sheet.
+pub const COLUMNS: Columns = Columns(&[
+    // The day on which the shift begins.
+    Column::needed("date", &["日期", "值班日期"]),
+    // What for.
+    Column::needed("duty", &["岗位", "值班岗位", "班别"]),
+    Column::needed("from", &["开始", "开始时间", "上班"]),
+    // Not later than `from` means the next day.
+    Column::needed("to", &["结束", "结束时间", "下班"]),
+    // Number or unique name.
+    Column::needed("person", &["人员", "值班人员", "姓名", "工号"]),
+    // The order in which people are called; 1 where the column is missing or empty.
+    Column::optional("rank", &["顺序", "次序", "呼叫顺序"]),
+]);
+const DATE: usize = 0;
+const DUTY: usize = 1;
+/// The place of the column that an overlap is told at.
+pub const FROM: usize = 2;
+const TO: usize = 3;
+/// The place of the column of people.
+pub const PERSON: usize = 4;
+const RANK: usize = 5;
 
 /// What a line says.
 #[derive(Clone, PartialEq)]
@@ -78,177 +71,42 @@ pub struct Lines {
     pub rows: u32,
 }
 
-/// Every code a problem may have.
-pub const CODES: [&str; 21] = [
-    "too_large",
-    "unpacked_too_large",
-    "too_many_rows",
-    "not_a_sheet",
-    "old_workbook",
-    "not_utf8",
-    "empty",
-    "column_missing",
-    "column_twice",
-    "missing",
-    "bad_date",
-    "unknown_duty",
-    "bad_time",
-    "no_time_left",
-    "bad_rank",
-    "person_unknown",
-    "person_ambiguous",
-    "person_disabled",
-    "role_missing",
-    "overlap",
-    "bad_person",
-];
-
 const RANK_MAX: u32 = 999;
-
-impl Column {
-    /// Every column of a sheet.
-    pub const ALL: [Self; 6] =
-        [Self::Date, Self::Duty, Self::From, Self::To, Self::Person, Self::Rank];
-
-    /// The name in English sheets, in the export and in problems.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::File => "file",
-            Self::Date => "date",
-            Self::Duty => "duty",
-            Self::From => "from",
-            Self::To => "to",
-            Self::Person => "person",
-            Self::Rank => "rank",
-        }
-    }
-
-    fn chinese(self) -> &'static [&'static str] {
-        match self {
-            Self::File => &[],
-            Self::Date => &["日期", "值班日期"],
-            Self::Duty => &["岗位", "值班岗位", "班别"],
-            Self::From => &["开始", "开始时间", "上班"],
-            Self::To => &["结束", "结束时间", "下班"],
-            Self::Person => &["人员", "值班人员", "姓名", "工号"],
-            Self::Rank => &["顺序", "次序", "呼叫顺序"],
-        }
-    }
-
-    fn named(name: &str) -> Option<Self> {
-        let lower = name.to_lowercase();
-        Self::ALL
-            .into_iter()
-            .find(|column| column.code() == lower || column.chinese().contains(&lower.as_str()))
-    }
-}
 
 /// Reads a file.
 pub fn read(file: &[u8], zone: Tz) -> Lines {
-    let mut read = Lines::default();
-    let mut places: Option<[Option<usize>; Column::ALL.len()]> = None;
-    let outcome = sheet::read(file, &mut |row, cells| {
-        if cells.iter().all(|cell| *cell == Cell::Empty) {
-            return true;
-        }
-        match &places {
-            None => {
-                places = Some(read.head(row, cells));
-                read.problems.is_empty()
-            }
-            Some(places) => {
-                read.rows += 1;
-                let cells = places.map(|place| place.and_then(|at| cells.get(at)));
-                if let Some(line) = read.line(zone, row, cells.map(|cell| cell.unwrap_or(&EMPTY))) {
-                    read.lines.push(line);
-                }
-                true
-            }
-        }
-    });
-    if let Err(unreadable) = outcome {
-        let file = Problem { row: 0, column: Column::File, code: unreadable.0 };
-        return Lines { problems: vec![file], ..Lines::default() };
-    }
-    if read.problems.is_empty() && read.rows == 0 {
-        read.problems.push(Problem { row: 0, column: Column::File, code: "empty" });
+    of_rows(crate::import::read(file, COLUMNS), zone)
+}
+
+/// What rows say.
+pub fn of_rows(rows: Rows, zone: Tz) -> Lines {
+    let mut read = Lines { rows: rows.count(), problems: rows.problems, lines: Vec::new() };
+    for row in &rows.rows {
+        let line = line(row, zone, &mut read.problems);
+        read.lines.extend(line);
     }
     read
 }
 
-static EMPTY: Cell = Cell::Empty;
-
-impl Lines {
-    fn head(&mut self, row: u32, cells: &[Cell]) -> [Option<usize>; Column::ALL.len()] {
-        let mut places = [None; Column::ALL.len()];
-        for (at, cell) in cells.iter().enumerate() {
-            let Cell::Text(name) = cell else { continue };
-            let Some(column) = Column::named(name) else { continue };
-            let place = Column::ALL.iter().position(|one| *one == column).map(|i| &mut places[i]);
-            match place {
-                Some(place @ None) => *place = Some(at),
-                _ => self.problems.push(Problem { row, column, code: "column_twice" }),
-            }
-        }
-        for (column, place) in Column::ALL.into_iter().zip(places) {
-            if place.is_none() && column != Column::Rank {
-                self.problems.push(Problem { row, column, code: "column_missing" });
-            }
-        }
-        places
+fn line(row: &Row, zone: Tz, problems: &mut Vec<Problem>) -> Option<Line> {
+    let mut cells = Cells::new(COLUMNS, row, problems);
+    let date = cells.needed(DATE, "bad_date", Cell::date);
+    let duty = cells.needed(DUTY, "unknown_duty", duty_of);
+    let from = cells.needed(FROM, "bad_time", minutes_of);
+    let to = cells.needed(TO, "bad_time", minutes_of);
+    let who = cells.needed(PERSON, "bad_person", who_of);
+    let fits = |number: &u32| (1..=RANK_MAX).contains(number);
+    let rank = cells.optional(RANK, "bad_rank", |cell| cell.number().filter(fits));
+    let (date, from, to) = (date?, from?, to?);
+    let Some((from_ms, to_ms)) = stretch(zone, date, from, to) else {
+        cells.tell(TO, "no_time_left");
+        return None;
+    };
+    if !cells.is_good() {
+        return None;
     }
-
-    fn line(&mut self, zone: Tz, row: u32, cells: [&Cell; Column::ALL.len()]) -> Option<Line> {
-        let [date, duty, from, to, person, rank] = cells;
-        let mut told = |column: Column, cell: &Cell, code: &'static str| {
-            let code = if *cell == Cell::Empty { "missing" } else { code };
-            self.problems.push(Problem { row, column, code });
-        };
-        let mut parsed = (date_of(date), duty_of(duty), minutes_of(from), minutes_of(to));
-        let who = who_of(person);
-        let rank = if *rank == Cell::Empty {
-            Some(1)
-        } else {
-            let number = whole(rank).filter(|number| (1..=RANK_MAX).contains(number));
-            number.or_else(|| {
-                told(Column::Rank, rank, "bad_rank");
-                None
-            })
-        };
-        for (column, cell, is_good, code) in [
-            (Column::Date, date, parsed.0.is_some(), "bad_date"),
-            (Column::Duty, duty, parsed.1.is_some(), "unknown_duty"),
-            (Column::From, from, parsed.2.is_some(), "bad_time"),
-            (Column::To, to, parsed.3.is_some(), "bad_time"),
-            (Column::Person, person, who.is_some(), "bad_person"),
-        ] {
-            if !is_good {
-                told(column, cell, code);
-            }
-        }
-        let (Some(date), Some(from), Some(to)) = (parsed.0.take(), parsed.2, parsed.3) else {
-            return None;
-        };
-        let Some((from_ms, to_ms)) = stretch(zone, date, from, to) else {
-            told(Column::To, &Cell::Number(0.0), "no_time_left");
-            return None;
-        };
-        Some(Line { row, date, duty: parsed.1?, from_ms, to_ms, who: who?, rank: rank? })
-    }
-}
-
-fn date_of(cell: &Cell) -> Option<NaiveDate> {
-    match cell {
-        Cell::Empty => None,
-        Cell::Text(text) => parse_date(text),
-        // A date left unmarked is a count of days; the first is the 30th, as the sheets count.
-        Cell::Number(_) => {
-            let days = whole(cell)?;
-            let first = NaiveDate::from_ymd_opt(1899, 12, 30)?;
-            let date = first.checked_add_signed(TimeDelta::try_days(days.into())?)?;
-            date_is_near(date).then_some(date)
-        }
-    }
+    let rank = rank.unwrap_or(1);
+    Some(Line { row: row.number, date, duty: duty?, from_ms, to_ms, who: who?, rank })
 }
 
 fn duty_of(cell: &Cell) -> Option<Duty> {
@@ -269,33 +127,16 @@ fn duty_of(cell: &Cell) -> Option<Duty> {
 fn minutes_of(cell: &Cell) -> Option<u32> {
     match cell {
         Cell::Empty => None,
-        Cell::Text(text) => parse_time(text),
+        Cell::Text(text) | Cell::Moment(text) => parse_time(text),
         Cell::Number(day) if (0.0..=1.0).contains(day) => parse_time(&clock_text(*day)),
         Cell::Number(_) => None,
     }
 }
 
 fn who_of(cell: &Cell) -> Option<Who> {
-    match (cell, whole(cell)) {
+    match (cell, cell.number()) {
         (_, Some(number)) => Some(Who::Number(number)),
         (Cell::Text(name), None) => Some(Who::Name(name.clone())),
         _ => None,
-    }
-}
-
-/// A number without a fraction, written as a number or as a text.
-fn whole(cell: &Cell) -> Option<u32> {
-    match cell {
-        Cell::Empty => None,
-        Cell::Text(text) => text.parse().ok(),
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a whole number in the range"
-        )]
-        Cell::Number(number) => {
-            let fits = number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(number);
-            fits.then_some(*number as u32)
-        }
     }
 }

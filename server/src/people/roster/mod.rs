@@ -4,9 +4,7 @@
 pub mod import;
 mod line;
 pub mod local;
-mod sheet;
 pub mod swap;
-mod zip;
 
 #[cfg(test)]
 mod tests;
@@ -22,7 +20,8 @@ use sync_core::model::time::WallMs;
 use super::place;
 use crate::{Error, Result};
 
-pub use self::sheet::{FILE_BYTES_MAX, ROWS_MAX, UNPACKED_BYTES_MAX};
+pub use self::line::COLUMNS;
+pub use crate::import::{FILE_BYTES_MAX, ROWS_MAX};
 
 /// A shift with the date of its line in the sheet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

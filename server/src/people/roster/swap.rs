@@ -168,7 +168,7 @@ pub async fn propose(
     Ok(id)
 }
 
-/// Ends a proposed swap. The same decision again changes nothing; another one is refused.
+/// Ends a proposed swap. The same decision again changes nothing; another one is refused (R0.12).
 ///
 /// # Errors
 /// `not_found` for a swap of no site of the caller's; `swap_refused` with `why`.
@@ -303,7 +303,7 @@ async fn give(conn: &mut SqliteConnection, shift: i64, person: PersonId) -> Resu
     Ok(())
 }
 
-/// Whether both may have what they would have.
+/// Whether both may have what they would have (R0.13).
 async fn check(
     conn: &mut SqliteConnection,
     now_ms: WallMs,
@@ -374,7 +374,7 @@ fn is_at(principal: &Principal, site: SiteId, now_ms: WallMs) -> bool {
 }
 
 /// Whether a person may decide on a site's swaps: as a supervisor or manager who is none of those
-/// concerned and stands in for none of them.
+/// concerned and stands in for none of them (R0.12).
 pub fn supervises(
     principal: &Principal,
     site: SiteId,

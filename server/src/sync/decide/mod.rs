@@ -6,6 +6,7 @@ mod judge;
 mod log;
 mod overrule;
 mod pack;
+mod purged;
 mod rewrite;
 #[cfg(test)]
 mod tests;
@@ -293,6 +294,9 @@ fn packed_bytes(change: &sync_core::document::PackedChange) -> usize {
 
 /// Decides about one record.
 pub fn decide(deciding: &Deciding<'_>) -> RecordPlan {
+    if deciding.state.purged.is_some() {
+        return purged::refused(deciding);
+    }
     let mut work = judge::Work::new(deciding);
     match deciding.incoming {
         Some(Incoming::Pack { person, device, pack }) => {

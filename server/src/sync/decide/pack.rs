@@ -225,7 +225,8 @@ pub(super) fn not_stored(
     }
 }
 
-fn verdicts(
+/// The same said of each of these numbers.
+pub(super) fn verdicts(
     person: PersonId,
     device: DeviceId,
     numbers: &BTreeSet<u64>,

@@ -47,6 +47,7 @@ async fn a_finding_is_accepted_also_when_its_order_cannot_be_opened_and_it_is_op
     world.checked().await;
 }
 
+/// R7.18
 #[tokio::test]
 async fn a_crash_at_any_place_leaves_finding_and_order_or_neither_and_the_repeat_opens_one() {
     for place in 1.. {

@@ -4,6 +4,7 @@
 mod derive;
 mod feed;
 mod office;
+mod purge;
 mod push;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,7 +71,11 @@ impl World {
         let database = open(&folder).await;
         people(&database).await;
         let clock = Arc::new(Stepped(AtomicI64::new(NOW_MS)));
-        let sync = start(database, &clock, hooks, 0, change);
+        let ledger = ledger(&folder);
+        let sync = start(database, &clock, hooks, 0, |options| {
+            options.ledger = Some(ledger);
+            change(options);
+        });
         Self { folder, clock, sync, lives: 1 }
     }
 
@@ -79,7 +84,10 @@ impl World {
         self.sync.stop().await;
         self.sync.shared.database.close().await;
         let database = open(&self.folder).await;
-        self.sync = start(database, &self.clock, hooks, self.lives, |_| {});
+        let ledger = ledger(&self.folder);
+        self.sync = start(database, &self.clock, hooks, self.lives, |options| {
+            options.ledger = Some(ledger);
+        });
         self.lives += 1;
     }
 
@@ -128,6 +136,10 @@ impl World {
 
 async fn open(folder: &tempfile::TempDir) -> Database {
     Database::open(&folder.path().join("test.db")).await.expect("opens")
+}
+
+fn ledger(folder: &tempfile::TempDir) -> Ledger {
+    Ledger::at(&folder.path().join("ledger"))
 }
 
 fn start(
@@ -244,6 +256,10 @@ impl Phone {
             self.repairs.remove(&record);
         }
         assert!(packs.next().is_none());
+        for purged in answer.purged.iter().flatten() {
+            self.records.remove(purged);
+            self.repairs.remove(purged);
+        }
         for left in &answer.left {
             if let Some(copy) = self.records.get_mut(&left.record) {
                 copy.audiences.remove(&left.audience);

@@ -43,6 +43,7 @@ impl World {
             unit: Some("3-2-1501".to_owned()),
             name: "王小明".to_owned(),
             phones: vec!["13800000000".to_owned()],
+            relation: None,
             salt: "c2FsdHNhbHRzYWx0c2FsdA".to_owned(),
         };
         let command = Command::CreateContact { site: SITE, contact };
@@ -53,12 +54,14 @@ impl World {
         let order = WorkOrderCreated {
             category: Category::Household,
             unit: Some("3-2-1501".to_owned()),
+            group: None,
             place: None,
             contact,
             description: "厨房水管漏水".to_owned(),
             priority: Priority::Urgent,
             reported_at_ms: None,
             round: None,
+            reception: None,
         };
         let command = Command::CreateWorkOrder { site: SITE, order };
         self.command(None, command).await.expect("creates").record
@@ -142,6 +145,7 @@ async fn office_and_phone_meet_in_one_record_whoever_restarts() {
     world.checked().await;
 }
 
+/// R0.9
 #[tokio::test]
 async fn a_contact_comes_and_goes_with_the_order_that_names_it() {
     let world = World::with_cookie().await;

@@ -7,6 +7,7 @@ mod damage;
 mod dropped;
 mod failures;
 mod offline;
+mod purged;
 mod scene;
 mod script;
 mod storage;

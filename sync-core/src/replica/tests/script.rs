@@ -392,6 +392,7 @@ fn empty(request: &SyncRequest) -> SyncResponse {
         backed_up: None,
         more: false,
         re_enrol: false,
+        purged: None,
     }
 }
 

@@ -43,6 +43,7 @@ fn of(review: &Review, person: u32) -> Vec<InboxItem> {
     inbox(review).into_iter().filter(|item| item.person == PersonId(person)).collect()
 }
 
+/// R0.17
 #[test]
 fn an_alarm_goes_to_the_next_2_min_after_the_last_until_somebody_takes_it_on() {
     let mut story = Story::new();
@@ -68,6 +69,7 @@ fn an_alarm_goes_to_the_next_2_min_after_the_last_until_somebody_takes_it_on() {
     assert!(of(&review, 51)[0].done);
 }
 
+/// R0.19
 #[test]
 fn nobody_but_the_server_says_whom_an_alarm_was_told_to() {
     let mut story = Story::new();
@@ -89,6 +91,7 @@ fn nobody_but_the_server_says_whom_an_alarm_was_told_to() {
     assert_eq!(story.review().status, Status::Settled);
 }
 
+/// R0.14, R0.15
 #[test]
 fn the_inbox_tells_of_work_given_and_taken_away_and_read_is_a_fact_of_the_reader() {
     let (mut story, mut desk) = Story::dispatched();
@@ -112,6 +115,7 @@ fn the_inbox_tells_of_work_given_and_taken_away_and_read_is_a_fact_of_the_reader
     );
 }
 
+/// R0.14
 #[test]
 fn a_question_from_the_office_is_done_when_it_is_answered() {
     let (mut story, mut desk) = Story::dispatched();
@@ -128,6 +132,7 @@ fn a_question_from_the_office_is_done_when_it_is_answered() {
     assert!(asked.iter().any(|item| item.kind == InboxKind::Question && item.done));
 }
 
+/// R0.15
 #[test]
 fn to_take_on_a_question_in_an_alarm_is_not_to_take_on_the_alarm() {
     let mut story = Story::new();

@@ -15,6 +15,7 @@ fn visit(story: &mut Story, worker: &mut Writer, seen: &mut Vec<Fact>, steps: &[
 
 const WORK: [&str; 4] = ["ring", "enter", "start_work", "finish_work"];
 
+/// R3.31
 #[test]
 fn finished_though_cancelled_is_a_case_until_it_is_closed_for_these_very_facts() {
     let (mut story, mut desk) = Story::dispatched();
@@ -41,6 +42,7 @@ fn finished_though_cancelled_is_a_case_until_it_is_closed_for_these_very_facts()
     assert_eq!(story.deny(&desk, &close), DenialCode::NoSuchFact);
 }
 
+/// R3.31
 #[test]
 fn work_done_without_having_seen_the_reassignment_is_a_case_and_before_it_is_not() {
     for offline in [true, false] {
@@ -58,6 +60,7 @@ fn work_done_without_having_seen_the_reassignment_is_a_case_and_before_it_is_not
     }
 }
 
+/// R3.29
 #[test]
 fn two_peoples_visits_conflict_when_they_overlap_or_both_finish() {
     let later = 60 * MINUTE;
@@ -77,6 +80,7 @@ fn two_peoples_visits_conflict_when_they_overlap_or_both_finish() {
     }
 }
 
+/// R3.30
 #[test]
 fn a_helpers_visit_is_no_second_persons() {
     let (mut story, _) = Story::dispatched();
@@ -88,6 +92,7 @@ fn a_helpers_visit_is_no_second_persons() {
     assert!(!open_cases(&story.review()).contains(&"two_peoples_visits"));
 }
 
+/// R3.26, R3.27, R3.28
 #[test]
 fn money_is_compared_from_quote_to_invoice_and_handed_in_by_the_days_end() {
     let (mut story, mut desk) = Story::dispatched();
@@ -146,6 +151,7 @@ fn an_unknown_fact_of_a_newer_app_is_carried_and_shown_as_such() {
     assert_eq!(entry.content, json!({ "depth": 3 }));
 }
 
+/// R3.31
 #[test]
 fn a_desk_that_knew_of_the_work_or_hands_out_again_contradicts_nobody() {
     let finished =
@@ -167,6 +173,7 @@ fn a_desk_that_knew_of_the_work_or_hands_out_again_contradicts_nobody() {
     assert_eq!(again.review().status, super::super::Status::Finished);
 }
 
+/// R3.21
 #[test]
 fn an_order_handed_out_again_after_it_was_declined_is_dispatched() {
     let (mut story, mut desk) = Story::dispatched();
@@ -177,6 +184,7 @@ fn an_order_handed_out_again_after_it_was_declined_is_dispatched() {
     assert_eq!(story.review().status, super::super::Status::Dispatched);
 }
 
+/// R3.32
 #[test]
 fn steps_beside_one_another_give_the_most_advanced_status_and_later_ones_the_latest() {
     let (mut story, _) = Story::dispatched();
@@ -201,6 +209,7 @@ fn an_order_that_went_away_and_came_back_before_the_visit_is_no_case() {
     assert!(!open_cases(&story.review()).contains(&"done_after_reassignment"));
 }
 
+/// R3.30
 #[test]
 fn a_visit_of_somebody_the_order_was_never_given_to_is_a_case_and_a_helpers_is_not() {
     for helper in [false, true] {
@@ -217,6 +226,7 @@ fn a_visit_of_somebody_the_order_was_never_given_to_is_a_case_and_a_helpers_is_n
     }
 }
 
+/// R3.29
 #[test]
 fn unverified_clocks_prove_no_overlap() {
     let (mut story, _) = Story::dispatched();

@@ -28,6 +28,7 @@ fn texts_have_limits_told_by_code_with_their_numbers() {
     }
 }
 
+/// R0.7
 #[test]
 fn bad_values_are_denied_with_their_code() {
     let (mut story, desk) = Story::dispatched();

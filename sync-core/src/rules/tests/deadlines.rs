@@ -9,6 +9,7 @@ fn state(review: &Review, name: &str) -> Option<DeadlineState> {
     review.deadlines.iter().find(|deadline| deadline.name == name).map(|deadline| deadline.state)
 }
 
+/// R3.1
 #[test]
 fn a_household_order_is_filled_in_five_minutes() {
     for (late_ms, expected) in [(0, Met), (1, Breached)] {
@@ -22,6 +23,7 @@ fn a_household_order_is_filled_in_five_minutes() {
     }
 }
 
+/// R3.2
 #[test]
 fn engineering_is_told_of_it_in_two_minutes() {
     for (late_ms, expected) in [(0, Met), (1, Breached)] {
@@ -35,6 +37,7 @@ fn engineering_is_told_of_it_in_two_minutes() {
     }
 }
 
+/// R3.4, R3.6
 #[test]
 fn an_urgent_order_is_on_site_fifteen_minutes_after_the_receipt() {
     for (late_ms, expected) in [(0, Met), (1, Breached)] {
@@ -50,6 +53,7 @@ fn an_urgent_order_is_on_site_fifteen_minutes_after_the_receipt() {
     }
 }
 
+/// R3.10, R3.11
 #[test]
 fn a_public_order_has_three_five_and_ten_minutes() {
     for (late_ms, expected) in [(0, Met), (1, Breached)] {
@@ -76,6 +80,7 @@ fn a_public_order_has_three_five_and_ten_minutes() {
     }
 }
 
+/// R3.5, R3.7, R3.8
 #[test]
 fn an_appointed_order_is_done_two_days_later_in_the_sites_zone_or_excused() {
     let appointed = || {
@@ -100,6 +105,7 @@ fn an_appointed_order_is_done_two_days_later_in_the_sites_zone_or_excused() {
     assert_eq!(state(&story.review(), "done"), Some(Excused));
 }
 
+/// R3.7
 #[test]
 fn two_days_across_a_change_of_clocks_end_at_the_same_time_of_day() {
     let mut story = Story::new();
@@ -113,6 +119,7 @@ fn two_days_across_a_change_of_clocks_end_at_the_same_time_of_day() {
     assert_eq!(done.and_then(|done| done.due_ms), Some(from.timestamp_millis() + 49 * 3_600_000));
 }
 
+/// R3.12
 #[test]
 fn an_unverified_clock_makes_a_limit_unknown_not_breached() {
     let (mut story, _) = Story::dispatched();
@@ -125,6 +132,7 @@ fn an_unverified_clock_makes_a_limit_unknown_not_breached() {
     assert_eq!(state(&story.review(), "on_site"), Some(Unknown));
 }
 
+/// R0.8
 #[test]
 fn a_record_is_judged_by_the_policy_in_force_when_it_was_created() {
     let mut story = Story::new();
@@ -144,6 +152,7 @@ fn a_record_is_judged_by_the_policy_in_force_when_it_was_created() {
     assert_eq!(review.status_until_ms, Some(NINE + 5 * MINUTE + 1));
 }
 
+/// R3.3, R3.21
 #[test]
 fn an_order_declined_and_given_to_another_counts_from_the_second_receipt() {
     let (mut story, mut desk) = Story::dispatched();
@@ -161,6 +170,7 @@ fn an_order_declined_and_given_to_another_counts_from_the_second_receipt() {
     assert_eq!(state(&story.review(), "on_site"), Some(Met));
 }
 
+/// R3.18
 #[test]
 fn a_cancelled_order_misses_nothing_more() {
     let (mut story, mut desk) = Story::dispatched();
@@ -194,6 +204,7 @@ fn a_clock_at_the_end_of_time_is_no_panic() {
     }
 }
 
+/// R3.12
 #[test]
 fn what_no_phone_has_reported_is_unknown_and_what_one_reported_since_is_late() {
     let (mut story, _) = Story::dispatched();
@@ -207,6 +218,7 @@ fn what_no_phone_has_reported_is_unknown_and_what_one_reported_since_is_late() {
     assert_eq!(state(&story.review(), "on_site"), Some(Breached));
 }
 
+/// R3.11
 #[test]
 fn a_public_facility_has_no_bell_the_work_begins_on_site() {
     let mut story = Story::new();
@@ -222,6 +234,7 @@ fn a_public_facility_has_no_bell_the_work_begins_on_site() {
     assert_eq!(state(&story.review(), "on_site"), Some(Met));
 }
 
+/// R3.5
 #[test]
 fn an_arrival_before_the_appointment_was_made_is_not_its_arrival() {
     let mut story = Story::new();
@@ -238,6 +251,7 @@ fn an_arrival_before_the_appointment_was_made_is_not_its_arrival() {
     assert_eq!(state(&story.review(), "on_site"), Some(Met));
 }
 
+/// R3.35
 #[test]
 fn the_customer_is_called_back_within_a_day_of_completion() {
     for (late_ms, expected) in [(0, Met), (1, Breached)] {
@@ -253,6 +267,7 @@ fn the_customer_is_called_back_within_a_day_of_completion() {
     }
 }
 
+/// R3.18
 #[test]
 fn nothing_is_due_on_a_cancelled_order() {
     let (mut story, mut desk) = Story::dispatched();
@@ -273,6 +288,7 @@ fn pause(names: &[&str]) -> Command {
     Command::PauseDeadline { deadlines, reason: "客户要求下午再来".to_owned() }
 }
 
+/// R3.13
 #[test]
 fn a_priority_change_counts_from_the_original_start_and_keeps_all_pauses() {
     let mut story = Story::new();
@@ -299,6 +315,7 @@ fn a_priority_change_counts_from_the_original_start_and_keeps_all_pauses() {
     assert_eq!(due(&story.review(), "done"), Some(days), "nor from the change back");
 }
 
+/// R3.15
 #[test]
 fn a_pause_holds_the_orders_deadlines_and_its_next_change() {
     let (mut story, mut desk) = Story::dispatched();
@@ -345,6 +362,7 @@ fn what_was_paused_before_an_appointment_was_made_does_not_move_it() {
     assert_eq!(due(&review, "done"), Some(appointed + 2 * 24 * 60 * MINUTE));
 }
 
+/// R3.8
 #[test]
 fn waiting_for_parts_excuses_what_no_pause_stopped() {
     let mut story = Story::new();

@@ -15,6 +15,7 @@ fn diverged() -> (Story, Writer, Writer) {
     (story, desk, worker)
 }
 
+/// R3.22, R8.7
 #[test]
 fn one_field_written_on_both_sides_shows_both_values_and_the_offices_holds() {
     let (mut story, mut desk, mut worker) = diverged();
@@ -32,6 +33,7 @@ fn one_field_written_on_both_sides_shows_both_values_and_the_offices_holds() {
     assert_eq!(open_cases(&review), ["field_conflict"]);
 }
 
+/// R8.7
 #[test]
 fn a_conflict_outlives_unrelated_edits_and_ends_only_by_resolve() {
     let (mut story, mut desk, mut worker) = diverged();
@@ -184,6 +186,7 @@ fn busy() -> Story {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
+    /// R8.6
     #[test]
     fn any_order_of_arrival_gives_the_same_review(
         order in Just((0..23_usize).collect::<Vec<_>>()).prop_shuffle()

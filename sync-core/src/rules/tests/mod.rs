@@ -4,17 +4,27 @@ mod afterwards;
 mod alarms;
 mod cases;
 mod commands;
+mod complaint_story;
+mod complaints;
 mod deadlines;
 mod fields;
+mod follow_ups;
+mod forms;
 mod hand_overs;
 mod kinds;
+mod lists;
 mod money;
+mod orders;
 mod paid_services;
 mod patrols;
 mod pause_properties;
 mod pauses;
+mod periodic;
 mod permissions;
 mod prices;
+mod receptions;
+mod repair_notices;
+mod retention;
 mod roster;
 mod sla;
 mod statements;
@@ -223,12 +233,14 @@ fn order(priority: Priority) -> Command {
         order: WorkOrderCreated {
             category: Category::Household,
             unit: Some("3-2-1501".to_owned()),
+            group: None,
             place: None,
             contact: None,
             description: "厨房水管漏水".to_owned(),
             priority,
             reported_at_ms: None,
             round: None,
+            reception: None,
         },
     }
 }

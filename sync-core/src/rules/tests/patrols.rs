@@ -2,17 +2,19 @@
 
 use super::*;
 use crate::model::patrol::{
-    Checklist, Checkpoint, PatrolKind, PatrolPlanCreated, PatrolRoundCreated, PlanItem, Position,
+    Checklist, ChecklistItem, Checkpoint, PatrolKind, PatrolPlanCreated, PatrolRoundCreated,
+    PlanItem, Position,
 };
 use crate::model::payload::{GeneralFact, Payload};
 use crate::model::{patrol, violation, work_order};
-use crate::rules::{Status, openings, planned_rounds};
+use crate::rules::{Coverage, Status, openings, planned_rounds};
 
 fn point(code: &str, latitude_e7: i64) -> Checkpoint {
     Checkpoint {
         code: code.to_owned(),
         name: format!("{code}号楼道"),
         checklist: Some(Checklist::Stairwell),
+        items: None,
         tag: Some(format!("FB:{code}")),
         position: Some(Position { latitude_e7, longitude_e7: 1_214_700_000, accuracy_m: None }),
         radius_m: None,
@@ -82,6 +84,7 @@ fn anomalies(review: &Review) -> Vec<&str> {
     round.anomalies.iter().map(|anomaly| anomaly.code.as_str()).collect()
 }
 
+/// R7.2
 #[test]
 fn a_plan_has_the_same_rounds_for_whoever_reads_it() {
     let mut story = Story::new();
@@ -100,6 +103,7 @@ fn a_plan_has_the_same_rounds_for_whoever_reads_it() {
     assert_ne!(next[0].record, round.record);
 }
 
+/// R7.2
 #[test]
 fn rounds_opened_by_apps_of_two_schemas_are_one_round() {
     let (mut story, _) = story();
@@ -123,6 +127,7 @@ fn rounds_opened_by_apps_of_two_schemas_are_one_round() {
     assert_eq!(story.review(), review);
 }
 
+/// R7.1
 #[test]
 fn only_those_who_plan_write_plans_and_every_line_is_checked() {
     let mut story = Story::new();
@@ -147,6 +152,7 @@ fn only_those_who_plan_write_plans_and_every_line_is_checked() {
     }
 }
 
+/// R7.10
 #[test]
 fn the_rest_is_ok_says_nothing_of_what_was_flagged_in_whatever_order_the_two_arrive() {
     let (mut story, mut officer) = story();
@@ -167,6 +173,7 @@ fn the_rest_is_ok_says_nothing_of_what_was_flagged_in_whatever_order_the_two_arr
     assert_eq!(result(&story.review(), "exit_lights"), "not_ok");
 }
 
+/// R7.3, R7.21
 #[test]
 fn a_point_nobody_visited_is_missed_once_the_round_is_over() {
     let (mut story, mut officer) = story();
@@ -187,6 +194,7 @@ fn a_point_nobody_visited_is_missed_once_the_round_is_over() {
     assert_eq!((round.visited, round.coverage[1].skipped.as_deref()), (1, Some("施工")));
 }
 
+/// R7.23
 #[test]
 fn a_round_nobody_ends_has_lapsed_4_h_after_it_began() {
     let (mut story, mut officer) = story();
@@ -201,6 +209,7 @@ fn a_round_nobody_ends_has_lapsed_4_h_after_it_began() {
     assert!(review.round.expect("a round").coverage[0].missed);
 }
 
+/// R7.22
 #[test]
 fn a_round_is_not_started_15_min_after_its_time_and_a_late_start_is_a_start() {
     let (mut story, mut officer) = story();
@@ -216,6 +225,7 @@ fn a_round_is_not_started_15_min_after_its_time_and_a_late_start_is_a_start() {
     assert_eq!(story.review().status, Status::UnderWay);
 }
 
+/// R7.20
 #[test]
 fn what_shows_a_visit_belongs_to_its_way() {
     let (story, officer) = story();
@@ -232,6 +242,7 @@ fn what_shows_a_visit_belongs_to_its_way() {
     assert!(facts.is_ok());
 }
 
+/// R7.24
 #[test]
 fn what_is_odd_is_flagged_and_never_refused() {
     let (mut story, mut officer) = story();
@@ -256,6 +267,7 @@ fn what_is_odd_is_flagged_and_never_refused() {
     assert_eq!(story.review().open_cases().count(), 2);
 }
 
+/// R7.24
 #[test]
 fn a_walk_of_100_m_in_a_minute_and_a_position_50_m_away_are_nothing_odd() {
     let (mut story, mut officer) = story();
@@ -279,6 +291,7 @@ fn finding(kind: &str, settled: bool) -> Value {
     })
 }
 
+/// R7.16, R7.17
 #[test]
 fn a_damaged_facility_opens_a_public_order_and_a_breach_a_violation() {
     let (mut story, mut officer) = story();
@@ -301,6 +314,7 @@ fn a_damaged_facility_opens_a_public_order_and_a_breach_a_violation() {
     assert_eq!(round.findings[2].opens, None);
 }
 
+/// R7.14
 #[test]
 fn what_is_known_already_or_settled_meanwhile_opens_nothing() {
     let (mut story, mut officer) = story();
@@ -314,6 +328,7 @@ fn what_is_known_already_or_settled_meanwhile_opens_nothing() {
     assert!(review.round.expect("a round").findings[1].settled);
 }
 
+/// R7.18
 #[test]
 fn what_the_server_opens_by_a_cause_nobody_opens_in_its_name() {
     let (mut story, mut officer) = story();
@@ -343,6 +358,7 @@ fn the_plans_word_on_a_round_holds_whatever_somebody_opened_it_with() {
     assert_eq!(open_cases(&review), ["field_conflict"], "and both are shown");
 }
 
+/// R7.1, R7.3
 #[test]
 fn nobody_but_the_desk_walks_in_somebody_elses_name_and_nobody_but_planners_change_a_plan() {
     let (story, officer) = story();
@@ -371,4 +387,74 @@ fn nobody_but_the_desk_walks_in_somebody_elses_name_and_nobody_but_planners_chan
         plans.now_ms,
     );
     assert_eq!(fact.map_err(|denial| denial.code), Err(DenialCode::NotYourRole));
+}
+
+fn own_items(codes: &[&str]) -> Option<Vec<ChecklistItem>> {
+    let item = |code: &&str| ChecklistItem { code: (*code).to_owned(), text: format!("看{code}") };
+    Some(codes.iter().map(item).collect())
+}
+
+fn with_items(items: Option<Vec<ChecklistItem>>) -> Command {
+    let Command::CreateRound { site, from, mut round } = unplanned() else { unreachable!() };
+    round.checkpoints[0].items = items;
+    Command::CreateRound { site, from, round }
+}
+
+#[test]
+fn a_round_is_judged_by_the_items_its_checkpoint_carries_and_not_by_the_list_of_its_kind() {
+    let mut story = Story::new();
+    let mut officer = story.writer(41, Role::PatrolOfficer);
+    story.write(&mut officer, with_items(own_items(&["fence", "ring"])));
+    let coverage = |review: &Review| -> Vec<Vec<String>> {
+        let round = review.round.as_ref().expect("a round");
+        let items = |point: &Coverage| point.items.iter().map(|one| one.item.clone()).collect();
+        round.coverage.iter().map(items).collect()
+    };
+    let shown = coverage(&story.review());
+    assert_eq!(shown[0], ["fence", "ring"]);
+    assert_eq!(shown[1].len(), 13, "a stairwell's list");
+    check(&mut story, &mut officer, "ring", "not_ok");
+    let lights = json!({ "checkpoint": "a", "item": "lights", "result": "ok" });
+    assert_eq!(story.deny(&officer, &step("checked", lights)), DenialCode::OutOfRange);
+    story.write(&mut officer, Command::RestOk { checkpoint: "a".to_owned() });
+    let review = story.review();
+    assert_eq!((result(&review, "fence"), result(&review, "ring")), (json!("ok"), json!("not_ok")));
+}
+
+#[test]
+fn what_a_checkpoint_carries_is_bounded_and_each_of_its_codes_stands_once() {
+    let mut story = Story::new();
+    let officer = story.writer(41, Role::PatrolOfficer);
+    let numbers: Vec<String> = (0..101).map(|n| n.to_string()).collect();
+    let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    let refused = |items| story.deny(&officer, &with_items(items));
+    assert_eq!(refused(own_items(&[])), DenialCode::OutOfRange);
+    assert_eq!(refused(own_items(&numbers)), DenialCode::OutOfRange);
+    assert_eq!(refused(own_items(&["a", "a"])), DenialCode::OutOfRange);
+    assert_eq!(refused(own_items(&[" "])), DenialCode::TextEmpty);
+    let long = ChecklistItem { code: "a".to_owned(), text: "长".repeat(201) };
+    assert_eq!(refused(Some(vec![long])), DenialCode::TextTooLong);
+    let Command::CreateRound { site, from, mut round } = unplanned() else { unreachable!() };
+    let point = Checkpoint { items: own_items(&numbers[..100]), ..point("x", 0) };
+    let named = |n: usize| Checkpoint { code: n.to_string(), ..point.clone() };
+    round.checkpoints = (0..5).map(named).collect();
+    let five = Command::CreateRound { site, from: from.clone(), round: round.clone() };
+    assert_eq!(story.deny(&officer, &five), DenialCode::OutOfRange);
+    round.checkpoints.pop();
+    let mut officer = officer;
+    story.write(&mut officer, Command::CreateRound { site, from, round });
+    assert_eq!(story.review().round.expect("a round").coverage[3].items.len(), 100);
+}
+
+#[test]
+fn a_hostile_round_with_a_hundred_thousand_items_is_reviewed_by_its_first_hundred() {
+    let (mut story, _) = story();
+    let Payload::General(GeneralFact::Created(created)) = &mut story.facts[0].payload else {
+        panic!("an opening")
+    };
+    let items: Vec<Value> =
+        (0..100_000).map(|n| json!({ "code": n.to_string(), "text": "x" })).collect();
+    created.content["checkpoints"][0]["items"] = json!(items);
+    let round = story.review().round.expect("a round");
+    assert_eq!((round.coverage[0].items.len(), round.coverage[1].items.len()), (100, 13));
 }

@@ -144,6 +144,7 @@ fn config(cases: u32) -> ProptestConfig {
 proptest! {
     #![proptest_config(config(400))]
 
+    /// R3.15
     #[test]
     fn no_pause_makes_anything_later(
         draw in any_draw(),
@@ -182,6 +183,7 @@ proptest! {
         }
     }
 
+    /// R8.6
     #[test]
     fn the_order_of_arrival_does_not_matter(
         draw in any_draw(),

@@ -4,10 +4,10 @@ use super::super::deadlines::Deadline;
 use super::super::deadlines::DeadlineState::{Breached, Met, Paused, Running, Unknown};
 use super::super::order::Causality;
 use super::super::sla::{Limit, Sla, Stamp, Target};
-use super::super::{permit, rests_on};
+use super::super::{follows, permit, rests_on};
 use super::sla::at;
 use super::*;
-use crate::model::payload::{GeneralFact, Payload};
+use crate::model::payload::{DueWithdrawn, GeneralFact, Payload};
 
 const HOUR: i64 = 60 * MINUTE;
 
@@ -83,6 +83,7 @@ fn clock(time: &str) -> Option<i64> {
 
 const THREE_HOURS: Limit = Limit::Elapsed(3 * HOUR);
 
+/// R3.15
 #[test]
 fn a_pause_moves_the_due_moment_by_what_was_paused() {
     let mut scene = Scene::new();
@@ -100,6 +101,7 @@ fn a_pause_moves_the_due_moment_by_what_was_paused() {
     assert_eq!(scene.at("12:41").judge(THREE_HOURS, None).state, Breached);
 }
 
+/// R3.15
 #[test]
 fn a_pause_that_nobody_ends_goes_on_and_nothing_is_due_by_itself() {
     let mut scene = Scene::new();
@@ -114,6 +116,7 @@ fn a_pause_that_nobody_ends_goes_on_and_nothing_is_due_by_itself() {
     assert_eq!((done.state, done.due_ms), (Met, clock("19:00")));
 }
 
+/// R3.16
 #[test]
 fn a_pause_that_begins_after_the_breach_does_not_undo_it() {
     let mut scene = Scene::new();
@@ -130,6 +133,7 @@ fn a_pause_that_begins_after_the_breach_does_not_undo_it() {
     assert_eq!(scene.at("12:31").judge(THREE_HOURS, None).state, Paused);
 }
 
+/// R3.15
 #[test]
 fn overlapping_pauses_count_once() {
     let mut scene = Scene::new();
@@ -144,6 +148,7 @@ fn overlapping_pauses_count_once() {
     assert_eq!(deadline.pauses.len(), 3);
 }
 
+/// R3.14
 #[test]
 fn a_pause_stops_what_it_names_and_all_if_it_names_none() {
     let mut scene = Scene::new();
@@ -168,6 +173,7 @@ fn what_was_paused_before_the_start_is_no_part_of_it() {
     assert_eq!(deadline.pauses, [across]);
 }
 
+/// R8.4
 #[test]
 fn a_pause_across_a_weekend_costs_no_working_time() {
     let eight = Limit::WorkingMs(8 * HOUR);
@@ -195,6 +201,7 @@ fn a_pause_across_a_weekend_costs_no_working_time() {
     assert_eq!(days.due_ms, Some(NINE + (7 * 24 + 63) * HOUR));
 }
 
+/// R8.4
 #[test]
 fn lateness_is_counted_in_the_limits_own_measure() {
     let mut scene = Scene::new();
@@ -295,6 +302,7 @@ fn a_pause_of_an_unverified_clock_stops_what_was_not_late_when_it_is_judged() {
     assert_eq!(scene.at("12:01").judge(THREE_HOURS, None).state, Unknown);
 }
 
+/// R3.12
 #[test]
 fn a_start_that_is_unknown_makes_the_deadline_unknown_but_an_agreed_moment_needs_none() {
     let scene = Scene::new();
@@ -309,6 +317,7 @@ fn a_start_that_is_unknown_makes_the_deadline_unknown_but_an_agreed_moment_needs
     assert_eq!(scene.judge(THREE_HOURS, Some(doubted)).state, Met);
 }
 
+/// R3.14
 #[test]
 fn desk_and_lead_pause_with_a_reason_and_nobody_else_does() {
     let mut scene = Scene::new();
@@ -328,7 +337,7 @@ fn desk_and_lead_pause_with_a_reason_and_nobody_else_does() {
         scene.story.deny(&scene.desk, &command)
     };
     assert_eq!(denied(&["dinner"], "r"), DenialCode::OutOfRange);
-    assert_eq!(denied(&["done"; 200], "r"), DenialCode::OutOfRange);
+    assert_eq!(denied(&["done"; 65], "r"), DenialCode::OutOfRange);
     assert_eq!(denied(&["done"], " "), DenialCode::TextEmpty);
     assert_eq!(denied(&["done"], &"字".repeat(201)), DenialCode::TextTooLong);
     let created = scene.story.facts[0].key;
@@ -352,4 +361,45 @@ fn an_end_rests_on_its_pause() {
     let paused = scene.pause(&[]);
     scene.resume(paused);
     assert_eq!(rests_on(scene.story.facts.last().expect("there")), [paused]);
+}
+
+/// What the server writes of `filled` now, if it tells the supervisor of it.
+fn told(story: &mut Story) -> Vec<Fact> {
+    let mut review = story.review();
+    review.deadlines.iter_mut().for_each(|deadline| deadline.tells = vec![Role::Supervisor]);
+    let written = follows(&review, story.now_ms).into_iter().map(|follow| Fact {
+        key: FactKey::derive(story.record, follow.rule, &follow.cause, 0),
+        wall_ms: follow.at_ms,
+        after: Some(follow.after),
+        payload: follow.payload,
+        stored_content: None,
+        ..story.facts[0].clone()
+    });
+    written.collect()
+}
+
+/// R3.17
+#[test]
+fn what_a_pause_that_arrives_later_shows_to_be_wrong_is_withdrawn_and_not_erased() {
+    let mut scene = Scene::new();
+    let seen = scene.story.facts.clone();
+    scene.story.after(5 * MINUTE);
+    assert!(told(&mut scene.story).is_empty());
+    scene.story.after(1);
+    let fell = told(&mut scene.story);
+    assert_eq!(fell.iter().map(|fact| fact.payload.fact_type()).collect::<Vec<_>>(), ["fell_due"]);
+    scene.story.facts.extend(fell.clone());
+    assert!(told(&mut scene.story).is_empty(), "once");
+    // Written two minutes before it was due, on a phone without signal.
+    let mut lead = scene.story.writer(21, Role::EngineeringLead);
+    scene.story.now_ms = NINE + 3 * MINUTE;
+    scene.story.write_on(&mut lead, pause(&["filled"]), &seen);
+    scene.story.now_ms = NINE + 60 * MINUTE;
+    let withdrawn = told(&mut scene.story);
+    let of = Payload::General(GeneralFact::DueWithdrawn(DueWithdrawn { of: fell[0].key }));
+    assert_eq!(withdrawn.iter().map(|fact| &fact.payload).collect::<Vec<_>>(), [&of]);
+    scene.story.facts.extend(withdrawn);
+    assert!(told(&mut scene.story).is_empty(), "once");
+    let mut kept = scene.story.review().timeline.into_iter();
+    assert!(kept.any(|entry| entry.key == fell[0].key), "marked, not erased");
 }

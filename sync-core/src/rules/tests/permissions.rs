@@ -6,6 +6,7 @@ use super::*;
 const DESK: &[Role] =
     &[Role::FrontDesk, Role::Assistant, Role::DutyOperator, Role::Supervisor, Role::ProjectManager];
 
+/// R0.2, R3.3, R3.26
 #[test]
 fn each_role_may_do_its_own_and_nothing_else() {
     let (mut story, mut desk) = Story::dispatched();
@@ -65,6 +66,7 @@ fn each_role_may_do_its_own_and_nothing_else() {
     }
 }
 
+/// R4.33
 #[test]
 fn a_supervisor_enters_for_a_worker_without_a_phone_and_it_is_marked() {
     let (mut story, _) = Story::dispatched();
@@ -88,6 +90,7 @@ fn a_supervisor_enters_for_a_worker_without_a_phone_and_it_is_marked() {
     assert_eq!((entry.on_behalf_of, entry.said_at_ms), (Some(PersonId(31)), Some(NINE - MINUTE)));
 }
 
+/// R0.1
 #[test]
 fn a_role_counts_when_held_while_writing_or_now() {
     let (story, _) = Story::dispatched();
@@ -159,6 +162,7 @@ fn steps_of_an_order_do_not_go_to_a_contact() {
                 unit: None,
                 name: "林女士".to_owned(),
                 phones: vec!["000-5550-0001".to_owned()],
+                relation: None,
                 salt: "c2FsdA".to_owned(),
             },
         },
@@ -167,6 +171,7 @@ fn steps_of_an_order_do_not_go_to_a_contact() {
     assert_eq!(story.review().status, super::super::Status::Kept);
 }
 
+/// R3.19, R3.20
 #[test]
 fn the_lead_assigns_public_orders_and_reassigns_others() {
     for (category, named, expected) in [
@@ -213,6 +218,7 @@ fn a_plain_set_that_claims_to_replace_several_values_is_refused() {
     assert_eq!(judge(&facts), Err(DenialCode::ReplacesSeveral));
 }
 
+/// R0.1
 #[test]
 fn somebody_elses_role_is_nobodys() {
     let (story, _) = Story::dispatched();

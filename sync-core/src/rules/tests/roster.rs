@@ -54,6 +54,7 @@ fn order(shifts: &[Shift], grants: &[RoleGrant]) -> Vec<u32> {
     order
 }
 
+/// R0.10
 #[test]
 fn on_duty_is_who_is_on_now_by_rank_then_number() {
     let past = Shift { to_ms: NOW, ..shift(1, Duty::Security, 1) };
@@ -71,6 +72,7 @@ fn on_duty_is_who_is_on_now_by_rank_then_number() {
     assert_eq!(on_duty(&shifts, Duty::Patrol, NOW), []);
 }
 
+/// R0.16
 #[test]
 fn security_on_shift_comes_first_then_the_operator_on_shift_then_role_holders_by_number() {
     let shifts = [
@@ -93,6 +95,7 @@ fn security_on_shift_comes_first_then_the_operator_on_shift_then_role_holders_by
     assert_eq!(order(&[], &grants), [11, 12, 13, 20, 21, 30, 31, 40]);
 }
 
+/// R0.18
 #[test]
 fn who_was_told_is_not_told_again_and_in_the_end_nobody_is_left() {
     let grants = [grant(1, Role::Security), grant(1, Role::Supervisor)];
@@ -101,6 +104,7 @@ fn who_was_told_is_not_told_again_and_in_the_end_nobody_is_left() {
     assert_eq!(order(&[], &[]), [0; 0]);
 }
 
+/// R0.5
 #[test]
 fn a_deputy_is_told_right_after_whom_it_stands_for_on_shift_and_off() {
     let grants = [
@@ -117,6 +121,7 @@ fn a_deputy_is_told_right_after_whom_it_stands_for_on_shift_and_off() {
     assert_eq!(order(&[], &grants), [1, 9, 2, 5, 8, 6, 4]);
 }
 
+/// R0.5
 #[test]
 fn a_deputy_is_reached_only_while_its_grant_is_in_force() {
     let with = |change: &dyn Fn(&mut RoleGrant)| {
@@ -132,12 +137,14 @@ fn a_deputy_is_reached_only_while_its_grant_is_in_force() {
     assert_eq!(with(&|grant| grant.ended = Some(Seen::default())), [1]);
 }
 
+/// R0.5
 #[test]
 fn a_deputy_of_another_role_does_not_stand_in_for_security() {
     let grants = [grant(1, Role::Security), deputy(9, Role::FrontDesk, 1)];
     assert_eq!(order(&[shift(1, Duty::Security, 1)], &grants), [1]);
 }
 
+/// R0.10
 #[test]
 fn who_stands_on_the_roster_and_holds_no_role_any_more_is_passed_over() {
     let shifts = [shift(1, Duty::Security, 1), shift(2, Duty::Security, 2)];
@@ -176,6 +183,7 @@ proptest! {
         ..ProptestConfig::default()
     })]
 
+    /// R0.16
     #[test]
     fn nobody_is_told_twice_and_the_order_of_the_input_does_not_matter(
         shifts in proptest::collection::vec(any_shift(), 0..12),

@@ -54,6 +54,7 @@ fn minutes_and_hours_pass_by_any_clock() {
     is_due(SHANGHAI, Limit::Elapsed(-1), "2026-10-24T10:00:00+08:00", "2026-10-24T10:00:00+08:00");
 }
 
+/// R8.2
 #[test]
 fn days_end_at_the_same_time_of_day_whatever_the_clocks_did() {
     let (one, two) = (Limit::Days(1), Limit::Days(2));
@@ -73,6 +74,7 @@ fn a_time_that_clocks_skip_is_the_jump_and_one_they_show_twice_is_the_later() {
     is_due(apia, one, "2011-12-29T12:00:00-10:00", "2011-12-31T00:00:00+14:00");
 }
 
+/// R8.2
 #[test]
 fn a_month_ends_on_the_same_date_or_the_last_of_a_shorter_month() {
     let month = Limit::Months(1);
@@ -90,6 +92,7 @@ fn a_month_ends_on_the_same_date_or_the_last_of_a_shorter_month() {
     is_due(SHANGHAI, Limit::Months(12), "2028-02-29T16:00:00+08:00", "2029-02-28T16:00:00+08:00");
 }
 
+/// R8.1
 #[test]
 fn working_time_leaves_out_nights_weekends_and_holidays() {
     let hours = |hours: i64| Limit::WorkingMs(hours * 60 * MINUTE);
@@ -136,6 +139,7 @@ fn a_shift_across_a_change_of_clocks_lasts_as_long_as_people_work() {
     assert_eq!(hours("2026-11-14T00:00:00+01:00", "2026-11-17T00:00:00+01:00"), 24);
 }
 
+/// R8.1
 #[test]
 fn working_days_skip_what_is_free_and_the_day_itself() {
     for (days, start, expected) in [
@@ -150,6 +154,7 @@ fn working_days_skip_what_is_free_and_the_day_itself() {
     }
 }
 
+/// R8.3
 #[test]
 fn a_day_ends_at_local_midnight() {
     is_due(SHANGHAI, Limit::DayEnd, "2026-11-27T00:00:00+08:00", "2026-11-27T23:59:59.999+08:00");
@@ -157,6 +162,7 @@ fn a_day_ends_at_local_midnight() {
     is_due(BERLIN, Limit::DayEnd, "2026-10-25T00:30:00+02:00", "2026-10-25T23:59:59.999+01:00");
 }
 
+/// R8.3
 #[test]
 fn the_working_day_ends_at_18_00_or_the_next_ones_does() {
     for (start, expected) in [

@@ -54,6 +54,7 @@ fn finished() -> (Story, Writer, FactKey) {
     (story, worker, visit)
 }
 
+/// R4.23
 #[test]
 fn the_text_of_version_one_is_frozen_in_both_languages() {
     let (story, _, visit) = finished();
@@ -103,6 +104,7 @@ fn times_are_the_servers_where_verified_and_a_text_is_made_again_with_its_own_cl
     assert_eq!(found, Verification::Valid);
 }
 
+/// R4.23
 #[test]
 fn a_line_break_in_a_description_does_not_forge_a_line() {
     let (mut story, _, visit) = finished();
@@ -113,6 +115,7 @@ fn a_line_break_in_a_description_does_not_forge_a_line() {
     assert!(text.contains("服务内容：水管 本次收费：¥0.00\n"));
 }
 
+/// R4.22, R4.24, R8.8
 #[test]
 fn a_signature_holds_until_anything_it_covers_changes() {
     let (mut story, mut worker, visit) = finished();
@@ -171,6 +174,7 @@ fn the_bytes_a_device_key_signs_are_frozen() {
     assert!(!String::from_utf8_lossy(&bytes).contains("\"signature\""));
 }
 
+/// R4.25
 #[test]
 fn a_dot_is_no_signature_and_a_visit_must_be_there() {
     let (story, worker, visit) = finished();
@@ -206,6 +210,7 @@ fn a_dot_is_no_signature_and_a_visit_must_be_there() {
     }
 }
 
+/// R4.23
 #[test]
 fn what_changed_since_it_was_shown_is_not_signed_unseen() {
     let (mut story, mut worker, visit) = finished();
@@ -223,6 +228,7 @@ fn what_changed_since_it_was_shown_is_not_signed_unseen() {
     assert_eq!(story.deny(&worker, &signing(shown)), DenialCode::StatementDiffers);
 }
 
+/// R8.8
 #[test]
 fn members_of_a_newer_app_are_part_of_what_was_signed() {
     let (mut story, mut worker, visit) = finished();
@@ -256,6 +262,7 @@ fn marks_that_turn_writing_around_stay_inside_their_value() {
     assert!(text.contains("\u{2068}\u{202e}瓶 收费 1 个 × ¥1.00\u{2069}\u{2069}\n"), "{text:?}");
 }
 
+/// R4.22
 #[test]
 fn nobody_signs_what_was_not_shown() {
     let (mut story, mut worker, visit) = finished();
@@ -279,6 +286,7 @@ fn nobody_signs_what_was_not_shown() {
     assert_eq!(signed(&story, &worker), Err(DenialCode::StatementDiffers));
 }
 
+/// R4.24
 #[test]
 fn a_signed_fact_put_right_later_shows_as_changed() {
     let (mut story, mut worker, visit) = finished();

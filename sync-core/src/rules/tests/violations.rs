@@ -19,6 +19,7 @@ fn opened() -> Command {
         contact: None,
         description: "消防通道堆放杂物".to_owned(),
         round: None,
+        reception: None,
     };
     Command::Open { site: SITE, content: created.into() }
 }
@@ -56,6 +57,7 @@ fn story(members: Value) -> (Story, Writer) {
     (story, desk)
 }
 
+/// R5.3, R5.4
 #[test]
 fn anyone_dissuades_and_what_is_ignored_goes_to_customer_service() {
     let mut story = Story::new();
@@ -75,6 +77,7 @@ fn anyone_dissuades_and_what_is_ignored_goes_to_customer_service() {
     assert_eq!(of(&review).registered_at_ms, Some(story.now_ms));
 }
 
+/// R5.2
 #[test]
 fn a_violation_is_general_without_loss_and_threat_and_serious_else() {
     for (members, expected) in [
@@ -91,6 +94,7 @@ fn a_violation_is_general_without_loss_and_threat_and_serious_else() {
 }
 
 /// Role by decision: penalties only for the deciders.
+/// R5.5, R5.6, R5.9
 #[test]
 fn general_ones_are_the_customer_service_supervisors_and_serious_ones_the_managers() {
     let rectify = decided(json!({ "measure": "rectify_by", "date": "2026-12-01" }));
@@ -112,6 +116,7 @@ fn general_ones_are_the_customer_service_supervisors_and_serious_ones_the_manage
     }
 }
 
+/// R0.4, R5.5
 #[test]
 fn a_supervisor_of_another_department_decides_nothing() {
     let (mut story, _) = story(json!({}));
@@ -129,6 +134,7 @@ fn a_supervisor_of_another_department_decides_nothing() {
     assert_eq!(judge(Some(Department::ENGINEERING)), Err(DenialCode::NotYourRole));
 }
 
+/// R5.7, R5.8, R5.9
 #[test]
 fn what_a_measure_takes_has_to_be_on_record() {
     let compensate = decided(json!({ "measure": "compensate", "amount_fen": 50_000 }));
@@ -160,6 +166,7 @@ fn what_a_measure_takes_has_to_be_on_record() {
     );
 }
 
+/// R5.10
 #[test]
 fn legal_action_takes_a_ground_and_a_mediation_that_failed() {
     let sizeable = json!({ "loss": true, "sizeable": true });
@@ -190,6 +197,7 @@ fn legal_action_takes_a_ground_and_a_mediation_that_failed() {
     story.write(&mut manager, action("fees_refused"));
 }
 
+/// R5.11
 #[test]
 fn a_decision_takes_effect_when_the_manager_signs_and_is_then_executed() {
     let (mut story, mut desk) = story(json!({}));
@@ -212,6 +220,7 @@ fn a_decision_takes_effect_when_the_manager_signs_and_is_then_executed() {
     assert_eq!(story.deny(&manager, &unknown), DenialCode::NoSuchFact);
 }
 
+/// R5.14
 #[test]
 fn two_who_decide_differently_without_knowing_are_a_case_and_both_decisions_stand() {
     let (mut story, _) = story(json!({}));
@@ -231,6 +240,7 @@ fn two_who_decide_differently_without_knowing_are_a_case_and_both_decisions_stan
     assert_eq!(open_cases(&story.review()), Vec::<&str>::new());
 }
 
+/// R5.14
 #[test]
 fn a_mild_decision_on_what_turns_out_to_be_serious_is_a_case() {
     let (mut story, mut desk) = story(json!({}));
@@ -240,6 +250,7 @@ fn a_mild_decision_on_what_turns_out_to_be_serious_is_a_case() {
     assert_eq!(open_cases(&story.review()), ["decision_too_mild"]);
 }
 
+/// R5.15
 #[test]
 fn closing_starts_the_time_it_is_kept_and_reopening_ends_that() {
     let (mut story, desk) = story(json!({}));
@@ -262,6 +273,7 @@ fn closing_starts_the_time_it_is_kept_and_reopening_ends_that() {
     assert_eq!(story.review().closed_at_ms, Some(NINE + 2 * MINUTE));
 }
 
+/// R5.14
 #[test]
 fn closing_what_was_signed_and_not_carried_out_is_a_case() {
     let (mut story, _) = story(json!({}));
@@ -272,6 +284,7 @@ fn closing_what_was_signed_and_not_carried_out_is_a_case() {
     assert_eq!(open_cases(&story.review()), ["closed_before_executed"]);
 }
 
+/// R5.1
 #[test]
 fn bounds_are_told_and_nothing_is_written() {
     let (story, desk) = story(json!({}));
@@ -336,6 +349,7 @@ fn nobody_opens_one_by_a_cause_nor_says_what_only_the_server_says() {
     assert_eq!(result, no);
 }
 
+/// R5.12, R8.5
 #[test]
 fn a_rectification_date_that_passes_is_told_once_and_withdrawn_when_it_was_met_in_time() {
     let (mut story, _) = story(json!({}));
@@ -372,6 +386,7 @@ fn a_rectification_date_that_passes_is_told_once_and_withdrawn_when_it_was_met_i
     assert!(story.review().timeline.iter().any(|entry| entry.fact_type == "fell_due"));
 }
 
+/// R5.13
 #[test]
 fn a_reconciling_talk_is_due_7_days_after_a_harsh_measure_was_carried_out() {
     for (measure, expected) in [

@@ -40,6 +40,7 @@ fn whole_visit(story: &mut Story, worker: &mut Writer) -> FactKey {
     visit
 }
 
+/// R4.1, R4.12, R4.17
 #[test]
 fn a_visit_by_the_book_has_no_deviation() {
     let (mut story, _) = Story::dispatched();
@@ -56,6 +57,7 @@ fn a_visit_by_the_book_has_no_deviation() {
     assert_eq!(review.status, super::super::Status::Finished);
 }
 
+/// R4.6
 #[test]
 fn the_second_ring_comes_after_five_seconds() {
     for (pause_ms, expected) in [(4_999, &["ring_too_soon"][..]), (5_000, &[])] {
@@ -69,6 +71,7 @@ fn the_second_ring_comes_after_five_seconds() {
     }
 }
 
+/// R4.7
 #[test]
 fn the_third_knock_comes_after_a_pause_of_one_second() {
     for (pause_ms, expected) in [(999, &["knock_too_soon"][..]), (1_000, &[])] {
@@ -83,6 +86,7 @@ fn the_third_knock_comes_after_a_pause_of_one_second() {
     }
 }
 
+/// R4.9
 #[test]
 fn nobody_leaves_before_three_minutes_are_over() {
     for (wait_ms, expected) in [(179_999, &["left_early"][..]), (180_000, &[])] {
@@ -104,6 +108,7 @@ fn nobody_leaves_before_three_minutes_are_over() {
     }
 }
 
+/// R4.8
 #[test]
 fn one_ring_or_two_knocks_are_too_few_before_leaving() {
     for (signals, expected) in [
@@ -127,6 +132,7 @@ fn one_ring_or_two_knocks_are_too_few_before_leaving() {
     }
 }
 
+/// R4.3, R4.13
 #[test]
 fn shoe_covers_are_required_at_grades_one_and_two() {
     for (grade, expected) in [(1, true), (2, true), (3, false), (5, false)] {
@@ -140,6 +146,7 @@ fn shoe_covers_are_required_at_grades_one_and_two() {
     }
 }
 
+/// R4.32
 #[test]
 fn a_step_stated_afterwards_never_satisfies_a_timed_wait() {
     let (mut story, _) = Story::dispatched();
@@ -161,6 +168,7 @@ fn a_step_stated_afterwards_never_satisfies_a_timed_wait() {
     assert!(review.timeline.iter().any(|entry| entry.said_at_ms.is_some()));
 }
 
+/// R3.24, R4.18, R4.19, R4.20, R4.21, R4.28
 #[test]
 fn each_missing_or_careless_step_is_shown() {
     let bad = |fact_type: &str, content: Value, expected: &str| {
@@ -204,6 +212,7 @@ fn each_missing_or_careless_step_is_shown() {
     bad("ring", json!({}), "out_of_order");
 }
 
+/// R4.4, R4.14, R4.15, R4.16, R4.20, R4.28
 #[test]
 fn a_visit_that_skips_the_door_and_the_end_shows_what_is_missing() {
     let (mut story, _) = Story::dispatched();
@@ -228,6 +237,7 @@ fn a_visit_that_skips_the_door_and_the_end_shows_what_is_missing() {
     );
 }
 
+/// R4.4, R4.5, R4.15
 #[test]
 fn a_key_signed_out_is_to_be_returned_and_an_untrained_worker_is_shown() {
     let (mut story, _) = Story::dispatched();
@@ -253,6 +263,7 @@ fn a_key_signed_out_is_to_be_returned_and_an_untrained_worker_is_shown() {
     assert!(!codes(&story.review()).contains(&"key_not_returned"));
 }
 
+/// R4.2
 #[test]
 fn a_wall_clock_three_hours_wrong_and_set_back_in_mid_visit_changes_nothing() {
     let honest = {
@@ -292,6 +303,7 @@ fn a_wall_clock_three_hours_wrong_and_set_back_in_mid_visit_changes_nothing() {
     assert!(wrong.timeline.iter().all(|entry| entry.verified));
 }
 
+/// R4.2
 #[test]
 fn a_new_boot_in_mid_visit_is_measured_by_anchors_or_unknown() {
     for anchored in [true, false] {
@@ -316,6 +328,7 @@ fn a_new_boot_in_mid_visit_is_measured_by_anchors_or_unknown() {
     }
 }
 
+/// R4.33
 #[test]
 fn a_step_entered_for_somebody_else_never_satisfies_a_timed_wait() {
     let (mut story, _) = Story::dispatched();
@@ -338,6 +351,7 @@ fn a_step_entered_for_somebody_else_never_satisfies_a_timed_wait() {
     assert_eq!(review.visits[0].person, Some(PersonId(31)), "the visit is the worker's");
 }
 
+/// R4.31
 #[test]
 fn what_the_desk_adds_later_does_not_stretch_a_visit() {
     let (mut story, mut desk) = Story::dispatched();
@@ -349,6 +363,7 @@ fn what_the_desk_adds_later_does_not_stretch_a_visit() {
     assert_eq!(story.review().visits[0].to_ms, before);
 }
 
+/// R3.24
 #[test]
 fn a_price_accepted_at_the_first_visit_holds_at_the_second() {
     let (mut story, _) = Story::dispatched();
@@ -369,6 +384,7 @@ fn a_price_accepted_at_the_first_visit_holds_at_the_second() {
     assert!(open_cases(&review).contains(&"money_not_equal"));
 }
 
+/// R4.13
 #[test]
 fn shoe_covers_may_go_on_before_the_step_inside() {
     let (mut story, _) = Story::dispatched();
@@ -380,6 +396,7 @@ fn shoe_covers_may_go_on_before_the_step_inside() {
     assert_eq!(codes(&story.review()), Vec::<&str>::new());
 }
 
+/// R4.30
 #[test]
 fn a_public_facility_has_no_door_and_no_customer() {
     let mut story = Story::new();
@@ -398,6 +415,7 @@ fn a_public_facility_has_no_door_and_no_customer() {
     assert_eq!(codes(&story.review()), Vec::<&str>::new());
 }
 
+/// R4.21, R4.27, R4.29
 #[test]
 fn what_is_missing_shows_without_a_farewell_once_the_visit_is_over() {
     let (mut story, mut desk) = Story::dispatched();
@@ -415,6 +433,7 @@ fn what_is_missing_shows_without_a_farewell_once_the_visit_is_over() {
     assert_eq!(codes(&story.review()), missing);
 }
 
+/// R4.1, R4.11
 #[test]
 fn leaving_the_door_without_a_word_shows_at_the_next_visit() {
     let (mut story, _) = Story::dispatched();
@@ -427,6 +446,7 @@ fn leaving_the_door_without_a_word_shows_at_the_next_visit() {
     assert_eq!(codes(&story.review()), ["left_unannounced"]);
 }
 
+/// R4.33
 #[test]
 fn steps_entered_by_the_desk_for_a_worker_are_the_workers_and_prove_no_wait() {
     let (mut story, mut desk) = Story::dispatched();
@@ -448,6 +468,7 @@ fn steps_entered_by_the_desk_for_a_worker_are_the_workers_and_prove_no_wait() {
     assert!(!open_cases(&review).contains(&"done_after_reassignment"));
 }
 
+/// R4.32
 #[test]
 fn a_step_stated_afterwards_is_late_by_its_nature_and_not_out_of_order() {
     let (mut story, _) = Story::dispatched();

@@ -1,9 +1,10 @@
-//! Rows of cells out of a file: a workbook (.xlsx) or comma-separated text, told apart by content.
-//! Knows nothing of rosters; never holds more of a file than its bounded rows.
+//! Rows of cells out of a file: a workbook (.xlsx) or comma-separated text in UTF-8 or GB 18030,
+//! told apart by content. Knows nothing of tables; never holds more of a file than one row.
 
 use std::io::Cursor;
 
 use calamine::{DataRef, Reader as _, Xlsx};
+use encoding_rs::GB18030;
 
 use super::zip::declared_bytes;
 
@@ -13,8 +14,10 @@ pub enum Cell {
     /// Nothing.
     #[default]
     Empty,
-    /// A text, also a date or time that the workbook marks as such; cut after 200 bytes.
+    /// A text; cut after 2,000 bytes, which no column takes.
     Text(String),
+    /// A date or time that the workbook marks as such: also what a spreadsheet made of `3-2-1`.
+    Moment(String),
     /// A number; days since 1900 where a date was left unmarked.
     Number(f64),
 }
@@ -31,11 +34,16 @@ pub const UNPACKED_BYTES_MAX: u64 = 200 << 20;
 pub const ROWS_MAX: usize = 100_000;
 /// Columns that are looked at.
 const COLUMNS_MAX: usize = 64;
-const TEXT_BYTES_MAX: usize = 200;
+const TEXT_BYTES_MAX: usize = 2_000;
 
 impl Cell {
     fn text(text: &str) -> Self {
         let text = text.trim();
+        // What an export puts before a text that a spreadsheet would take for a formula.
+        let text = match text.strip_prefix('\'') {
+            Some(rest) if rest.trim_start_matches('\'').starts_with(FORMULA) => rest,
+            _ => text,
+        };
         if text.is_empty() {
             return Self::Empty;
         }
@@ -53,18 +61,25 @@ impl Cell {
             DataRef::String(text) => Self::text(text),
             DataRef::SharedString(text) => Self::text(text),
             DataRef::DateTime(moment) if moment.is_duration() || moment.as_f64() <= 1.0 => {
-                Self::Text(clock_text(moment.as_f64()))
+                Self::Moment(clock_text(moment.as_f64()))
             }
             DataRef::DateTime(moment) => {
                 let (year, month, day, ..) = moment.to_ymd_hms_milli();
                 let time = clock_text(moment.as_f64().fract());
-                Self::Text(format!("{year:04}-{month:02}-{day:02} {time}"))
+                Self::Moment(format!("{year:04}-{month:02}-{day:02} {time}"))
             }
-            DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => Self::text(text),
-            DataRef::Bool(_) | DataRef::Error(_) => Self::Text("#".to_owned()),
+            DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => match Self::text(text) {
+                Self::Text(text) => Self::Moment(text),
+                other => other,
+            },
+            DataRef::Bool(is_so) => Self::Text(is_so.to_string()),
+            DataRef::Error(_) => Self::Text("#".to_owned()),
         }
     }
 }
+
+/// What a spreadsheet takes for the beginning of a formula.
+pub const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 /// A part of a day as a clock shows it: sheets store 8:00 as a third.
 pub fn clock_text(day: f64) -> String {
@@ -86,8 +101,14 @@ pub fn read(file: &[u8], row: &mut dyn FnMut(u32, &[Cell]) -> bool) -> Result<()
     if file.starts_with(b"\xd0\xcf\x11\xe0") {
         return Err(Unreadable("old_workbook"));
     }
-    let text = std::str::from_utf8(file).map_err(|_| Unreadable("not_utf8"))?;
-    separated(text.strip_prefix('\u{feff}').unwrap_or(text), row)
+    match std::str::from_utf8(file) {
+        Ok(text) => separated(text.strip_prefix('\u{feff}').unwrap_or(text), row),
+        // What spreadsheets in China save as "CSV".
+        Err(_) => match GB18030.decode_without_bom_handling_and_without_replacement(file) {
+            Some(text) => separated(&text, row),
+            None => Err(Unreadable("not_utf8")),
+        },
+    }
 }
 
 fn separated(text: &str, row: &mut dyn FnMut(u32, &[Cell]) -> bool) -> Result<(), Unreadable> {

@@ -35,6 +35,26 @@ pub fn workbook(rows: &[Vec<Written>]) -> Vec<u8> {
     of_rows(&data)
 }
 
+/// A sheet below a head whose cells all name one text, which the workbook holds once.
+pub fn with_one_text(head: &[&str], text: &str, rows: usize) -> Vec<u8> {
+    let letter = |at: usize| char::from(b'A' + u8::try_from(at).expect("few"));
+    let mut data = String::from("<row r=\"1\">");
+    for (at, name) in head.iter().enumerate() {
+        let at = letter(at);
+        data.push_str(&format!("<c r=\"{at}1\" t=\"inlineStr\"><is><t>{name}</t></is></c>"));
+    }
+    data.push_str("</row>");
+    for row in 2..rows + 2 {
+        data.push_str(&format!("<row r=\"{row}\">"));
+        for at in 0..head.len() {
+            data.push_str(&format!("<c r=\"{}{row}\" t=\"s\"><v>0</v></c>", letter(at)));
+        }
+        data.push_str("</row>");
+    }
+    let texts = format!("<sst {MAIN} count=\"1\" uniqueCount=\"1\"><si><t>{text}</t></si></sst>");
+    book(&data, Some(&texts))
+}
+
 /// A sheet with one cell in its last corner.
 pub fn with_far_cell() -> Vec<u8> {
     of_rows("<row r=\"1048576\"><c r=\"XFD1048576\"><v>1</v></c></row>")
@@ -48,8 +68,13 @@ pub fn declaring(archive: &[u8], bytes: u32) -> Vec<u8> {
     archive
 }
 
+const MAIN: &str = "xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\"";
+
 fn of_rows(rows: &str) -> Vec<u8> {
-    const MAIN: &str = "xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\"";
+    book(rows, None)
+}
+
+fn book(rows: &str, texts: Option<&str>) -> Vec<u8> {
     const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
     const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006/relationships";
     let link = |id: &str, kind: &str, target: &str| {
@@ -59,7 +84,8 @@ fn of_rows(rows: &str) -> Vec<u8> {
     let root = links(&link("rId1", "officeDocument", "xl/workbook.xml"));
     let book = links(
         &(link("rId1", "worksheet", "worksheets/sheet1.xml")
-            + &link("rId2", "styles", "styles.xml")),
+            + &link("rId2", "styles", "styles.xml")
+            + &link("rId3", "sharedStrings", "sharedStrings.xml")),
     );
     let sheets = format!(
         "<workbook {MAIN} xmlns:r=\"{OFFICE}\"><sheets>\
@@ -69,11 +95,13 @@ fn of_rows(rows: &str) -> Vec<u8> {
     let styles =
         format!("<styleSheet {MAIN}><cellXfs count=\"3\">{formats}</cellXfs></styleSheet>");
     let sheet = format!("<worksheet {MAIN}><sheetData>{rows}</sheetData></worksheet>");
+    let none = format!("<sst {MAIN} count=\"0\" uniqueCount=\"0\"/>");
     zip(&[
         ("_rels/.rels", &root),
         ("xl/_rels/workbook.xml.rels", &book),
         ("xl/workbook.xml", &sheets),
         ("xl/styles.xml", &styles),
+        ("xl/sharedStrings.xml", texts.unwrap_or(&none)),
         ("xl/worksheets/sheet1.xml", &sheet),
     ])
 }

@@ -1,0 +1,73 @@
+//! Forms, for apps that draw what a kind of record asks for from what the core says.
+
+use std::collections::HashMap;
+
+use sync_core::model::id::SiteId;
+use sync_core::rules::form::Form;
+
+use crate::ApiError;
+use crate::record::json;
+
+/// The kinds of records that have forms, e.g. `complaint`.
+#[uniffi::export]
+pub fn kinds() -> Vec<String> {
+    sync_core::rules::kinds().map(str::to_owned).collect()
+}
+
+/// What a kind asks for, as JSON of a list of `rules::form::Form`: to open a record, to write each
+/// of its facts, and each of its fields that is an object; empty for a kind without forms.
+#[uniffi::export]
+pub fn forms(kind: String) -> Result<String, ApiError> {
+    json(&sync_core::rules::forms(&kind))
+}
+
+/// The command, as JSON for `Phone.perform`, of the form `name` of a kind, filled with `typed`:
+/// texts as people type them, amounts in yuan, times local to `zone` (an IANA name).
+#[uniffi::export]
+pub fn fill_form(
+    kind: String,
+    name: String,
+    typed: HashMap<String, String>,
+    site: u32,
+    zone: String,
+) -> Result<String, ApiError> {
+    let unknown = || ApiError::BadInput { reason: format!("{kind} has no form {name}") };
+    let form = Form::of(&kind, &name).ok_or_else(unknown)?;
+    let asked = |input: &String| form.inputs.iter().any(|known| known.name == input);
+    if let Some(other) = typed.keys().find(|input| !asked(input)) {
+        return Err(ApiError::BadInput { reason: format!("{name} does not ask for {other}") });
+    }
+    let text = |input: &str| typed.get(input).map_or("", String::as_str);
+    let content = form.content(text, &zone).map_err(sync_core::Error::from)?;
+    let command = form.command(&kind, SiteId(site), content);
+    let misfit = || ApiError::BadInput { reason: format!("what {name} asks for does not fit") };
+    json(&command.ok_or_else(misfit)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filled_form_is_a_command_and_a_wrong_one_says_what_is_wrong() {
+        let fill = |name: &str, typed: &[(&str, &str)]| {
+            let typed = typed.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+            fill_form("violation".to_owned(), name.to_owned(), typed, 7, "Asia/Shanghai".to_owned())
+        };
+        let full = [
+            ("violation", "fire_safety"),
+            ("place", "3 栋楼梯间"),
+            ("description", "消防通道堆放杂物"),
+        ];
+        let command = fill("open", &full).expect("fits");
+        let command: serde_json::Value = serde_json::from_str(&command).expect("JSON");
+        assert_eq!((&command["command"], &command["kind"]), (&"open".into(), &"violation".into()));
+        assert_eq!(command["site"], 7);
+        let unknown = fill("hologram", &[]).expect_err("no such form");
+        assert!(matches!(unknown, ApiError::BadInput { .. }), "{unknown:?}");
+        let more = fill("registered", &[("colour", "red")]).expect_err("not asked for");
+        assert!(matches!(more, ApiError::BadInput { .. }), "{more:?}");
+        let missing = fill("open", &full[..2]).expect_err("incomplete");
+        assert!(matches!(missing, ApiError::Denied { ref code, .. } if code == "text_empty"));
+    }
+}
