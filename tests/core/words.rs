@@ -174,12 +174,12 @@ fn complaints(add: &mut impl FnMut(&str, Vec<String>)) {
 
     add("subject", ComplaintSubject::ALL.iter().map(code).collect());
     add("emergency", Emergency::ALL.iter().map(code).collect());
-    add("complaint_source", ComplaintSource::ALL.iter().map(code).collect());
+    add("complaint-source", ComplaintSource::ALL.iter().map(code).collect());
     add("responsible", ResponsibleParty::ALL.iter().map(code).collect());
     add("validity", Validity::ALL.iter().map(code).collect());
-    add("complaint_severity", ComplaintSeverity::ALL.iter().map(code).collect());
-    add("ladder_step", LadderStep::ALL.iter().map(code).collect());
-    add("major_by", MajorBy::ALL.iter().map(code).collect());
+    add("complaint-severity", ComplaintSeverity::ALL.iter().map(code).collect());
+    add("ladder-step", LadderStep::ALL.iter().map(code).collect());
+    add("major-by", MajorBy::ALL.iter().map(code).collect());
     add("task", PeriodicTask::ALL.iter().map(code).collect());
 }
 
