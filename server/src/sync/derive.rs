@@ -136,8 +136,8 @@ async fn plan(
 }
 
 /// Writes what follows from these records by now, in the transaction that accepted them: nobody
-/// sees a finding whose order is not there. The minutes of 三 3.2 count from now, its arrival. What a
-/// person saved is stored, whatever becomes of what follows from it; that stays due.
+/// sees a finding whose order is not there. The minutes of 三 3.2 count from now, its arrival.
+/// What a person saved is stored, whatever becomes of what follows from it; that stays due.
 ///
 /// # Errors
 /// If the process is to stop here, or the database does not answer at all.
