@@ -298,9 +298,7 @@ async fn act(
         | Admin::Export(_)
         | Admin::Keys(_)
         | Admin::Purge(_)
-        | Admin::Retention(_) => {
-            Err(Error::Broken("it needs no transaction of its own"))
-        }
+        | Admin::Retention(_) => Err(Error::Broken("it needs no transaction of its own")),
     }
 }
 
