@@ -55,10 +55,11 @@ pub struct CaseSide {
 const CASES_OF_A_KIND_MAX: usize = 100;
 
 /// Every kind of record case.
-pub const CASES: [&str; 14] = [
+pub const CASES: [&str; 15] = [
     "changed_after_signature",
     "clock_unverified",
     "closed_before_executed",
+    "decided_beyond_authority",
     "decision_too_mild",
     "decisions_disagree",
     "done_after_reassignment",

@@ -185,6 +185,17 @@ impl<'a> Causality<'a> {
     }
 }
 
+/// The keys of the facts of a record that whoever wrote a command had seen: the causes of its
+/// facts, themselves left out.
+pub fn seen_by(command: &[Fact], record: &[Fact], sessions: &SessionRows) -> BTreeSet<FactKey> {
+    let all: Vec<Fact> = record.iter().chain(command).cloned().collect();
+    let causality = Causality::of(&all, sessions);
+    let own: BTreeSet<FactKey> = command.iter().map(|fact| fact.key).collect();
+    let mut seen: BTreeSet<FactKey> = own.iter().flat_map(|key| causality.causes(*key)).collect();
+    seen.retain(|key| !own.contains(key));
+    seen
+}
+
 /// Everything before `earlier`, and itself, is before `place`.
 fn follow(before: &mut [u64], words: usize, earlier: usize, place: usize) {
     let (head, own) = before.split_at_mut(place * words);

@@ -126,6 +126,11 @@ pub fn permit(
     check_site(created.map(|created| created.site), site)
 }
 
+/// Whether permissions of this kind look at how the record stands, and not at roles alone.
+pub fn judges_by_state(kind: &str) -> bool {
+    kind::kind(kind).is_some()
+}
+
 fn check_site(created: Option<SiteId>, site: SiteId) -> Result<(), Denial> {
     if created.is_some_and(|created| created != site) {
         return Err(Denial::new(DenialCode::WrongKind));
