@@ -119,8 +119,12 @@ macro_rules! words {
 /// The Fluent source of the department's words.
 pub fn source(language: Language) -> &'static str {
     match language {
-        Language::ZhCn => words!("zh-CN": "fieldbook" "violation"),
-        Language::En => words!("en": "fieldbook" "violation"),
+        Language::ZhCn => {
+            words!("zh-CN": "fieldbook" "reception" "complaint" "repair_notice" "follow_up" "violation" "periodic")
+        }
+        Language::En => {
+            words!("en": "fieldbook" "reception" "complaint" "repair_notice" "follow_up" "violation" "periodic")
+        }
     }
 }
 

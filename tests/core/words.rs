@@ -64,6 +64,8 @@ fn needed() -> BTreeSet<String> {
     patrols(&mut add);
     violations(&mut add);
     forms(&mut add);
+    receptions(&mut add);
+    complaints(&mut add);
     add("duty", Duty::ALL.iter().map(|duty| duty.code().to_owned()).collect());
     add("sheet", strings(&fieldbook_server::import::CODES));
     add("swap", strings(&fieldbook_server::people::roster::swap::CODES));
@@ -136,6 +138,38 @@ fn violations(add: &mut impl FnMut(&str, Vec<String>)) {
     add("legal-ground", grounds.iter().map(code).collect());
     let breaches = ViolationCategory::ALL.iter().flat_map(|category| category.breaches());
     add("breach", breaches.map(|breach| (*breach).to_owned()).collect());
+}
+
+fn receptions(add: &mut impl FnMut(&str, Vec<String>)) {
+    use sync_core::model::follow_up::FollowUpReason;
+    use sync_core::model::reception::{Channel, Matter};
+    use sync_core::model::repair_notice::{Installation, NoticeKind};
+
+    add("channel", Channel::ALL.iter().map(code).collect());
+    add("matter", Matter::ALL.iter().map(code).collect());
+    add("price", ["amount", "on_site"].map(str::to_owned).to_vec());
+    add("notice", NoticeKind::ALL.iter().map(code).collect());
+    add("installation", Installation::ALL.iter().map(code).collect());
+    add("follow-up", FollowUpReason::ALL.iter().map(code).collect());
+}
+
+fn complaints(add: &mut impl FnMut(&str, Vec<String>)) {
+    use sync_core::model::complaint::{
+        ComplaintSeverity, ComplaintSource, ComplaintSubject, Emergency, LadderStep,
+        ResponsibleParty, Validity,
+    };
+    use sync_core::model::periodic::PeriodicTask;
+    use sync_core::rules::complaint::MajorBy;
+
+    add("subject", ComplaintSubject::ALL.iter().map(code).collect());
+    add("emergency", Emergency::ALL.iter().map(code).collect());
+    add("complaint_source", ComplaintSource::ALL.iter().map(code).collect());
+    add("responsible", ResponsibleParty::ALL.iter().map(code).collect());
+    add("validity", Validity::ALL.iter().map(code).collect());
+    add("complaint_severity", ComplaintSeverity::ALL.iter().map(code).collect());
+    add("ladder_step", LadderStep::ALL.iter().map(code).collect());
+    add("major_by", MajorBy::ALL.iter().map(code).collect());
+    add("task", PeriodicTask::ALL.iter().map(code).collect());
 }
 
 #[test]

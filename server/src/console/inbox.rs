@@ -8,9 +8,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 use sync_core::model::id::{PersonId, RecordId};
-use sync_core::model::{alarm, contact, patrol, violation, work_order};
 use sync_core::protocol::problem::ProblemCode;
-use sync_core::rules::{Command, InboxItem, InboxKind, inbox};
+use sync_core::rules::{Command, InboxItem, InboxKind, inbox, told_by_role};
 
 use super::act::told;
 use super::cases::Typed;
@@ -135,16 +134,41 @@ async fn items(app: &App, desk: &Desk) -> Result<(Vec<InboxItem>, Zone)> {
             }
         }
     }
+    records.extend(telling(app, desk).await?);
     let mut items = Vec::new();
     let mut zone = Zone::named("Asia/Shanghai");
     for record in records {
         let Some((_, _, review)) = app.sync.read(record).await? else { continue };
         zone = Zone::named(&review.time_zone);
         items.extend(inbox(&review).into_iter().filter(|item| people.contains(&item.person)));
+        items.extend(told_by_role(&review, &desk.user.principal, desk.user.now_ms));
     }
     items.sort_by_key(|item| (item.done || item.read, item.kind, -item.at_ms, item.key));
     items.truncate(usize::try_from(RECORDS_MAX).unwrap_or(usize::MAX));
     Ok((items, zone))
+}
+
+/// The records that tell the holders of the person's roles something, the latest first.
+async fn telling(app: &App, desk: &Desk) -> Result<Vec<RecordId>> {
+    let grants = desk.user.principal.grants.iter();
+    let held = grants.filter(|grant| grant::in_force(grant, desk.user.now_ms));
+    let held: BTreeSet<_> = held.map(|grant| (grant.site, grant.role)).collect();
+    let mut records = Vec::new();
+    for (site, role) in held {
+        let rows: Vec<Vec<u8>> = sqlx::query_scalar(
+            "select record from record_told where site = ? and role = ?
+             order by at_ms desc, record limit ?",
+        )
+        .bind(site.0)
+        .bind(role.code())
+        .bind(RECORDS_MAX)
+        .fetch_all(app.db.reader())
+        .await?;
+        for row in rows {
+            records.push(id(&row)?);
+        }
+    }
+    Ok(records)
 }
 
 /// A form of the inbox: read, acknowledge, answer.
@@ -169,29 +193,10 @@ pub async fn on_item(
             _ => return Err(Error::problem(ProblemCode::NotFound)),
         };
         let post = OfficePost { user: desk.user.clone(), body: (), name };
-        command::command(&app, post, (kind(&app, record).await?, record), command).await
+        command::command_of_any(&app, post, record, command).await
     };
     match told(&desk, fields.clone(), done.await)? {
         None => Ok(to(URL)),
         Some(typed) => answer(&app, &desk, Some(&typed)).await,
     }
-}
-
-/// The kind of a record, among those this version knows.
-async fn kind(app: &App, record: RecordId) -> Result<&'static str> {
-    let kind: Option<String> = sqlx::query_scalar("select kind from record where record = ?")
-        .bind(record.0.to_vec())
-        .fetch_optional(app.db.reader())
-        .await?
-        .flatten();
-    let all = [
-        work_order::KIND,
-        contact::KIND,
-        patrol::PLAN,
-        patrol::ROUND,
-        alarm::KIND,
-        violation::KIND,
-    ];
-    let known = all.into_iter().find(|known| kind.as_deref() == Some(known));
-    known.ok_or(Error::problem(ProblemCode::NotFound))
 }

@@ -135,12 +135,14 @@ async fn open(State(app): State<App>, mut post: OfficePost<NewWorkOrder>) -> Res
     let order = WorkOrderCreated {
         category: body.category,
         unit: body.unit.take(),
+        group: None,
         place: body.place.take(),
         contact: body.contact,
         description: std::mem::take(&mut body.description),
         priority: body.priority,
         reported_at_ms: body.reported_at.as_deref().map(at).transpose()?,
         round: None,
+        reception: None,
     };
     let site = body.site;
     create(&app, post, Command::CreateWorkOrder { site, order }).await

@@ -4,9 +4,13 @@
 
 mod alert;
 mod days;
+mod due;
+mod periodic;
 pub mod retention;
 mod round_not_started;
 
+#[cfg(test)]
+mod due_tests;
 #[cfg(test)]
 mod retention_tests;
 #[cfg(test)]
@@ -66,12 +70,16 @@ pub async fn run_due(app: &App, now_ms: WallMs) -> Result<Ran> {
     let mut ran = Ran::default();
     days::run(app, now_ms, &mut ran).await?;
     round_not_started::run(app, now_ms, &mut ran).await?;
+    // Before what falls due: a plan that is there is not missing.
+    periodic::run(app, now_ms, &mut ran).await?;
+    due::run(app, now_ms, &mut ran).await?;
     // After the rounds: one that has not begun has just become an alarm.
     alert::run(app, now_ms, &mut ran).await?;
     // Last: nobody waits for it, and a ledger that cannot be read must hold up nothing else.
     retention::run(app, now_ms, &mut ran).await?;
     ran.due(alert::next_ms(app).await?);
     ran.due(round_not_started::next_ms(app).await?);
+    ran.due(due::next_ms(app).await?);
     Ok(ran)
 }
 

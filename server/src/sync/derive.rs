@@ -1,4 +1,4 @@
-//! Facts the server writes by a rule: what follows from a finding, an alarm that goes on, a plan's
+//! Facts the server writes by a rule: what follows from any record, an alarm that goes on, a plan's
 //! rounds. Their keys and contents come from the cause, so that two servers, two runners or two
 //! lives write the same ones, once.
 
@@ -7,17 +7,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use sync_core::model::fact::{Fact, StoredFact};
 use sync_core::model::id::{FactKey, RecordId};
-use sync_core::model::patrol;
 use sync_core::model::payload::{GeneralFact, Payload};
 use sync_core::model::time::{Seen, WallMs};
-use sync_core::rules::{Opening, Review, openings};
+use sync_core::rules::{Opening, Review, consequences, follows};
 
 use super::Shared;
 use super::cases;
 use super::decide::Incoming;
+use super::due;
 use super::load::{self, exact, list};
 use super::office;
+use super::outage;
 use super::people::People;
+use super::repeats;
 use super::rows::pieces;
 use super::stops::Stops;
 use super::write::{self, Planned, Poke, WriteContext};
@@ -25,6 +27,8 @@ use crate::{Error, Result};
 
 /// Records opened in one transaction: a round full of findings must not hold up the writer.
 const OPENINGS_MAX: usize = 200;
+/// Times that what follows is asked what follows from it, in one transaction.
+const STEPS_MAX: usize = 20;
 
 /// What follows in a record, as it stands when it is written; `None` while nothing opened it.
 pub type Follows = Box<dyn FnOnce(Option<&Review>) -> Vec<Derived> + Send>;
@@ -131,11 +135,12 @@ async fn plan(
     cases::plan(shared, conn, people, record, &Incoming::Derived { facts: stored }, now_ms).await
 }
 
-/// Opens what the findings of these rounds ask for, in the transaction that accepted them: nobody
-/// sees a finding whose order is not there. The minutes of 三 3.2 count from now, its arrival.
+/// Writes what follows from these records by now, in the transaction that accepted them: nobody sees
+/// a finding whose order is not there. The minutes of 三 3.2 count from now, its arrival. What a
+/// person saved is stored, whatever becomes of what follows from it; that stays due.
 ///
 /// # Errors
-/// If the database does not answer.
+/// If the process is to stop here, or the database does not answer at all.
 pub async fn follow(
     shared: &Shared,
     conn: &mut SqliteConnection,
@@ -143,45 +148,172 @@ pub async fn follow(
     planned: &[Planned],
     context: WriteContext,
 ) -> Result<Vec<Poke>> {
-    let rounds = planned.iter().filter_map(|planned| planned.plan.review.as_deref());
-    let rounds = rounds.filter(|review| review.kind == patrol::ROUND);
-    let mut wanted: BTreeMap<RecordId, Opening> =
-        rounds.flat_map(openings).map(|opening| (opening.record, opening)).collect();
+    let reviews = || planned.iter().filter_map(|planned| planned.plan.review.as_deref());
+    let mut wanted = Wanted::of(reviews(), context.now_ms);
+    wanted.add_repeats(conn, people, reviews()).await?;
+    let all: Vec<&Review> = reviews().collect();
+    wanted.add_ends(outage::ends(shared, conn, people, &all, context.now_ms).await?);
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    for record in opened(conn, &wanted.keys().copied().collect::<Vec<_>>()).await? {
-        wanted.remove(&record);
-    }
-    if wanted.len() > OPENINGS_MAX {
-        tracing::warn!(wanted = wanted.len(), "the rest is opened with the round's next change");
-    }
-    let mut plans = Vec::new();
-    for (record, opening) in wanted.into_iter().take(OPENINGS_MAX) {
-        let fact = Derived::opening(opening, context.now_ms).fact(record);
-        match plan(shared, conn, people, (record, &[fact]), context.now_ms).await {
-            Ok(planned) => plans.push(planned),
-            Err(error @ Error::Stopped(_)) => return Err(error),
-            // What a person saved is stored, whatever becomes of what follows from it.
-            Err(error) => tracing::error!(%error, %record, "what follows could not be planned"),
-        }
-    }
-    let mut stops = Stops::new(shared.hooks.as_ref(), "derive");
+    let mut following = Following { shared, people, context, failed: BTreeSet::new() };
     sqlx::query("savepoint follows").execute(&mut *conn).await?;
-    let written = match write::plans(conn, &mut plans, context, &mut stops).await {
+    let written = match following.all(conn, wanted).await {
         Ok(pokes) => pokes,
         Err(error @ Error::Stopped(_)) => return Err(error),
         Err(error) => {
             tracing::error!(%error, "what follows could not be written");
             sqlx::query("rollback to follows").execute(&mut *conn).await?;
+            following.failed.extend(reviews().map(|review| review.record));
             Vec::new()
         }
     };
     sqlx::query("release follows").execute(&mut *conn).await?;
+    due::again(conn, &following.failed, context.now_ms).await?;
     Ok(written)
 }
 
-/// Those of `records` that something has opened, and those that were purged since.
+/// [`follow`] of one record, where nothing else depends on it: what cannot be written is an error.
+///
+/// # Errors
+/// If the database does not answer, or something that follows cannot be written.
+pub async fn follow_review(
+    shared: &Shared,
+    conn: &mut SqliteConnection,
+    people: &People,
+    review: &Review,
+    context: WriteContext,
+) -> Result<Vec<Poke>> {
+    let mut wanted = Wanted::of([review].into_iter(), context.now_ms);
+    wanted.add_repeats(conn, people, [review].into_iter()).await?;
+    wanted.add_ends(outage::ends(shared, conn, people, &[review], context.now_ms).await?);
+    let mut following = Following { shared, people, context, failed: BTreeSet::new() };
+    let pokes = following.all(conn, wanted).await?;
+    if following.failed.is_empty() {
+        Ok(pokes)
+    } else {
+        Err(Error::Broken("what follows could not be planned"))
+    }
+}
+
+/// What follows from some records and is not there, as far as their reviews say.
+#[derive(Default)]
+struct Wanted {
+    facts: BTreeMap<RecordId, Vec<Fact>>,
+    /// Each with the record it follows from.
+    openings: BTreeMap<RecordId, (RecordId, Opening)>,
+}
+
+impl Wanted {
+    fn of<'a>(reviews: impl Iterator<Item = &'a Review>, now_ms: WallMs) -> Self {
+        let mut wanted = Self::default();
+        for review in reviews {
+            let from = review.record;
+            let new = |fact: &Fact| review.timeline.iter().all(|entry| entry.key != fact.key);
+            let facts = follows(review, now_ms).into_iter().map(|follow| follow.fact(from));
+            let facts: Vec<Fact> = facts.filter(new).collect();
+            if !facts.is_empty() {
+                wanted.facts.insert(from, facts);
+            }
+            let openings = consequences(review, now_ms).into_iter();
+            wanted.openings.extend(openings.map(|opening| (opening.record, (from, opening))));
+        }
+        wanted
+    }
+
+    fn is_empty(&self) -> bool {
+        self.facts.is_empty() && self.openings.is_empty()
+    }
+
+    /// Callers hear of an outage's end.
+    fn add_ends(&mut self, ends: BTreeMap<RecordId, Vec<Derived>>) {
+        for (caller, derived) in ends {
+            let facts = derived.into_iter().map(|one| one.fact(caller));
+            self.facts.entry(caller).or_default().extend(facts);
+        }
+    }
+
+    /// The earlier complaint of the same unit and subject, for those that name none yet.
+    async fn add_repeats<'a>(
+        &mut self,
+        conn: &mut SqliteConnection,
+        people: &People,
+        reviews: impl Iterator<Item = &'a Review>,
+    ) -> Result<()> {
+        for review in reviews.filter(|review| repeats::may_repeat(review)) {
+            if let Some(fact) = repeats::repeat_of(conn, people, review).await? {
+                self.facts.entry(review.record).or_default().push(fact);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writing what follows, and what follows from that.
+struct Following<'a> {
+    shared: &'a Shared,
+    people: &'a People,
+    context: WriteContext,
+    /// The records that what could not be planned follows from.
+    failed: BTreeSet<RecordId>,
+}
+
+impl Following<'_> {
+    /// Until nothing more follows; a rule that never ends is cut off.
+    async fn all(&mut self, conn: &mut SqliteConnection, wanted: Wanted) -> Result<Vec<Poke>> {
+        let mut pokes = Vec::new();
+        let mut wanted = wanted;
+        for _ in 0..STEPS_MAX {
+            let mut plans = self.plans(conn, std::mem::take(&mut wanted)).await?;
+            if plans.is_empty() {
+                return Ok(pokes);
+            }
+            let mut stops = Stops::new(self.shared.hooks.as_ref(), "derive");
+            pokes.extend(write::plans(conn, &mut plans, self.context, &mut stops).await?);
+            let reviews = plans.iter().filter_map(|planned| planned.plan.review.as_deref());
+            wanted = Wanted::of(reviews, self.context.now_ms);
+        }
+        tracing::warn!("something follows for ever; the rest comes when its records are due");
+        Ok(pokes)
+    }
+
+    async fn plans(
+        &mut self,
+        conn: &mut SqliteConnection,
+        mut wanted: Wanted,
+    ) -> Result<Vec<Planned>> {
+        if !wanted.openings.is_empty() {
+            let ids: Vec<RecordId> = wanted.openings.keys().copied().collect();
+            for record in opened(conn, &ids).await? {
+                wanted.openings.remove(&record);
+            }
+        }
+        if wanted.openings.len() > OPENINGS_MAX {
+            let left = wanted.openings.values().skip(OPENINGS_MAX).map(|(from, _)| *from);
+            self.failed.extend(left);
+        }
+        let openings = wanted.openings.into_iter().take(OPENINGS_MAX);
+        let now_ms = self.context.now_ms;
+        let openings = openings.map(|(record, (from, opening))| {
+            (record, from, vec![Derived::opening(opening, now_ms).fact(record)])
+        });
+        let facts = wanted.facts.into_iter().map(|(record, facts)| (record, record, facts));
+        let mut plans = Vec::new();
+        for (record, from, facts) in facts.chain(openings) {
+            match plan(self.shared, conn, self.people, (record, &facts), now_ms).await {
+                Ok(planned) => plans.push(planned),
+                Err(error @ Error::Stopped(_)) => return Err(error),
+                Err(error) => {
+                    tracing::error!(%error, %record, "what follows could not be planned");
+                    self.failed.insert(from);
+                }
+            }
+        }
+        Ok(plans)
+    }
+}
+
+/// Those of `records` that something has opened.
 async fn opened(conn: &mut SqliteConnection, records: &[RecordId]) -> Result<Vec<RecordId>> {
     let mut found = Vec::new();
     for piece in pieces(records) {

@@ -13,18 +13,22 @@ mod check;
 pub mod decide;
 mod deliver;
 mod derive;
+mod due;
 mod feed;
 mod handle;
 mod keep;
+pub mod links;
 mod load;
 pub mod log;
 mod office;
+mod outage;
 mod people;
 mod projection;
 mod projection_patrol;
 pub mod purge;
 mod push;
 mod receipts;
+mod repeats;
 mod report;
 mod rows;
 mod sessions;
@@ -49,7 +53,7 @@ use sync_core::model::session::SessionRows;
 use sync_core::model::time::WallMs;
 use sync_core::protocol::limits::{LIMITS, Limits};
 use sync_core::protocol::problem::ProblemCode;
-use sync_core::rules::Review;
+use sync_core::rules::{Review, waits_for};
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 
 use self::cases::CloseJob;
@@ -414,6 +418,55 @@ impl Sync {
         let mut conn = self.shared.database.reader().acquire().await?;
         let version = standing::installation(&mut conn).await?.reference_version;
         self.shared.people.of(version, &mut conn).await
+    }
+
+    /// The records that a record names and that name it.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn links(&self, record: RecordId) -> Result<links::Links> {
+        let mut conn = self.shared.database.reader().acquire().await?;
+        links::of(&mut conn, record).await
+    }
+
+    /// Tells callers of outages that are over and that nobody told them of: of at most `limit` of
+    /// them. Whoever ended the outage told them in the same transaction; this is for what failed
+    /// there, and for more callers than one transaction takes. Answers how many were told.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn tell_callers(&self, limit: u32) -> Result<u64> {
+        let mut conn = self.shared.database.reader().acquire().await?;
+        let untold = outage::untold(&mut conn, limit).await?;
+        drop(conn);
+        let mut told = 0;
+        for (caller, outage) in untold {
+            let Some((_, _, review)) = self.read(outage).await? else { continue };
+            let Some(fact) = outage::over(&review) else { continue };
+            let follows = move |caller: Option<&Review>| -> Vec<Derived> {
+                let waits = caller.is_some_and(|caller| waits_for(caller).contains(&outage));
+                waits.then_some(fact).into_iter().collect()
+            };
+            told += u64::from(self.derive(caller, Box::new(follows)).await?);
+        }
+        Ok(told)
+    }
+
+    /// Writes what follows in a record by now, what it opens, and its rows in lists. Says whether
+    /// any fact was written.
+    ///
+    /// # Errors
+    /// If the database does not answer, or what follows cannot be written: then nothing was.
+    pub async fn fall_due(&self, record: RecordId) -> Result<bool> {
+        let shared = &self.shared;
+        let now_ms = shared.clock.wall_ms();
+        let mut conn = shared.database.reader().acquire().await?;
+        let installation = standing::installation(&mut conn).await?;
+        let people = shared.people.of(installation.reference_version, &mut conn).await?;
+        drop(conn);
+        let epoch = installation.epoch;
+        let job = Box::new(due::DueJob { record, people, epoch, now_ms });
+        self.ask(|reply| Job::Due(job, reply)).await
     }
 
     /// What became of everything saved on a device.

@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use sync_core::model::id::{RecordId, SiteId};
+use sync_core::model::time::WallMs;
 use sync_core::model::{alarm, patrol};
-use sync_core::rules::{self, Projection};
+use sync_core::rules::{self, Projection, Review};
 
+use super::due;
+use super::links;
 use super::load::{exact, list};
 use super::projection_patrol;
 use super::rows::pieces;
@@ -34,20 +37,37 @@ pub struct Named {
 pub async fn write(
     conn: &mut SqliteConnection,
     planned: &[Planned],
+    now_ms: WallMs,
+) -> Result<BTreeMap<RecordId, Named>> {
+    let reviews = planned.iter().filter_map(|planned| planned.plan.review.as_deref());
+    write_reviews(conn, &reviews.collect::<Vec<_>>(), now_ms).await
+}
+
+/// Writes a record's projections as it stands now: nobody wrote anything, but time has passed.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn refresh(conn: &mut SqliteConnection, review: &Review, now_ms: WallMs) -> Result<()> {
+    write_reviews(conn, &[review], now_ms).await.map(|_| ())
+}
+
+async fn write_reviews(
+    conn: &mut SqliteConnection,
+    reviews: &[&Review],
+    now_ms: WallMs,
 ) -> Result<BTreeMap<RecordId, Named>> {
     let mut orders = Vec::new();
     let mut contacts = Vec::new();
     let mut others = Vec::new();
     let mut named = BTreeMap::new();
-    let mut links = BTreeMap::new();
-    for planned in planned {
-        let Some(review) = &planned.plan.review else { continue };
-        links.insert(planned.record, rules::links(review));
+    let mut contact_links = BTreeMap::new();
+    for review in reviews {
+        contact_links.insert(review.record, rules::contacts(review));
         let (Some(site), projection) = (review.site, rules::projection(review)) else { continue };
         match projection.kind.as_str() {
             WORK_ORDER => {
-                let now = rules::links(review);
-                named.insert(planned.record, Named { site, before: BTreeSet::new(), now });
+                let now = rules::contacts(review);
+                named.insert(review.record, Named { site, before: BTreeSet::new(), now });
                 orders.push((site, projection));
             }
             CONTACT => contacts.push((site, projection)),
@@ -55,13 +75,15 @@ pub async fn write(
             _ => others.push((site, projection)),
         }
     }
-    write_links(conn, &links).await?;
+    write_links(conn, &contact_links).await?;
+    links::write(conn, reviews).await?;
     contacts_before(conn, &mut named).await?;
     write_orders(conn, &orders).await?;
     write_contacts(conn, &contacts).await?;
     projection_patrol::write(conn, &others).await?;
     let cards = others.into_iter().filter(|(_, card)| has_no_list(&card.kind));
     write_cards(conn, &cards.collect::<Vec<_>>()).await?;
+    due::keep(conn, reviews, now_ms).await?;
     Ok(named)
 }
 

@@ -252,7 +252,7 @@ async fn erase(
 /// What holds content of a record: rows that go. Photos and files are so far only announced, in
 /// facts that go with `change`; once blobs are stored, those that no other record announces go
 /// here too (DESIGN 8).
-const CONTENT: [&str; 13] = [
+const CONTENT: [&str; 16] = [
     "delete from change where record = ?",
     "delete from held_pack where record = ?",
     "delete from quarantine where record = ?",
@@ -266,6 +266,9 @@ const CONTENT: [&str; 13] = [
     "delete from patrol_day where plan = ?",
     "delete from contact_link where record = ?",
     "delete from contact_link where contact = ?",
+    "delete from link where record = ?",
+    "delete from record_due where record = ?",
+    "delete from record_told where record = ?",
 ];
 
 /// Whether a purge runs this statement.

@@ -67,7 +67,7 @@ pub async fn plans(
     changes(conn, planned, context.now_ms).await?;
     row_changes(conn, planned).await?;
     stops.inside().await?;
-    let named = projection::write(conn, planned).await?;
+    let named = projection::write(conn, planned, context.now_ms).await?;
     let moved = audience::write(conn, planned).await?;
     let mut pokes = moved.pokes;
     stops.inside().await?;

@@ -18,6 +18,7 @@ use super::batch::BatchJob;
 use super::cases::CloseJob;
 use super::decide::{Confirmed, Verdict};
 use super::derive::{self, DeriveJob};
+use super::due::{self, DueJob};
 use super::log::{Author, Why};
 use super::office::{OfficeJob, OfficeWritten};
 use super::people::People;
@@ -51,6 +52,8 @@ pub enum Job {
     Purge(Box<PurgeJob>, Reply<Purged>),
     /// Carry out what the ledger says.
     Ledger(WallMs, Reply<Ledgered>),
+    /// Write what falls due in a record.
+    Due(Box<DueJob>, Reply<bool>),
 }
 
 /// Where an answer goes.
@@ -203,6 +206,7 @@ async fn run_job(
         Job::Ledger(now_ms, reply) => {
             settle(purge::carry_out_some(shared, conn, now_ms).await, reply, settled)
         }
+        Job::Due(job, reply) => settle(due::run(shared, conn, *job).await, reply, settled),
         Job::Office(job, reply) => settle(office::write(shared, conn, *job).await, reply, settled),
     }
 }

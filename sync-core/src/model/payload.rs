@@ -7,9 +7,14 @@ use serde_json::{Map, Value};
 
 use super::alarm::AlarmFact;
 use super::canonical::NotCanonical;
+use super::complaint::{ComplaintCreated, ComplaintFact};
+use super::follow_up::{FollowUpCreated, FollowUpFact};
 use super::id::{FactKey, PersonId, SiteId};
 use super::patrol::PatrolFact;
+use super::periodic::{PeriodicFact, PeriodicTaskCreated};
 use super::person::Role;
+use super::reception::{ReceptionCreated, ReceptionFact};
+use super::repair_notice::{RepairNoticeCreated, RepairNoticeFact};
 use super::time::WallMs;
 use super::violation::{ViolationCreated, ViolationFact};
 use super::work_order::WorkOrderFact;
@@ -148,10 +153,30 @@ kinds! {
         Alarm(AlarmFact),
         /// A type of violations.
         Violation(ViolationFact),
+        /// A type of complaints.
+        Complaint(ComplaintFact),
+        /// A type of periodic tasks.
+        Periodic(PeriodicFact),
+        /// A type of receptions.
+        Reception(ReceptionFact),
+        /// A type of notices.
+        RepairNotice(RepairNoticeFact),
+        /// A type of follow-ups.
+        FollowUp(FollowUpFact),
     }
     openings {
         /// A violation.
         Violation("violation", ViolationCreated),
+        /// A complaint.
+        Complaint("complaint", ComplaintCreated),
+        /// A periodic task.
+        Periodic("periodic_task", PeriodicTaskCreated),
+        /// A reception.
+        Reception("reception", ReceptionCreated),
+        /// A notice of a repair.
+        RepairNotice("repair_notice", RepairNoticeCreated),
+        /// A follow-up.
+        FollowUp("follow_up", FollowUpCreated),
     }
 }
 
@@ -169,6 +194,8 @@ pub enum GeneralFact {
     Note(Note),
     /// The office closes a case of this record.
     CaseClosed(CaseClosed),
+    /// A photo or document, announced by its hash; its bytes travel in the blob lane.
+    Attached(Attached),
     /// A person has seen a fact that concerns them.
     Read(OfFact),
     /// A person takes on what a fact tells them.
@@ -185,6 +212,19 @@ pub enum GeneralFact {
     FellDue(FellDue),
     /// What a `fell_due` rested on turned out otherwise; only the server writes it.
     DueWithdrawn(DueWithdrawn),
+}
+
+/// Payload of `attached`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attached {
+    /// SHA-256 of its bytes, lower-case hex.
+    pub sha256: String,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+    /// Its media type.
+    pub media_type: String,
+    /// What it is called, at most 60 characters.
+    pub name: String,
 }
 
 /// Payload of `fell_due`.

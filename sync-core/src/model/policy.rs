@@ -84,6 +84,8 @@ pub struct SlaPolicy {
     /// A notice of planned work stands so long before it begins (三 3.1.5.3; the day as in
     /// 3.1.5.2).
     pub notice_before_ms: i64,
+    /// An emergency is explained so long after its end (三 3.1.5.3; the number is ours).
+    pub notice_after_ms: i64,
     /// A reconciling talk follows within so many days (四 3.3.5; the number is ours).
     pub reconciling_talk_days: u32,
     /// Residents are told of an appointed repair that disturbs them so many days before
@@ -141,6 +143,7 @@ impl Default for SlaPolicy {
             violation_serious_kept_years: 5,
             contact_kept_days: 730,
             notice_before_ms: 24 * 60 * MINUTE,
+            notice_after_ms: 24 * 60 * MINUTE,
             reconciling_talk_days: 7,
             appointment_announce_days: 1,
         }

@@ -95,6 +95,9 @@ pub struct ViolationCreated {
     /// The round it was found on.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub round: Option<RecordId>,
+    /// The reception it follows from.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reception: Option<RecordId>,
 }
 
 /// How bad it is: computed from [`Assessment`], never chosen (四 3.1.6).

@@ -40,6 +40,9 @@ pub struct WorkOrderCreated {
     /// The unit, e.g. `3-2-1501`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub unit: Option<String>,
+    /// The group of buildings (组团).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub group: Option<u32>,
     /// Where, for a public facility.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub place: Option<String>,
@@ -56,6 +59,9 @@ pub struct WorkOrderCreated {
     /// The patrol round whose finding opened it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub round: Option<RecordId>,
+    /// The reception it follows from.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reception: Option<RecordId>,
 }
 
 /// How the desk was called from the door (入户 1).

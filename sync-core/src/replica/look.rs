@@ -8,8 +8,9 @@ use super::{Inner, ListItem, Replica};
 use crate::Result;
 use crate::model::id::{PersonId, RecordId};
 use crate::model::patrol;
+use crate::model::person::Role;
 use crate::model::policy::SlaPolicy;
-use crate::rules::{InboxItem, InboxKind, PlannedRound, Status, planned_rounds};
+use crate::rules::{InboxItem, InboxKind, PlannedRound, Status, planned_rounds, told_by_role};
 use crate::store::RefusedRow;
 
 /// A round of a day: planned, here, or both.
@@ -27,6 +28,7 @@ impl Replica {
     /// The items of the person's inbox, and of those the person stands in for now; most pressing
     /// first, then the latest.
     pub async fn inbox(&self) -> Result<Vec<InboxItem>> {
+        let by_role = self.told_by_role().await?;
         let inner = self.inner().await?;
         let owner = inner.owner()?;
         let people = inner.stands_for(owner, self.now_ms(&inner));
@@ -34,7 +36,26 @@ impl Replica {
         let mut items: Vec<InboxItem> =
             items.filter(|item| people.contains(&item.person)).cloned().collect();
         items.extend(self.refused_items(&inner, owner).await?);
+        items.extend(by_role);
         items.sort_by_key(|item| (item.done, item.read, item.kind, -item.at_ms, item.key));
+        Ok(items)
+    }
+
+    /// What records tell the person by the roles held now.
+    async fn told_by_role(&self) -> Result<Vec<InboxItem>> {
+        let (principal, now_ms, records) = {
+            let inner = self.inner().await?;
+            let principal = inner.principal(inner.owner()?);
+            let roles: BTreeSet<Role> = principal.grants.iter().map(|grant| grant.role).collect();
+            let telling = inner.list.values().filter(|item| !item.tells.is_disjoint(&roles));
+            let records: Vec<RecordId> = telling.map(|item| item.record).collect();
+            (principal, self.now_ms(&inner), records)
+        };
+        let mut items = Vec::new();
+        for record in records {
+            let Some(review) = self.review(record).await? else { continue };
+            items.extend(told_by_role(&review, &principal, now_ms));
+        }
         Ok(items)
     }
 

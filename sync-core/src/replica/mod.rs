@@ -15,7 +15,7 @@ mod tests;
 mod transport;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ use crate::engine::Schedule;
 use crate::engine::schedule::SavedSchedule;
 use crate::environment::{Clock, Hooks, Randomness};
 use crate::model::id::{PersonId, RecordId};
-use crate::model::person::Principal;
+use crate::model::person::{Principal, Role};
 use crate::model::policy::SlaPolicy;
 use crate::model::session::SessionRows;
 use crate::model::time::Seen;
@@ -118,6 +118,9 @@ pub struct ListItem {
     /// What it tells people.
     #[serde(default)]
     pub inbox: Vec<InboxItem>,
+    /// The roles whose holders it tells something.
+    #[serde(default)]
+    pub tells: BTreeSet<Role>,
 }
 
 /// Where the commands of this person on this device are.

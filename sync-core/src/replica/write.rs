@@ -9,7 +9,9 @@ use crate::model::id::{DeviceId, FactKey, RecordId, SessionId};
 use crate::model::session::SessionRows;
 use crate::protocol::limits::LIMITS;
 use crate::rules::statement::{Language, Statement, statement};
-use crate::rules::{Command, Denial, DenialCode, Moment, Review, inbox, perform, projection};
+use crate::rules::{
+    Command, Denial, DenialCode, Moment, Review, inbox, perform, projection, roles_told,
+};
 use crate::store::{OwnSession, StoreWrite};
 use crate::{Error, Result};
 
@@ -237,6 +239,7 @@ impl Replica {
             present: state.present,
             pending: state.chain().count() as u64,
             inbox: inbox(&review),
+            tells: roles_told(&review),
         })
     }
 }

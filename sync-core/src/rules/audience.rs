@@ -8,7 +8,7 @@ use super::kind;
 use super::review::Review;
 use super::status::Status;
 use crate::model::audience::Audience;
-use crate::model::id::{PersonId, RecordId};
+use crate::model::id::PersonId;
 use crate::model::{alarm, patrol, work_order};
 
 /// The audiences of a record: its site's office, and everyone who is or may be its assignee. A
@@ -57,11 +57,4 @@ pub fn audiences(review: &Review) -> BTreeSet<Audience> {
 
 fn is_open(review: &Review) -> bool {
     !matches!(review.status, Status::Closed | Status::Cancelled | Status::Returned)
-}
-
-/// The records a record names: the contact of an order, every value of a conflict included.
-pub fn links(review: &Review) -> BTreeSet<RecordId> {
-    let Some(field) = review.fields.get("contact") else { return BTreeSet::new() };
-    let values = field.conflict.iter().map(|value| &value.value).chain([&field.value]);
-    values.filter_map(|value| value.as_str()?.parse().ok()).collect()
 }

@@ -55,10 +55,16 @@ pub struct CaseSide {
 const CASES_OF_A_KIND_MAX: usize = 100;
 
 /// Every kind of record case.
-pub const CASES: [&str; 15] = [
+pub const CASES: [&str; 31] = [
+    "appointments_disagree",
+    "carried_out_unaccepted",
     "changed_after_signature",
     "clock_unverified",
     "closed_before_executed",
+    "closed_before_reply",
+    "closed_unsatisfied",
+    "complained_of_handles",
+    "customer_not_satisfied",
     "decided_beyond_authority",
     "decision_too_mild",
     "decisions_disagree",
@@ -66,10 +72,20 @@ pub const CASES: [&str; 15] = [
     "field_conflict",
     "finding_not_reported",
     "finished_though_cancelled",
+    "judged_uninvestigated",
+    "message_not_received",
     "money_not_equal",
     "money_not_handed_in",
+    "notice_after_work_began",
+    "notice_ended_and_cancelled",
     "patrol_anomaly",
+    "plan_answers_differ",
+    "progress_not_told",
+    "received_by_another",
+    "satisfaction_disputed",
+    "skip_not_reported",
     "step_deviation",
+    "step_skipped",
     "two_peoples_visits",
 ];
 

@@ -12,6 +12,7 @@ use super::sla::PAUSED_NAMES_MAX;
 use crate::model::contact::{self, ContactCreated};
 use crate::model::id::{FactKey, RecordId};
 use crate::model::patrol;
+use crate::model::payload::Attached;
 use crate::model::work_order::{self, Material, Photo, Quoted, WorkOrderCreated, WorkOrderFact};
 
 pub(super) fn check_order(order: &WorkOrderCreated) -> Result<(), Denial> {
@@ -204,7 +205,12 @@ fn check_photo(photo: &Photo) -> Result<(), Denial> {
     check_blob(&photo.sha256, photo.size_bytes, &photo.media_type)
 }
 
-/// The name, size and type of a blob that is announced.
+pub(super) fn check_attached(attached: &Attached) -> Result<(), Denial> {
+    text("name", &attached.name, limits::NAME_CHARACTERS_MAX)?;
+    check_blob(&attached.sha256, attached.size_bytes, &attached.media_type)
+}
+
+/// The name, size and type of a blob that is announced (R1.13).
 pub(super) fn check_blob(sha256: &str, size_bytes: u64, media_type: &str) -> Result<(), Denial> {
     let lower = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     if sha256.len() != 64 || !sha256.bytes().all(lower) {

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::check::{
-    check_contact, check_field, check_order, check_pause, check_resume, check_step, exists,
+    check_attached, check_contact, check_field, check_order, check_pause, check_resume, check_step,
+    exists,
 };
 use super::check_patrol;
 use super::denial::{Denial, DenialCode};
@@ -21,7 +22,7 @@ use crate::model::fact::Fact;
 use crate::model::id::{DeviceId, FactKey, PersonId, RecordId, SessionId, SiteId};
 use crate::model::patrol::{self, PatrolFact, PatrolPlanCreated, PatrolRoundCreated, RestOk};
 use crate::model::payload::{
-    Answered, Asked, CaseClosed, Created, DeadlinePaused, GeneralFact, Note, OfFact,
+    Answered, Asked, Attached, CaseClosed, Created, DeadlinePaused, GeneralFact, Note, OfFact,
     OpeningContent, Payload, Resolve, Set, Step,
 };
 use crate::model::person::Principal;
@@ -154,6 +155,12 @@ pub enum Command {
     Note {
         /// The text.
         text: String,
+    },
+    /// Announces a photo or document: it is kept with the record, whatever follows from it.
+    Attach {
+        /// What.
+        #[serde(flatten)]
+        attachment: Attached,
     },
     /// Closes a case.
     CloseCase {
@@ -379,17 +386,12 @@ fn payload(command: &Command, review: Option<&Review>, fact: &mut Fact) -> Resul
             text("text", note, limits::NOTE_CHARACTERS_MAX)?;
             GeneralFact::Note(Note { text: note.clone() })
         }
+        Command::Attach { attachment } => {
+            check_attached(attachment)?;
+            GeneralFact::Attached(attachment.clone())
+        }
         Command::CloseCase { case, rests_on, reason } => {
-            text("reason", reason, limits::REASON_CHARACTERS_MAX)?;
-            let known = review.open_cases().any(|c| c.kind == *case && c.rests_on == *rests_on);
-            if !known {
-                return Err(Denial::new(DenialCode::NoSuchFact));
-            }
-            GeneralFact::CaseClosed(CaseClosed {
-                case: case.clone(),
-                rests_on: rests_on.clone(),
-                reason: reason.clone(),
-            })
+            GeneralFact::CaseClosed(case_closed(review, case, rests_on, reason)?)
         }
         Command::Record { fact: step, said_at_ms, on_behalf_of, corrects } => {
             fact.said_at_ms = *said_at_ms;
@@ -437,6 +439,21 @@ fn opened(site: SiteId, content: &OpeningContent) -> Result<Created, Denial> {
     rules.check_opening(content)?;
     let kind = rules.name().to_owned();
     Ok(Created { kind, site, schema: rules.schema(), from: None, content: content.members() })
+}
+
+/// Closes a case that stands open.
+fn case_closed(
+    review: &Review,
+    case: &str,
+    rests_on: &[FactKey],
+    reason: &str,
+) -> Result<CaseClosed, Denial> {
+    text("reason", reason, limits::REASON_CHARACTERS_MAX)?;
+    if !review.open_cases().any(|open| open.kind == case && open.rests_on == rests_on) {
+        return Err(Denial::new(DenialCode::NoSuchFact));
+    }
+    let (case, rests_on) = (case.to_owned(), rests_on.to_vec());
+    Ok(CaseClosed { case, rests_on, reason: reason.to_owned() })
 }
 
 /// Names a fact that the record has.

@@ -84,14 +84,25 @@ pub enum DeadlineState {
 }
 
 /// Every deadline's name.
-pub const DEADLINES: [&str; 8] = [
+pub const DEADLINES: [&str; 19] = [
     "call_back",
+    "complaint_general_manager",
+    "complaint_major",
+    "complaint_project_manager",
+    "complaint_supervisor",
     "done",
     "filled",
+    "follow_up",
     "on_site",
+    "outage_call_back",
+    "publish",
     "reconciling_talk",
     "rectification",
+    "reply",
+    "report",
     "returned",
+    "same_day",
+    "suggestion",
     "told",
 ];
 

@@ -3,6 +3,7 @@
 //! downtime write the same facts, each once.
 
 use super::deadlines::{Deadline, DeadlineState};
+use super::follow_up::of_low_ratings;
 use super::kind::kind;
 use super::opening::{Opening, openings as of_findings};
 use super::review::Review;
@@ -60,6 +61,7 @@ pub fn follows(review: &Review, now_ms: WallMs) -> Vec<Follow> {
 /// The records that follow from a record by `now_ms`; some may be open already.
 pub fn consequences(review: &Review, now_ms: WallMs) -> Vec<Opening> {
     let mut openings = of_findings(review);
+    openings.extend(of_low_ratings(review));
     if let Some(kind) = kind(&review.kind) {
         openings.extend(kind.openings(review, now_ms));
     }

@@ -3,8 +3,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use std::collections::BTreeSet;
+
+use super::complaint::Escalation;
+use super::follow::fallen;
+use super::kind::Details;
+use super::permission::holds_role;
 use super::review::{Review, TimelineEntry};
+use crate::model::department::Department;
 use crate::model::id::{FactKey, PersonId, RecordId};
+use crate::model::payload::FellDue;
+use crate::model::person::{Principal, Role};
 use crate::model::time::WallMs;
 
 /// What an item is about.
@@ -23,17 +32,29 @@ pub enum InboxKind {
     Assigned,
     /// Work given to somebody else.
     Reassigned,
+    /// A customer's matter or message passed on to this person.
+    PassedOn,
+    /// A complaint that is this person's step now.
+    EscalatedToYou,
+    /// A report that was due and is not sent.
+    ReportDue,
+    /// A moment that has passed.
+    Due,
 }
 
 impl InboxKind {
     /// Every kind, most pressing first.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::Alarm,
         Self::Escalated,
         Self::Question,
         Self::Refused,
         Self::Assigned,
         Self::Reassigned,
+        Self::PassedOn,
+        Self::EscalatedToYou,
+        Self::ReportDue,
+        Self::Due,
     ];
 
     /// The stable code.
@@ -46,7 +67,7 @@ impl InboxKind {
 
     /// Whether reading is not enough.
     pub fn wants_acknowledgement(self) -> bool {
-        matches!(self, Self::Alarm | Self::Escalated)
+        matches!(self, Self::Alarm | Self::Escalated | Self::EscalatedToYou)
     }
 }
 
@@ -82,6 +103,7 @@ pub struct InboxItem {
 const ITEMS_MAX: usize = 50;
 
 /// What a record tells people, each item with whom it is for. Nobody is told of their own act.
+/// R2.18.
 pub fn inbox(review: &Review) -> Vec<InboxItem> {
     let mut items = Vec::new();
     let mut assigned: Option<PersonId> = None;
@@ -104,8 +126,12 @@ pub fn inbox(review: &Review) -> Vec<InboxItem> {
                 let to = number("person").filter(is_mine);
                 items.extend(to.map(|to| item(review, entry, InboxKind::Question, to)));
             }
-            "set" | "resolve" if entry.content["field"] == "assignee" => {
-                let next = number("value");
+            "passed_on" => {
+                let to = number("person").filter(is_mine);
+                items.extend(to.map(|to| item(review, entry, InboxKind::PassedOn, to)));
+            }
+            "set" | "resolve" if is_given(entry) => {
+                let next = number("value").or_else(|| owner(entry));
                 if next == assigned {
                     continue;
                 }
@@ -121,6 +147,84 @@ pub fn inbox(review: &Review) -> Vec<InboxItem> {
     items.split_off(items.len().saturating_sub(ITEMS_MAX))
 }
 
+/// Whether a field says who is to do it, or who owns it.
+fn is_given(entry: &TimelineEntry) -> bool {
+    entry.content["field"] == "assignee" || entry.content["field"] == "owner"
+}
+
+fn owner(entry: &TimelineEntry) -> Option<PersonId> {
+    u32::try_from(entry.content["value"]["person"].as_u64()?).ok().map(PersonId)
+}
+
+/// What a record tells whoever holds a role: what fell due, and escalations. What was withdrawn
+/// tells nobody.
+struct Told<'a> {
+    entry: &'a TimelineEntry,
+    kind: InboxKind,
+    roles: BTreeSet<Role>,
+    /// Met or over since.
+    done: bool,
+}
+
+/// What a record tells a person by the roles held now: for supervisors, of the record's department
+/// or of every one; for a role held for one group, of that group's records.
+pub fn told_by_role(review: &Review, principal: &Principal, now_ms: WallMs) -> Vec<InboxItem> {
+    let department = review.text("department").and_then(|code| code.parse().ok());
+    let group = review.fields.get("group").and_then(|field| field.value.as_u64());
+    let holds = |role: &Role| {
+        let of: Option<&Department> = department.as_ref().filter(|_| *role == Role::Supervisor);
+        review.site.is_some_and(|site| holds_role(principal, site, (*role, of), group, now_ms))
+    };
+    let mine = told(review).into_iter().filter(|told| told.roles.iter().any(holds));
+    let mut items: Vec<InboxItem> = mine
+        .map(|told| {
+            let mut item = item(review, told.entry, told.kind, principal.person);
+            item.done |= told.done;
+            item
+        })
+        .collect();
+    items.split_off(items.len().saturating_sub(ITEMS_MAX))
+}
+
+/// The roles a record has something open to tell, so that a list of what to look at can be kept.
+pub fn roles_told(review: &Review) -> BTreeSet<Role> {
+    let open = told(review).into_iter().filter(|told| !told.done);
+    open.flat_map(|told| told.roles).collect()
+}
+
+fn told(review: &Review) -> Vec<Told<'_>> {
+    let entry = |key: FactKey| review.timeline.iter().find(move |entry| entry.key == key);
+    let withdrawn = |key: FactKey| {
+        review.timeline.iter().any(|entry| {
+            entry.fact_type == "due_withdrawn"
+                && entry.content["of"].as_str() == Some(&key.to_string())
+        })
+    };
+    let met = |fell: &FellDue| {
+        review.deadlines.iter().any(|deadline| {
+            let same = deadline.name == fell.deadline && deadline.of == fell.of;
+            same && deadline.met_by.is_some()
+        })
+    };
+    let fell = fallen(review).filter(|(key, _)| !withdrawn(*key)).filter_map(|(key, fell)| {
+        let kind = if fell.deadline == "report" { InboxKind::ReportDue } else { InboxKind::Due };
+        let done = met(&fell);
+        Some(Told { entry: entry(key)?, kind, roles: fell.tells.into_iter().collect(), done })
+    });
+    let (escalations, step): (&[Escalation], _) = match &review.details {
+        Some(Details::Complaint(one)) => (&one.escalations, Some(one.step)),
+        _ => (&[], None),
+    };
+    let over = review.closed_at_ms.is_some();
+    let escalated = escalations.iter().filter(|one| !one.withdrawn).filter_map(|one| {
+        let roles = BTreeSet::from([one.content.to.role()]);
+        // A higher step has it by now.
+        let done = over || step.is_some_and(|step| step > one.content.to);
+        Some(Told { entry: entry(one.key)?, kind: InboxKind::EscalatedToYou, roles, done })
+    });
+    fell.chain(escalated).collect()
+}
+
 fn item(review: &Review, entry: &TimelineEntry, kind: InboxKind, person: PersonId) -> InboxItem {
     let of = |fact_type: &str, name: &str, key: FactKey| {
         review.timeline.iter().any(|later| {
@@ -133,7 +237,10 @@ fn item(review: &Review, entry: &TimelineEntry, kind: InboxKind, person: PersonI
     let acknowledged = of("acknowledged", "of", entry.key);
     let taken = kind.wants_acknowledgement()
         && review.alarm.as_ref().is_some_and(|alarm| !alarm.is_waiting());
-    let answered = of("answered", "question", entry.key);
+    let answered = ["took_over", "message_received"]
+        .iter()
+        .any(|of_passing| kind == InboxKind::PassedOn && of(of_passing, "passing", entry.key))
+        || of("answered", "question", entry.key);
     InboxItem {
         record: review.record,
         record_kind: review.kind.clone(),

@@ -18,7 +18,7 @@ use super::order::Causality;
 use super::review::Review;
 use super::status::Status;
 use super::time::{FactTime, fact_time};
-use super::violation;
+use super::{complaint, follow_up, periodic, reception, reception_fold, repair_notice, violation};
 use crate::model::audience::Audience;
 use crate::model::department::Department;
 use crate::model::fact::Fact;
@@ -30,14 +30,31 @@ use crate::model::session::SessionRows;
 use crate::model::time::WallMs;
 
 /// Every kind with rules of its own; the order is that of DOMAIN.
-static KINDS: [&dyn Kind; 1] = [&violation::Violations];
+static KINDS: [&dyn Kind; 6] = [
+    &reception::Receptions,
+    &complaint::Complaints,
+    &repair_notice::RepairNotices,
+    &follow_up::FollowUps,
+    &violation::Violations,
+    &periodic::PeriodicTasks,
+];
 
 /// What a review says of a record beyond what every record has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Details {
+    /// A complaint.
+    Complaint(complaint::Complaint),
     /// A violation.
     Violation(violation::Violation),
+    /// A reception.
+    Reception(reception_fold::Reception),
+    /// A notice of a repair.
+    RepairNotice(repair_notice::RepairNotice),
+    /// A follow-up.
+    FollowUp(follow_up::FollowUp),
+    /// A periodic task.
+    Periodic(periodic::Periodic),
 }
 
 /// The rules of a kind, if it has any here.
@@ -115,6 +132,11 @@ pub(super) trait Kind: Sync {
     /// Whom it concerns beside its site's office and those whom it names.
     fn audiences(&self, _review: &Review) -> BTreeSet<Audience> {
         BTreeSet::new()
+    }
+
+    /// The records that its facts name, beside those that stand in its fields.
+    fn links(&self, _review: &Review) -> Vec<(&'static str, RecordId)> {
+        Vec::new()
     }
 
     /// What the server writes into it by a rule of its own, beside what falls due.
@@ -216,7 +238,6 @@ impl FieldRule {
 /// What a record is folded from.
 #[derive(Clone, Copy)]
 pub(super) struct FoldInput<'a> {
-    pub(super) record: RecordId,
     pub(super) causality: &'a Causality<'a>,
     pub(super) sessions: &'a SessionRows,
     pub(super) fields: &'a BTreeMap<String, Field>,
@@ -226,13 +247,13 @@ pub(super) struct FoldInput<'a> {
 
 impl<'a> FoldInput<'a> {
     pub(super) fn of(
-        (record, now_ms): (RecordId, WallMs),
+        now_ms: WallMs,
         causality: &'a Causality<'a>,
         sessions: &'a SessionRows,
         fields: &'a BTreeMap<String, Field>,
         policy: &'a SlaPolicy,
     ) -> Self {
-        Self { record, causality, sessions, fields, policy, now_ms }
+        Self { causality, sessions, fields, policy, now_ms }
     }
 
     /// The facts in causal order.

@@ -52,7 +52,7 @@ impl PlannedRound {
     }
 }
 
-fn content_of(content: &impl Serialize) -> Map<String, Value> {
+pub(super) fn content_of(content: &impl Serialize) -> Map<String, Value> {
     match serde_json::to_value(content) {
         Ok(Value::Object(members)) => members,
         _ => Map::new(),
@@ -152,12 +152,14 @@ fn opened_content(
             let order = WorkOrderCreated {
                 category: Category::Public,
                 unit: None,
+                group: None,
                 place: Some(place),
                 contact: None,
                 description,
                 priority: Priority::Urgent,
                 reported_at_ms: None,
                 round: Some(round),
+                reception: None,
             };
             return Some((work_order::KIND, work_order::SCHEMA, content_of(&order)));
         }
@@ -176,6 +178,7 @@ fn opened_content(
         contact: None,
         description,
         round: Some(round),
+        reception: None,
     };
     Some((violation::KIND, violation::SCHEMA, content_of(&content)))
 }

@@ -2,10 +2,12 @@
 //! written or now. Disagreement with the world (reassigned, cancelled, late) is no denial: it
 //! becomes a case.
 
+use super::check::check_attached;
 use super::denial::{Denial, DenialCode};
 use super::kind::{self, Needs};
 use super::review::Review;
 use crate::model::alarm::{self, AlarmFact};
+use crate::model::department::Department;
 use crate::model::fact::Fact;
 use crate::model::id::SiteId;
 use crate::model::payload::{Created, GeneralFact, OpeningContent, Payload};
@@ -138,6 +140,25 @@ fn check_site(created: Option<SiteId>, site: SiteId) -> Result<(), Denial> {
     Ok(())
 }
 
+/// Whether a person holds a role at a site at a moment, for a department and a group if it is of
+/// any.
+pub(super) fn holds_role(
+    principal: &Principal,
+    site: SiteId,
+    (role, department): (Role, Option<&Department>),
+    group: Option<u64>,
+    now_ms: WallMs,
+) -> bool {
+    principal.grants.iter().any(|grant| {
+        let needs = Needs { roles: &Role::ALL, department: department.cloned(), narrow: true };
+        let in_force = grant.ended.is_none()
+            && grant.from_ms <= now_ms
+            && grant.to_ms.is_none_or(|to_ms| now_ms < to_ms);
+        let held = grant.person == principal.person && grant.site == site && grant.role == role;
+        held && in_force && reaches(grant, &needs, group)
+    })
+}
+
 /// Held now, or when it was written: by the (epoch, sequence) the writer had seen.
 fn held(grant: &RoleGrant, fact: &Fact, when: Seen, now_ms: WallMs) -> bool {
     let begun = grant.from_ms <= now_ms;
@@ -177,7 +198,7 @@ fn needs(fact: &Fact, kind: &str, before: Option<&Review>) -> Result<Needs, Deni
             rules.check(payload)?;
             let needs = rules.needs(payload, before)?;
             // Entering for somebody else (补录) is the desk's, and lends nobody's authority.
-            let lent = fact.on_behalf_of.is_some() && needs == Needs::anyone();
+            let lent = fact.on_behalf_of.is_some() && needs.roles == ANYONE;
             Ok(if lent { Needs::roles(DESK) } else { needs })
         }
         Payload::WorkOrder(_) if kind != work_order::KIND => wrong_kind(),
@@ -203,6 +224,7 @@ pub(super) fn order_needs(content: &WorkOrderFact, on_behalf: bool) -> Needs {
 fn general_needs(fact: &GeneralFact, kind: &str) -> Result<Needs, Denial> {
     match (fact, kind::kind(kind)) {
         (GeneralFact::FellDue(_) | GeneralFact::DueWithdrawn(_), _) => Ok(Needs::server()),
+        (GeneralFact::Attached(attached), _) => check_attached(attached).map(|()| Needs::anyone()),
         (GeneralFact::Created(created), Some(rules)) => opening_needs(created, rules),
         (GeneralFact::Set(set), Some(rules)) => {
             let rule = rules.fields().iter().find(|rule| rule.name == set.field);
@@ -259,6 +281,7 @@ fn general_roles(fact: &GeneralFact, kind: &str) -> &'static [Role] {
         GeneralFact::DeadlinePaused(_) | GeneralFact::DeadlineResumed(_) => DESK_AND_LEAD,
         GeneralFact::FellDue(_) | GeneralFact::DueWithdrawn(_) => &[],
         GeneralFact::Note(_)
+        | GeneralFact::Attached(_)
         | GeneralFact::Read(_)
         | GeneralFact::Acknowledged(_)
         | GeneralFact::Answered(_) => ANYONE,

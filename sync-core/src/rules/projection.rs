@@ -82,7 +82,8 @@ pub(super) fn title(review: &Review) -> String {
     if review.kind == crate::model::patrol::PLAN {
         return text("month").unwrap_or_default().to_owned();
     }
-    let first = ["name", "description", "area", "place", "month"].into_iter().find_map(text);
+    let first =
+        ["name", "description", "area", "place", "month", "period"].into_iter().find_map(text);
     first.unwrap_or_default().to_owned()
 }
 

@@ -55,6 +55,9 @@ pub struct Review {
     pub time_zone: String,
     /// The site's service grade.
     pub service_grade: u8,
+    /// Ratings up to this are low.
+    #[serde(default)]
+    pub low_rating_max: u8,
     /// Its fields.
     pub fields: BTreeMap<String, Field>,
     /// Its status.
@@ -153,19 +156,15 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
     let visits = visits(&folded, &policy, input.sessions);
     let kind = first.map(|(_, created)| created.kind.clone()).unwrap_or_default();
     let is_order = kind::has_visits(&kind);
-    let mut of_kind = kind::kind(&kind).map(|kind| {
-        let both = (input.record, input.now_ms);
-        kind.fold(&FoldInput::of(both, &causality, input.sessions, &fields, &policy))
-    });
-    let mut deadlines = if is_order {
-        deadlines(&causality, &fields, &policy, input.sessions, input.now_ms)
-    } else {
-        Vec::new()
-    };
+    let of_kind = FoldInput::of(input.now_ms, &causality, input.sessions, &fields, &policy);
+    let mut of_kind = kind::kind(&kind).map(|kind| kind.fold(&of_kind));
+    let of_order = || deadlines(&causality, &fields, &policy, input.sessions, input.now_ms);
+    let mut deadlines = if is_order { of_order() } else { Vec::new() };
     deadlines.extend(of_kind.iter_mut().flat_map(|folded| std::mem::take(&mut folded.deadlines)));
-    let both = (&policy, input.sessions);
-    let round = (kind == crate::model::patrol::ROUND)
-        .then(|| round(input.record, &causality, &fields, both, input.now_ms));
+    let round = (kind == crate::model::patrol::ROUND).then(|| {
+        let both = (&policy, input.sessions);
+        round(input.record, &causality, &fields, both, input.now_ms)
+    });
     let alarm =
         (kind == crate::model::alarm::KIND).then(|| alarm(&causality, &policy, input.sessions));
     let case_input = CaseInput {
@@ -179,8 +178,8 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
         policy: &policy,
         now_ms: input.now_ms,
     };
-    let cases_of_kind = of_kind.as_mut().map(|folded| std::mem::take(&mut folded.cases));
-    let cases = cases(&case_input, cases_of_kind.unwrap_or_default());
+    let cases_of_kind = of_kind.iter_mut().flat_map(|folded| std::mem::take(&mut folded.cases));
+    let cases = cases(&case_input, cases_of_kind.collect());
     let order = is_order.then(|| work_order(&causality, &visits));
     let next_ms = next_change_ms(&deadlines, &money, &policy, input.now_ms);
     let (status, status_until_ms) = match (&round, &alarm) {
@@ -195,6 +194,7 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
         policy_version: policy.version,
         time_zone: policy.time_zone.clone(),
         service_grade: policy.service_grade,
+        low_rating_max: policy.low_rating_max,
         status,
         status_until_ms,
         timeline: causality.facts.iter().map(|fact| entry(fact, input.sessions)).collect(),

@@ -78,11 +78,43 @@ pub enum Status {
     InEffect,
     /// What was decided is carried out.
     Executed,
+    /// The customer has an answer.
+    Answered,
+    /// The customer waits for a reply.
+    ReplyPromised,
+    /// A department or colleague has not said yet that they have it.
+    PassedOn,
+    /// An assistant handed it to the desk.
+    AtTheDesk,
+    /// Residents can read it.
+    Published,
+    /// The work that was announced is over.
+    Ended,
+    /// The customer was called and not reached.
+    NotReached,
+    /// The customer was asked.
+    Reached,
+    /// What is complained of is found out.
+    Investigated,
+    /// The complaint is judged.
+    Judged,
+    /// The customer knows the plan.
+    PlanTold,
+    /// The customer accepts the plan.
+    PlanAccepted,
+    /// The plan is carried out.
+    CarriedOut,
+    /// The customer is satisfied.
+    Satisfied,
+    /// A report is sent.
+    ReportSent,
+    /// Quality has the report.
+    ReportConfirmed,
 }
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 48] = [
         Self::Opened,
         Self::Dispatched,
         Self::Received,
@@ -115,6 +147,22 @@ impl Status {
         Self::Decided,
         Self::InEffect,
         Self::Executed,
+        Self::Answered,
+        Self::ReplyPromised,
+        Self::PassedOn,
+        Self::AtTheDesk,
+        Self::Published,
+        Self::Ended,
+        Self::NotReached,
+        Self::Reached,
+        Self::Investigated,
+        Self::Judged,
+        Self::PlanTold,
+        Self::PlanAccepted,
+        Self::CarriedOut,
+        Self::Satisfied,
+        Self::ReportSent,
+        Self::ReportConfirmed,
     ];
 
     /// The stable code.

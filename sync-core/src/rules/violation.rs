@@ -169,6 +169,7 @@ impl Kind for Violations {
     fn check_opening(&self, content: &OpeningContent) -> Result<(), Denial> {
         match content {
             OpeningContent::Violation(created) => check_created(created),
+            _ => Err(Denial::new(DenialCode::WrongKind)),
         }
     }
 

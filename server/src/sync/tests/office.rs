@@ -54,12 +54,14 @@ impl World {
         let order = WorkOrderCreated {
             category: Category::Household,
             unit: Some("3-2-1501".to_owned()),
+            group: None,
             place: None,
             contact,
             description: "厨房水管漏水".to_owned(),
             priority: Priority::Urgent,
             reported_at_ms: None,
             round: None,
+            reception: None,
         };
         let command = Command::CreateWorkOrder { site: SITE, order };
         self.command(None, command).await.expect("creates").record

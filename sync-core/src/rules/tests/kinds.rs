@@ -30,6 +30,10 @@ pub(super) fn facts() -> Vec<(&'static str, Value)> {
         facts_of_rounds(),
         facts_of_alarms(),
         facts_of_violations(),
+        facts_of_receptions(),
+        facts_of_notices_and_follow_ups(),
+        facts_of_complaints(),
+        facts_of_periodic_tasks(),
     ]
     .concat()
 }
@@ -147,6 +151,36 @@ fn facts_of_people() -> Vec<(&'static str, Value)> {
     ]
 }
 
+fn facts_of_complaints() -> Vec<(&'static str, Value)> {
+    let text = || json!({ "text": "t" });
+    vec![
+        ("investigated", text()),
+        ("passed_up", json!({ "reason": "r", "to": "general_manager" })),
+        ("reported_afterwards", json!({ "passed": V, "text": "t" })),
+        ("plan_told", text()),
+        ("plan_accepted", json!({ "plan": V })),
+        ("plan_rejected", json!({ "plan": V, "reason": "r" })),
+        ("plan_carried_out", json!({ "plan": V, "text": "t" })),
+        ("progress_told", json!({ "text": "t", "to_source": true })),
+        ("satisfied", json!({})),
+        ("not_satisfied", reason()),
+        ("complaint_closed", json!({ "text": "t", "unsatisfied_reason": "r" })),
+        ("complaint_reopened", text()),
+        ("escalated", json!({ "due_ms": 5, "to": "supervisor" })),
+        ("escalation_withdrawn", json!({ "of": V })),
+        ("repeat_of", json!({ "complaint": "UWd9sBNMaAM4zOX2-wa9Og", "times": 2 })),
+    ]
+}
+
+fn facts_of_periodic_tasks() -> Vec<(&'static str, Value)> {
+    vec![
+        ("report_sent", json!({ "action": "a", "cause": "c", "lesson": "l", "text": "t" })),
+        ("report_confirmed", json!({ "report": V })),
+        ("spot_checked", json!({ "in_order": true, "text": "t" })),
+        ("plan_made", json!({ "plan": "UWd9sBNMaAM4zOX2-wa9Og" })),
+    ]
+}
+
 fn facts_of_rounds() -> Vec<(&'static str, Value)> {
     let photo = json!({ "media_type": "image/jpeg", "sha256": "00", "size_bytes": 1 });
     let position = json!({ "accuracy_m": 8, "latitude_e7": 1, "longitude_e7": -1 });
@@ -190,6 +224,51 @@ fn facts_of_violations() -> Vec<(&'static str, Value)> {
         ("reconciled", text()),
         ("violation_closed", json!({ "text": "t" })),
         ("violation_reopened", json!({ "text": "t" })),
+    ]
+}
+
+fn facts_of_receptions() -> Vec<(&'static str, Value)> {
+    let text = || json!({ "text": "t" });
+    let record = "AQEBAQEBAQEBAQEBAQEBAQ";
+    vec![
+        (
+            "attached",
+            json!({ "media_type": "image/jpeg", "name": "n", "sha256": "00", "size_bytes": 1 }),
+        ),
+        ("read_back", json!({})),
+        ("reception_answered", text()),
+        ("reply_promised", json!({ "by_ms": 5, "text": "t" })),
+        ("replied", json!({ "promise": V, "text": "t" })),
+        ("replied", text()),
+        ("passed_on", json!({ "department": "engineering", "text": "t" })),
+        ("passed_on", json!({ "person": 31, "text": "t" })),
+        ("took_over", json!({ "passing": V })),
+        ("message_received", json!({ "passing": V })),
+        ("declined_with_consent", reason()),
+        ("put_through", json!({ "to": "周" })),
+        ("price_told", json!({ "amount_fen": 5, "price": "amount" })),
+        ("price_told", json!({ "price": "on_site" })),
+        ("appointed", json!({ "at_ms": 5 })),
+        ("to_desk", text()),
+        ("attached_to", json!({ "record": record })),
+        ("detached_from", json!({ "attachment": V, "reason": "r" })),
+        ("outage_over", json!({ "at_ms": 5, "record": record })),
+        ("outage_called_back", json!({ "attachment": V, "text": "t" })),
+        ("reception_closed", text()),
+        ("reception_reopened", text()),
+    ]
+}
+
+fn facts_of_notices_and_follow_ups() -> Vec<(&'static str, Value)> {
+    let ratings = json!({ "attitude": 5, "conduct": 5, "quality": 5 });
+    vec![
+        ("notice_published", json!({ "text": "t" })),
+        ("notice_published", json!({})),
+        ("notice_ended", json!({ "text": "t" })),
+        ("notice_cancelled", reason()),
+        ("reached", json!({ "ratings": ratings, "satisfied": true, "text": "t" })),
+        ("not_reached", json!({ "text": "t" })),
+        ("follow_up_closed", json!({ "text": "t" })),
     ]
 }
 

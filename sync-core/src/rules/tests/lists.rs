@@ -75,6 +75,7 @@ fn walking() -> (Story, Writer) {
         tag: None,
         position: None,
         radius_m: None,
+        items: None,
     };
     let round = PatrolRoundCreated {
         patrol: PatrolKind::SecurityHazards,

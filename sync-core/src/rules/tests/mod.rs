@@ -3,8 +3,11 @@
 mod alarms;
 mod cases;
 mod commands;
+mod complaint_story;
+mod complaints;
 mod deadlines;
 mod fields;
+mod follow_ups;
 mod forms;
 mod kinds;
 mod lists;
@@ -12,7 +15,10 @@ mod orders;
 mod patrols;
 mod pause_properties;
 mod pauses;
+mod periodic;
 mod permissions;
+mod receptions;
+mod repair_notices;
 mod retention;
 mod roster;
 mod sla;
@@ -222,12 +228,14 @@ fn order(priority: Priority) -> Command {
         order: WorkOrderCreated {
             category: Category::Household,
             unit: Some("3-2-1501".to_owned()),
+            group: None,
             place: None,
             contact: None,
             description: "厨房水管漏水".to_owned(),
             priority,
             reported_at_ms: None,
             round: None,
+            reception: None,
         },
     }
 }

@@ -209,6 +209,7 @@ fn a_role_for_one_group_reaches_its_own_records_and_those_of_none() {
             group,
             contact: None,
             description: "乱丢垃圾".to_owned(),
+            reception: None,
             round: None,
         };
         Command::Open { site: SITE, content: OpeningContent::from(created) }

@@ -19,6 +19,7 @@ fn opened() -> Command {
         contact: None,
         description: "消防通道堆放杂物".to_owned(),
         round: None,
+        reception: None,
     };
     Command::Open { site: SITE, content: created.into() }
 }

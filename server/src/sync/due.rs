@@ -1,0 +1,147 @@
+//! What falls due: when each record next changes by itself, and what is written then. The rules say
+//! what; the job says when; here it is kept and carried out.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use sync_core::model::id::RecordId;
+use sync_core::model::time::WallMs;
+use sync_core::model::{alarm, patrol};
+use sync_core::rules::{Review, Status, roles_told};
+
+use super::load::list;
+use super::people::People;
+use super::rows::pieces;
+use super::write::{Poke, WriteContext};
+use super::{Shared, derive, office, projection};
+use crate::Result;
+
+/// A record that is due.
+pub struct DueJob {
+    /// The record.
+    pub record: RecordId,
+    /// By which policies it is judged.
+    pub people: Arc<People>,
+    /// The server's life.
+    pub epoch: u32,
+    /// Server time.
+    pub now_ms: WallMs,
+}
+
+/// Writes what follows in a record by now and what it opens, and its rows in lists as it stands now;
+/// says whether any fact was written.
+///
+/// # Errors
+/// If the database does not answer, or what follows cannot be written; the caller rolls back.
+pub async fn run(
+    shared: &Shared,
+    conn: &mut SqliteConnection,
+    job: DueJob,
+) -> Result<(bool, Vec<Poke>)> {
+    let DueJob { record, people, epoch, now_ms } = job;
+    let Some((_, _, review)) = office::read(shared, conn, &people, record, now_ms).await? else {
+        forget(conn, record).await?;
+        return Ok((false, Vec::new()));
+    };
+    let context = WriteContext { epoch, now_ms };
+    let pokes = derive::follow_review(shared, conn, &people, &review, context).await?;
+    let fresh = office::read(shared, conn, &people, record, now_ms).await?;
+    let fresh = fresh.map_or(review, |(_, _, review)| review);
+    projection::refresh(conn, &fresh, now_ms).await?;
+    Ok((!pokes.is_empty(), pokes))
+}
+
+async fn forget(conn: &mut SqliteConnection, record: RecordId) -> Result<()> {
+    sqlx::query("delete from record_due where record = ?")
+        .bind(record.0.to_vec())
+        .execute(&mut *conn)
+        .await?;
+    Ok(())
+}
+
+/// Keeps when these records next change by themselves, and whom they tell something.
+///
+/// # Errors
+/// If the database does not answer.
+pub(super) async fn keep(
+    conn: &mut SqliteConnection,
+    reviews: &[&Review],
+    now_ms: WallMs,
+) -> Result<()> {
+    // An alarm's next telling stands in its own table, as does the start of a planned round.
+    let kept: Vec<&Review> =
+        reviews.iter().copied().filter(|review| review.kind != alarm::KIND).collect();
+    for piece in pieces(&kept) {
+        let mut query =
+            QueryBuilder::<Sqlite>::new("insert into record_due (record, site, kind, due_ms) ");
+        query.push_values(piece, |mut row, review| {
+            row.push_bind(review.record.0.to_vec())
+                .push_bind(review.site.map(|site| site.0))
+                .push_bind(review.kind.clone())
+                .push_bind(due_ms(review, now_ms));
+        });
+        query.push(
+            " on conflict (record) do update set due_ms = excluded.due_ms, attempts = 0,
+               retry_ms = 0",
+        );
+        query.build().execute(&mut *conn).await?;
+    }
+    keep_told(conn, reviews).await
+}
+
+/// When a record is to be looked at again; never at once, or it would be looked at for ever.
+fn due_ms(review: &Review, now_ms: WallMs) -> Option<WallMs> {
+    if review.kind == patrol::ROUND && review.status == Status::Planned {
+        return None;
+    }
+    review.status_until_ms.map(|at_ms| at_ms.max(now_ms.saturating_add(1)))
+}
+
+/// Marks records as due now: what follows from them could not be written.
+///
+/// # Errors
+/// If the database does not answer.
+pub(super) async fn again(
+    conn: &mut SqliteConnection,
+    records: &BTreeSet<RecordId>,
+    now_ms: WallMs,
+) -> Result<()> {
+    let records: Vec<RecordId> = records.iter().copied().collect();
+    for piece in pieces(&records) {
+        let mut query = QueryBuilder::<Sqlite>::new("update record_due set due_ms = ");
+        query.push_bind(now_ms).push(" where record in ");
+        list(&mut query, piece.iter().map(|record| record.0.to_vec()));
+        query.build().execute(&mut *conn).await?;
+    }
+    Ok(())
+}
+
+/// Only few records ever tell anybody anything by role; of the others nothing is written.
+async fn keep_told(conn: &mut SqliteConnection, reviews: &[&Review]) -> Result<()> {
+    let is_telling = |fact_type: &str| matches!(fact_type, "fell_due" | "escalated");
+    let latest_ms = |review: &Review| {
+        let telling = review.timeline.iter().filter(|entry| is_telling(&entry.fact_type));
+        telling.map(|entry| entry.at_ms).max()
+    };
+    for review in reviews {
+        let (Some(site), Some(at_ms)) = (review.site, latest_ms(review)) else { continue };
+        sqlx::query("delete from record_told where record = ?")
+            .bind(review.record.0.to_vec())
+            .execute(&mut *conn)
+            .await?;
+        let roles: Vec<String> = roles_told(review).into_iter().map(|role| role.code()).collect();
+        for piece in pieces(&roles) {
+            let mut query =
+                QueryBuilder::<Sqlite>::new("insert into record_told (record, role, site, at_ms) ");
+            query.push_values(piece, |mut row, role| {
+                row.push_bind(review.record.0.to_vec())
+                    .push_bind(role)
+                    .push_bind(site.0)
+                    .push_bind(at_ms);
+            });
+            query.build().execute(&mut *conn).await?;
+        }
+    }
+    Ok(())
+}

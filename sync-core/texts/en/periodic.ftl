@@ -1,0 +1,20 @@
+# periodic tasks
+fact-report-sent = Report sent
+fact-report-confirmed = Confirmed by quality
+fact-spot-checked = Spot-checked
+fact-plan-made = Plan made
+status-report-sent = Sent
+status-report-confirmed = Confirmed by quality
+deadline-report = Done in time
+task-weekly-complaints = The week's complaints and suggestions
+task-monthly-complaints = The month's complaints analysed
+task-complaint-trend = Trend of last month's complaints
+task-patrol-plan = Next month's patrol plan
+task-reception-review = Reception records of the month gone through
+field-due-ms = Due
+field-period = Period
+field-task = Periodic task
+inbox-escalated-to-you = Complaint escalated to you
+inbox-report-due = Report due
+inbox-due = Time is over
+kind-periodic-task = Periodic task

@@ -1,0 +1,27 @@
+# notices of repairs
+fact-notice-published = Notice published
+fact-notice-ended = Work over
+fact-notice-cancelled = Notice cancelled
+status-published = Published
+status-ended = Work over
+notice-planned = Planned
+notice-emergency = Emergency
+installation-water = Water
+installation-power = Power
+installation-fire-fighting = Fire fighting
+installation-surveillance = Surveillance
+installation-lift = Lift
+installation-other = Other
+case-notice-after-work-began = Planned work was announced after it had begun
+case-notice-ended-and-cancelled = One says that the work is over, another cancelled the notice, neither knew
+deadline-publish = Notice published
+field-notice = Planned or emergency
+field-installation = Out of service
+field-effects = Effects
+field-area = Area
+field-buildings = Buildings
+field-units = Units
+field-work-from = Work begins
+field-work-to = Work ends
+field-order = Work order
+kind-repair-notice = Repair notice

@@ -1,0 +1,27 @@
+# notices of repairs
+fact-notice-published = 通告已发布
+fact-notice-ended = 维修已结束
+fact-notice-cancelled = 通告已撤销
+status-published = 已发布
+status-ended = 维修结束
+notice-planned = 计划检修
+notice-emergency = 紧急抢修
+installation-water = 供水
+installation-power = 供电
+installation-fire-fighting = 消防
+installation-surveillance = 监控
+installation-lift = 电梯
+installation-other = 其他
+case-notice-after-work-began = 计划检修开工后才发布通告
+case-notice-ended-and-cancelled = 一个人说维修已结束，另一个人撤销了通告，互不知情
+deadline-publish = 发布维修通告
+field-notice = 通告类型
+field-installation = 停用设施
+field-effects = 影响
+field-area = 区域
+field-buildings = 涉及楼栋
+field-units = 涉及房号
+field-work-from = 开工时间
+field-work-to = 完工时间
+field-order = 派工单
+kind-repair-notice = 维修通告
