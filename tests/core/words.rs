@@ -63,6 +63,7 @@ fn needed() -> BTreeSet<String> {
     add("problem", ProblemCode::ALL.iter().map(|code| code.code().to_owned()).collect());
     patrols(&mut add);
     violations(&mut add);
+    money(&mut add);
     forms(&mut add);
     receptions(&mut add);
     complaints(&mut add);
@@ -109,6 +110,16 @@ fn patrols(add: &mut impl FnMut(&str, Vec<String>)) {
     add("alarm", alarms.iter().map(code).collect());
     add("inbox", InboxKind::ALL.iter().map(code).collect());
     add("anomaly", ANOMALIES.iter().map(|code| (*code).to_owned()).collect());
+}
+
+fn money(add: &mut impl FnMut(&str, Vec<String>)) {
+    use sync_core::model::hand_over::Shift;
+    use sync_core::model::price_item::ServiceKind;
+    use sync_core::rules::cash::CashKind;
+
+    add("service", ServiceKind::ALL.iter().map(code).collect());
+    add("shift", Shift::ALL.iter().map(code).collect());
+    add("cash", [CashKind::HandedIn, CashKind::Refunded].iter().map(code).collect());
 }
 
 /// What forms ask for, and whatever can be chosen in them.
@@ -163,12 +174,12 @@ fn complaints(add: &mut impl FnMut(&str, Vec<String>)) {
 
     add("subject", ComplaintSubject::ALL.iter().map(code).collect());
     add("emergency", Emergency::ALL.iter().map(code).collect());
-    add("complaint_source", ComplaintSource::ALL.iter().map(code).collect());
+    add("complaint-source", ComplaintSource::ALL.iter().map(code).collect());
     add("responsible", ResponsibleParty::ALL.iter().map(code).collect());
     add("validity", Validity::ALL.iter().map(code).collect());
-    add("complaint_severity", ComplaintSeverity::ALL.iter().map(code).collect());
-    add("ladder_step", LadderStep::ALL.iter().map(code).collect());
-    add("major_by", MajorBy::ALL.iter().map(code).collect());
+    add("complaint-severity", ComplaintSeverity::ALL.iter().map(code).collect());
+    add("ladder-step", LadderStep::ALL.iter().map(code).collect());
+    add("major-by", MajorBy::ALL.iter().map(code).collect());
     add("task", PeriodicTask::ALL.iter().map(code).collect());
 }
 

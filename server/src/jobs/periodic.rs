@@ -1,5 +1,6 @@
-//! The periodic tasks of each site, opened at the moment from which they can be done, and the patrol
-//! plan's, done by the plan. What was missed while the server was down is opened as if it had not.
+//! The periodic tasks of each site, opened at the moment from which they can be done, and the
+//! patrol plan's, done by the plan. What was missed while the server was down is opened as if it
+//! had not.
 
 use sync_core::model::id::{RecordId, SiteId};
 use sync_core::model::patrol;

@@ -188,7 +188,8 @@ async fn a_purge_is_told_for_400_days_and_then_to_whoever_has_read_less_all_at_o
     assert_eq!(scene.count(told).await, 1);
     scene.after_ms(1).await;
     assert_eq!(scene.count(told).await, 0);
-    let forgotten = "select forgotten_sequence = sequence from site where site = 7";
+    // Tasks of the next period may have been opened since.
+    let forgotten = "select forgotten_sequence between 1 and sequence from site where site = 7";
     assert_eq!(scene.count(forgotten).await, 1);
     // The id stays purged without its marker.
     let follows: Follows = Box::new(|_| -> Vec<Derived> { panic!("nothing is asked") });

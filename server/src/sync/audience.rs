@@ -83,6 +83,7 @@ pub(super) fn within_site(audience: Audience) -> String {
         Audience::User(_, person) => format!("user/{person}"),
         Audience::Patrol(_) => "patrol".to_owned(),
         Audience::Security(_) => "security".to_owned(),
+        Audience::Workers(_) => "workers".to_owned(),
     }
 }
 
@@ -191,9 +192,11 @@ async fn readers_by_orders(
 ) -> Result<BTreeSet<Audience>> {
     let rows: Vec<PlaceRow> = sqlx::query_as(
         "select f.record, f.site, f.audience, f.sequence, f.entered_sequence, f.left_sequence
-         from work_order w join feed f on f.record = w.record
+         from (select record, site, contact from work_order
+             union all select record, site, contact from paid_service) w
+           join feed f on f.record = w.record
          where w.contact = ? and w.site = ? and f.left_sequence is null
-           and f.audience not in ('office', 'patrol', 'security')",
+           and f.audience not in ('office', 'patrol', 'security', 'workers')",
     )
     .bind(contact.0.to_vec())
     .bind(site.0)

@@ -135,8 +135,8 @@ async fn plan(
     cases::plan(shared, conn, people, record, &Incoming::Derived { facts: stored }, now_ms).await
 }
 
-/// Writes what follows from these records by now, in the transaction that accepted them: nobody sees
-/// a finding whose order is not there. The minutes of 三 3.2 count from now, its arrival. What a
+/// Writes what follows from these records by now, in the transaction that accepted them: nobody
+/// sees a finding whose order is not there. The minutes of 三 3.2 count from now, its arrival. What a
 /// person saved is stored, whatever becomes of what follows from it; that stays due.
 ///
 /// # Errors

@@ -29,7 +29,8 @@ pub struct DueJob {
     pub now_ms: WallMs,
 }
 
-/// Writes what follows in a record by now and what it opens, and its rows in lists as it stands now;
+/// Writes what follows in a record by now and what it opens, and its rows in lists as it stands
+/// now;
 /// says whether any fact was written.
 ///
 /// # Errors

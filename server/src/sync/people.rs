@@ -36,7 +36,7 @@ pub struct People {
 
 impl People {
     /// The audiences a person reads now: the own one at each site of a grant that is in force, and
-    /// the office's, the patrol's and security's where one of these roles is theirs.
+    /// the office's, the patrol's, security's and the workers' where one of these roles is theirs.
     pub fn audiences(&self, person: PersonId, now_ms: WallMs) -> BTreeSet<Audience> {
         let grants = self.principals.get(&person).map_or(&[][..], |p| p.grants.as_slice());
         let in_force = grants.iter().filter(|grant| {
@@ -51,7 +51,9 @@ impl People {
                 let patrol = patrol.then_some(Audience::Patrol(grant.site));
                 let security = grant.role == Role::Security;
                 let security = security.then_some(Audience::Security(grant.site));
-                [Some(Audience::User(grant.site, person)), office, patrol, security]
+                let works = matches!(grant.role, Role::Technician | Role::ServiceWorker);
+                let works = works.then_some(Audience::Workers(grant.site));
+                [Some(Audience::User(grant.site, person)), office, patrol, security, works]
             })
             .flatten()
             .collect()

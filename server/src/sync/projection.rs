@@ -6,15 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use sync_core::model::id::{RecordId, SiteId};
 use sync_core::model::time::WallMs;
-use sync_core::model::{alarm, patrol};
+use sync_core::model::{alarm, paid_service, patrol};
 use sync_core::rules::{self, Projection, Review};
 
 use super::due;
 use super::links;
 use super::load::{exact, list};
-use super::projection_patrol;
 use super::rows::pieces;
 use super::write::Planned;
+use super::{projection_money, projection_patrol};
 use crate::Result;
 
 /// The kind of contacts.
@@ -60,16 +60,18 @@ async fn write_reviews(
     let mut contacts = Vec::new();
     let mut others = Vec::new();
     let mut named = BTreeMap::new();
+    let mut sited: Vec<(SiteId, &Review)> = Vec::new();
     let mut contact_links = BTreeMap::new();
     for review in reviews {
         contact_links.insert(review.record, rules::contacts(review));
         let (Some(site), projection) = (review.site, rules::projection(review)) else { continue };
+        sited.push((site, *review));
+        if [WORK_ORDER, paid_service::KIND].contains(&projection.kind.as_str()) {
+            let now = rules::contacts(review);
+            named.insert(review.record, Named { site, before: BTreeSet::new(), now });
+        }
         match projection.kind.as_str() {
-            WORK_ORDER => {
-                let now = rules::contacts(review);
-                named.insert(review.record, Named { site, before: BTreeSet::new(), now });
-                orders.push((site, projection));
-            }
+            WORK_ORDER => orders.push((site, projection)),
             CONTACT => contacts.push((site, projection)),
             // A kind of a newer app has no list here yet.
             _ => others.push((site, projection)),
@@ -81,6 +83,7 @@ async fn write_reviews(
     write_orders(conn, &orders).await?;
     write_contacts(conn, &contacts).await?;
     projection_patrol::write(conn, &others).await?;
+    projection_money::write(conn, &sited).await?;
     let cards = others.into_iter().filter(|(_, card)| has_no_list(&card.kind));
     write_cards(conn, &cards.collect::<Vec<_>>()).await?;
     due::keep(conn, reviews, now_ms).await?;
@@ -143,7 +146,9 @@ async fn contacts_before(
     let orders: Vec<RecordId> = named.keys().copied().collect();
     for piece in pieces(&orders) {
         let mut query = QueryBuilder::<Sqlite>::new(
-            "select record, contact from work_order where contact is not null and record in ",
+            "select record, contact from (select record, contact from work_order
+               union all select record, contact from paid_service) orders
+             where contact is not null and record in ",
         );
         list(&mut query, piece.iter().map(|id| id.0.to_vec()));
         let rows: Vec<(Vec<u8>, Vec<u8>)> = query.build_query_as().fetch_all(&mut *conn).await?;
@@ -203,7 +208,7 @@ async fn write_orders(conn: &mut SqliteConnection, orders: &[(SiteId, Projection
         let mut query = QueryBuilder::<Sqlite>::new(
             "insert into work_order (record, site, status, status_until_ms, title, category,
                priority, appointment, assignee, unit, contact, open_cases, deviations,
-               created_at_ms, changed_at_ms) ",
+               created_at_ms, changed_at_ms, stated_afterwards) ",
         );
         query.push_values(piece, |mut row, (site, order)| {
             row.push_bind(order.record.0.to_vec())
@@ -220,7 +225,8 @@ async fn write_orders(conn: &mut SqliteConnection, orders: &[(SiteId, Projection
                 .push_bind(order.open_cases)
                 .push_bind(order.deviations)
                 .push_bind(order.created_at_ms)
-                .push_bind(order.changed_at_ms);
+                .push_bind(order.changed_at_ms)
+                .push_bind(order.stated_afterwards);
         });
         query.push(
             " on conflict (record) do update set status = excluded.status,
@@ -229,7 +235,8 @@ async fn write_orders(conn: &mut SqliteConnection, orders: &[(SiteId, Projection
                appointment = excluded.appointment, assignee = excluded.assignee,
                unit = excluded.unit, contact = excluded.contact,
                open_cases = excluded.open_cases, deviations = excluded.deviations,
-               created_at_ms = excluded.created_at_ms, changed_at_ms = excluded.changed_at_ms",
+               created_at_ms = excluded.created_at_ms, changed_at_ms = excluded.changed_at_ms,
+               stated_afterwards = excluded.stated_afterwards",
         );
         query.build().execute(&mut *conn).await?;
     }

@@ -92,6 +92,7 @@ office-amount-other = The other amount
 office-desk-case-refused = A phone's record was refused
 office-desk-case-held = A phone's record cannot be entered yet
 office-desk-case-number-gap = Records of a phone never came
+office-desk-case-cash-unaccounted = Cash stands in no hand-over
 office-desk-case-clone = Two different records came under one number
 office-numbers = number { $numbers }
 office-to-order = See the order

@@ -92,6 +92,7 @@ office-amount-other = 另一金额
 office-desk-case-refused = 手机送来的记录被退回
 office-desk-case-held = 手机送来的记录还不能入账
 office-desk-case-number-gap = 手机有记录没有送到
+office-desk-case-cash-unaccounted = 有现金没有列入任何交接班
 office-desk-case-clone = 同一编号来了两份不同的记录
 office-numbers = 第 { $numbers } 条
 office-to-order = 看派工单

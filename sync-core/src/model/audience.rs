@@ -19,6 +19,8 @@ pub enum Audience {
     Patrol(SiteId),
     /// Everyone of a site's security.
     Security(SiteId),
+    /// Everyone who enters homes at a site.
+    Workers(SiteId),
 }
 
 impl Audience {
@@ -28,7 +30,8 @@ impl Audience {
             Self::Office(site)
             | Self::User(site, _)
             | Self::Patrol(site)
-            | Self::Security(site) => site,
+            | Self::Security(site)
+            | Self::Workers(site) => site,
         }
     }
 }
@@ -40,6 +43,7 @@ impl fmt::Display for Audience {
             Self::User(site, person) => write!(f, "site/{site}/user/{person}"),
             Self::Patrol(site) => write!(f, "site/{site}/patrol"),
             Self::Security(site) => write!(f, "site/{site}/security"),
+            Self::Workers(site) => write!(f, "site/{site}/workers"),
         }
     }
 }
@@ -56,6 +60,7 @@ impl FromStr for Audience {
             "office" => return Ok(Self::Office(site)),
             "patrol" => return Ok(Self::Patrol(site)),
             "security" => return Ok(Self::Security(site)),
+            "workers" => return Ok(Self::Workers(site)),
             _ => {}
         }
         let person = rest.strip_prefix("user/").ok_or(bad)?;
@@ -87,6 +92,7 @@ mod tests {
             (Audience::User(SiteId(7), PersonId(31)), "site/7/user/31"),
             (Audience::Patrol(SiteId(7)), "site/7/patrol"),
             (Audience::Security(SiteId(7)), "site/7/security"),
+            (Audience::Workers(SiteId(7)), "site/7/workers"),
         ] {
             assert_eq!(audience.to_string(), text);
             assert_eq!(text.parse(), Ok(audience));

@@ -9,10 +9,13 @@ use super::alarm::AlarmFact;
 use super::canonical::NotCanonical;
 use super::complaint::{ComplaintCreated, ComplaintFact};
 use super::follow_up::{FollowUpCreated, FollowUpFact};
+use super::hand_over::{HandOverCreated, HandOverFact};
 use super::id::{FactKey, PersonId, SiteId};
+use super::paid_service::{PaidServiceCreated, PaidServiceFact};
 use super::patrol::PatrolFact;
 use super::periodic::{PeriodicFact, PeriodicTaskCreated};
 use super::person::Role;
+use super::price_item::{PriceItemCreated, PriceItemFact};
 use super::reception::{ReceptionCreated, ReceptionFact};
 use super::repair_notice::{RepairNoticeCreated, RepairNoticeFact};
 use super::time::WallMs;
@@ -153,6 +156,12 @@ kinds! {
         Alarm(AlarmFact),
         /// A type of violations.
         Violation(ViolationFact),
+        /// A type of price items.
+        PriceItem(PriceItemFact),
+        /// A type of paid-service orders beside those of work orders.
+        PaidService(PaidServiceFact),
+        /// A type of hand-overs.
+        HandOver(HandOverFact),
         /// A type of complaints.
         Complaint(ComplaintFact),
         /// A type of periodic tasks.
@@ -167,6 +176,12 @@ kinds! {
     openings {
         /// A violation.
         Violation("violation", ViolationCreated),
+        /// A price item.
+        PriceItem("price_item", PriceItemCreated),
+        /// A paid-service order.
+        PaidService("paid_service", PaidServiceCreated),
+        /// A hand-over.
+        HandOver("hand_over", HandOverCreated),
         /// A complaint.
         Complaint("complaint", ComplaintCreated),
         /// A periodic task.

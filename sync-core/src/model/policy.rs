@@ -91,6 +91,12 @@ pub struct SlaPolicy {
     /// Residents are told of an appointed repair that disturbs them so many days before
     /// (三 3.1.5.2).
     pub appointment_announce_days: u32,
+    /// An invoice is at the customer's by the end of the day so many days after it was made out
+    /// (三 3.2.7; the number is ours).
+    pub invoice_delivered_days: u32,
+    /// The supervisor has checked a paid service so many days after it was finished (五 4.5.2; the
+    /// number is ours).
+    pub quality_checked_days: u32,
 }
 
 /// What the days of the complaint ladder are counted from.
@@ -146,6 +152,8 @@ impl Default for SlaPolicy {
             notice_after_ms: 24 * 60 * MINUTE,
             reconciling_talk_days: 7,
             appointment_announce_days: 1,
+            invoice_delivered_days: 1,
+            quality_checked_days: 2,
         }
     }
 }

@@ -5,6 +5,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::id::{FactKey, PersonId, RecordId};
+pub use super::money::{
+    Acceptance, Charged, HandedIn, InvoiceDelivered, Invoiced, OfQuote, PaymentMethod,
+    QuoteDeclined, QuoteItem, Quoted, Refunded,
+};
 
 /// The kind's name.
 pub const KIND: &str = "work_order";
@@ -74,18 +78,6 @@ pub enum Via {
     Phone,
 }
 
-/// How a charge was paid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PaymentMethod {
-    /// 现金
-    Cash,
-    /// 扫码
-    QrCode,
-    /// 转账
-    Transfer,
-}
-
 /// When a photo was taken, relative to the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -96,15 +88,8 @@ pub enum PhotoMoment {
     After,
     /// Anything else.
     Other,
-}
-
-/// A line of a quote.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QuoteItem {
-    /// What.
-    pub name: String,
-    /// For how much, fen.
-    pub amount_fen: i64,
+    /// The paper of what is stated afterwards (补录).
+    Scan,
 }
 
 /// The customer's ratings (入户 7), 1 to 5 each (R4.22).
@@ -287,71 +272,6 @@ pub struct Explain {
     pub correct_use: bool,
 }
 
-/// Payload of `quoted`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Quoted {
-    /// The visit.
-    pub visit: FactKey,
-    /// The sum, fen.
-    pub amount_fen: i64,
-    /// Its lines.
-    pub items: Vec<QuoteItem>,
-}
-
-/// Names a quote.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OfQuote {
-    /// The key of its `quoted`.
-    pub quote: FactKey,
-}
-
-/// Payload of `quote_declined`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QuoteDeclined {
-    /// The key of its `quoted`.
-    pub quote: FactKey,
-    /// Why.
-    pub reason: String,
-}
-
-/// Payload of `charged` and `refunded`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Charged {
-    /// The visit.
-    pub visit: FactKey,
-    /// Fen.
-    pub amount_fen: i64,
-    /// How.
-    pub method: PaymentMethod,
-}
-
-/// Payload of `handed_in`: money of a charge given to the desk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HandedIn {
-    /// The key of its `charged`.
-    pub charge: FactKey,
-    /// Fen.
-    pub amount_fen: i64,
-}
-
-/// Payload of `invoiced`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Invoiced {
-    /// The key of its `charged`.
-    pub charge: FactKey,
-    /// The invoice's number.
-    pub number: String,
-    /// Fen.
-    pub amount_fen: i64,
-}
-
-/// Payload of `invoice_delivered`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InvoiceDelivered {
-    /// The key of its `invoiced`.
-    pub invoice: FactKey,
-}
-
 /// Payload of `out_of_scope` (三 3.1.5.4).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutOfScope {
@@ -468,6 +388,8 @@ pub enum WorkOrderFact {
     EnteredWithKey(OfVisit),
     /// Key custody.
     KeyReceived(OfVisit),
+    /// Key custody: the door was opened with it (五 4.3.1).
+    KeyUsed(OfVisit),
     /// Key custody.
     KeyReturned(OfVisit),
     /// Scope confirmed (五 4.3.2).
@@ -513,7 +435,9 @@ pub enum WorkOrderFact {
     /// The invoice at the customer's.
     InvoiceDelivered(InvoiceDelivered),
     /// Money back.
-    Refunded(Charged),
+    Refunded(Refunded),
+    /// The customer accepts the work of a paid service, or does not (五 4.4.1b).
+    Acceptance(Acceptance),
     /// The customer signed.
     Signed(Signed),
     /// The customer would not.
@@ -541,6 +465,7 @@ impl WorkOrderFact {
             | F::ShoeCovers(of)
             | F::EnteredWithKey(of)
             | F::KeyReceived(of)
+            | F::KeyUsed(of)
             | F::KeyReturned(of)
             | F::ScopeConfirmed(of)
             | F::ValuablesReminded(of)
@@ -560,7 +485,9 @@ impl WorkOrderFact {
             F::Tidy(of) => Some(of.visit),
             F::Explain(of) => Some(of.visit),
             F::Quoted(of) => Some(of.visit),
-            F::Charged(of) | F::Refunded(of) => Some(of.visit),
+            F::Charged(of) => Some(of.visit),
+            F::Refunded(of) => Some(of.visit),
+            F::Acceptance(of) => Some(of.visit),
             F::Signed(of) => Some(of.visit),
             F::HelperJoined(of) => Some(of.visit),
             F::Dispatched

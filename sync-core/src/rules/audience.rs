@@ -36,6 +36,9 @@ pub fn audiences(review: &Review) -> BTreeSet<Audience> {
     }
     if let Some(kind) = kind::kind(&review.kind) {
         audiences.extend(kind.audiences(review));
+        // Whoever wrote into it sees what becomes of it, wherever they work.
+        let writers = review.timeline.iter().filter_map(|entry| entry.by);
+        audiences.extend(writers.map(|person| Audience::User(site, person)));
     }
     if let Some(officer) = review.round.as_ref().and_then(|round| round.officer) {
         audiences.insert(Audience::User(site, officer));

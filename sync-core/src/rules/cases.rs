@@ -55,15 +55,17 @@ pub struct CaseSide {
 const CASES_OF_A_KIND_MAX: usize = 100;
 
 /// Every kind of record case.
-pub const CASES: [&str; 31] = [
+pub const CASES: [&str; 38] = [
     "appointments_disagree",
     "carried_out_unaccepted",
+    "cash_not_balanced",
     "changed_after_signature",
     "clock_unverified",
     "closed_before_executed",
     "closed_before_reply",
     "closed_unsatisfied",
     "complained_of_handles",
+    "counts_disagree",
     "customer_not_satisfied",
     "decided_beyond_authority",
     "decision_too_mild",
@@ -72,6 +74,8 @@ pub const CASES: [&str; 31] = [
     "field_conflict",
     "finding_not_reported",
     "finished_though_cancelled",
+    "handed_to_oneself",
+    "invoice_not_delivered",
     "judged_uninvestigated",
     "message_not_received",
     "money_not_equal",
@@ -80,8 +84,11 @@ pub const CASES: [&str; 31] = [
     "notice_ended_and_cancelled",
     "patrol_anomaly",
     "plan_answers_differ",
+    "price_differs",
+    "prices_disagree",
     "progress_not_told",
     "received_by_another",
+    "refunded_too_much",
     "satisfaction_disputed",
     "skip_not_reported",
     "step_deviation",
@@ -107,7 +114,7 @@ impl CaseInput<'_> {
         side_of(self.causality, self.sessions, key, value)
     }
 
-    fn case(&self, kind: &str, rests_on: impl IntoIterator<Item = FactKey>) -> Case {
+    pub(super) fn case(&self, kind: &str, rests_on: impl IntoIterator<Item = FactKey>) -> Case {
         case_of(self.causality, self.sessions, kind, rests_on)
     }
 
@@ -162,7 +169,7 @@ pub(super) fn cases(input: &CaseInput<'_>, of_kind: Vec<Case>) -> Vec<Case> {
     all.extend(done_after_reassignment(input));
     all.extend(two_peoples_visits(input));
     all.extend(changed_after_signature(input));
-    all.extend(money_cases(input));
+    all.extend(super::money_cases::money_cases(input));
     for visit in input.visits {
         if !visit.verified {
             all.push(input.case("clock_unverified", [visit.visit]));
@@ -379,41 +386,6 @@ fn changed_after_signature(input: &CaseInput<'_>) -> Vec<Case> {
             later.map(|step| step.fact.key).chain(corrected.map(|fact| fact.key)).collect();
         if !later.is_empty() {
             found.push(input.case("changed_after_signature", later.into_iter().chain([fact.key])));
-        }
-    }
-    found
-}
-
-// R3.28
-fn money_cases(input: &CaseInput<'_>) -> Vec<Case> {
-    let mut found = Vec::new();
-    for charge in &input.money.charges {
-        let quote = input.money.quotes.iter().rev();
-        // Quoted at one visit, done at the next: the price agreed last is the price.
-        let quote = quote.clone().find(|quote| quote.accepted == Some(true));
-        let unequal = |key: FactKey, amount_fen: i64| {
-            let mut case = input.case("money_not_equal", [key, charge.key]);
-            case.params.insert("charged_fen".to_owned(), json!(charge.amount_fen));
-            case.params.insert("other_fen".to_owned(), json!(amount_fen));
-            case
-        };
-        if let Some(quote) = quote
-            && quote.amount_fen != charge.amount_fen
-        {
-            found.push(unequal(quote.key, quote.amount_fen));
-        }
-        if let Some(last) = charge.handed_in.last() {
-            if charge.handed_in_fen != charge.amount_fen {
-                found.push(unequal(*last, charge.handed_in_fen));
-            }
-        // R3.27
-        } else if input.now_ms >= day_end_ms(charge.at_ms, input.policy) {
-            found.push(input.case("money_not_handed_in", [charge.key]));
-        }
-        if let Some(last) = charge.invoices.last()
-            && charge.invoiced_fen != charge.amount_fen
-        {
-            found.push(unequal(*last, charge.invoiced_fen));
         }
     }
     found

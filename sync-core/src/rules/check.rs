@@ -140,6 +140,7 @@ fn check_names(content: &WorkOrderFact, review: &Review) -> Result<(), Denial> {
         F::QuoteDeclined(of) => exists(review, of.quote, "quoted"),
         F::HandedIn(of) => exists(review, of.charge, "charged"),
         F::Invoiced(of) => exists(review, of.charge, "charged"),
+        F::Refunded(of) => of.charge.iter().try_for_each(|key| exists(review, *key, "charged")),
         F::InvoiceDelivered(of) => exists(review, of.invoice, "invoiced"),
         _ => Ok(()),
     }
@@ -171,7 +172,15 @@ fn check_content(content: &WorkOrderFact) -> Result<(), Denial> {
         F::LeftMidway(of) => reason(&of.reason),
         F::Quoted(of) => check_quote(of),
         F::QuoteDeclined(of) => reason(&of.reason),
-        F::Charged(of) | F::Refunded(of) => amount(of.amount_fen),
+        F::Charged(of) => amount(of.amount_fen),
+        F::Refunded(of) => {
+            of.reason.iter().try_for_each(|text| reason(text))?;
+            amount(of.amount_fen)
+        }
+        F::Acceptance(of) => of
+            .opinion
+            .iter()
+            .try_for_each(|opinion| text("opinion", opinion, limits::NOTE_CHARACTERS_MAX)),
         F::HandedIn(of) => amount(of.amount_fen),
         F::Invoiced(of) => {
             text("number", &of.number, limits::NAME_CHARACTERS_MAX)?;
@@ -194,10 +203,15 @@ fn amount(fen: i64) -> Result<(), Denial> {
     range("amount_fen", fen, 0, limits::AMOUNT_FEN_MAX)
 }
 
+/// Thousandths of a unit.
+pub(super) fn quantity(milli: i64) -> Result<(), Denial> {
+    range("quantity_milli", milli, 1, 1_000_000_000)
+}
+
 fn check_material(material: &Material) -> Result<(), Denial> {
     text("name", &material.name, limits::NAME_CHARACTERS_MAX)?;
     text("unit", &material.unit, limits::NAME_CHARACTERS_MAX)?;
-    range("quantity_milli", material.quantity_milli, 1, 1_000_000_000)?;
+    quantity(material.quantity_milli)?;
     range("unit_price_fen", material.unit_price_fen, 0, limits::AMOUNT_FEN_MAX)
 }
 
@@ -225,6 +239,8 @@ fn check_quote(quote: &Quoted) -> Result<(), Denial> {
     range("items", i64::try_from(quote.items.len()).unwrap_or(i64::MAX), 0, 100)?;
     quote.items.iter().try_for_each(|item| {
         amount(item.amount_fen)?;
+        item.list_price_fen.into_iter().try_for_each(amount)?;
+        item.quantity_milli.into_iter().try_for_each(quantity)?;
         text("name", &item.name, limits::NAME_CHARACTERS_MAX)
     })
 }

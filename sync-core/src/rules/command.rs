@@ -562,6 +562,7 @@ pub fn rests_on(fact: &Fact) -> Vec<FactKey> {
                 F::HandedIn(of) => keys.push(of.charge),
                 F::Invoiced(of) => keys.push(of.charge),
                 F::InvoiceDelivered(of) => keys.push(of.invoice),
+                F::Refunded(of) => keys.extend(of.charge),
                 F::MaterialRemoved(of) => keys.push(of.material),
                 _ => {}
             }

@@ -84,7 +84,7 @@ pub enum DeadlineState {
 }
 
 /// Every deadline's name.
-pub const DEADLINES: [&str; 19] = [
+pub const DEADLINES: [&str; 21] = [
     "call_back",
     "complaint_general_manager",
     "complaint_major",
@@ -96,6 +96,7 @@ pub const DEADLINES: [&str; 19] = [
     "on_site",
     "outage_call_back",
     "publish",
+    "quality_checked",
     "reconciling_talk",
     "rectification",
     "reply",
@@ -103,6 +104,7 @@ pub const DEADLINES: [&str; 19] = [
     "returned",
     "same_day",
     "suggestion",
+    "taken_over",
     "told",
 ];
 

@@ -18,7 +18,10 @@ use super::order::Causality;
 use super::review::Review;
 use super::status::Status;
 use super::time::{FactTime, fact_time};
-use super::{complaint, follow_up, periodic, reception, reception_fold, repair_notice, violation};
+use super::{
+    complaint, follow_up, hand_over, paid_service, periodic, price_item, reception, reception_fold,
+    repair_notice, violation,
+};
 use crate::model::audience::Audience;
 use crate::model::department::Department;
 use crate::model::fact::Fact;
@@ -30,12 +33,15 @@ use crate::model::session::SessionRows;
 use crate::model::time::WallMs;
 
 /// Every kind with rules of its own; the order is that of DOMAIN.
-static KINDS: [&dyn Kind; 6] = [
+static KINDS: [&dyn Kind; 9] = [
     &reception::Receptions,
     &complaint::Complaints,
     &repair_notice::RepairNotices,
     &follow_up::FollowUps,
     &violation::Violations,
+    &price_item::PriceItems,
+    &paid_service::PaidServices,
+    &hand_over::HandOvers,
     &periodic::PeriodicTasks,
 ];
 
@@ -47,6 +53,12 @@ pub enum Details {
     Complaint(complaint::Complaint),
     /// A violation.
     Violation(violation::Violation),
+    /// A price item.
+    PriceItem(price_item::PriceItem),
+    /// A paid-service order.
+    PaidService(paid_service::PaidService),
+    /// A hand-over.
+    HandOver(hand_over::HandOver),
     /// A reception.
     Reception(reception_fold::Reception),
     /// A notice of a repair.
@@ -82,7 +94,7 @@ pub fn guards(fact_type: &str) -> Option<&'static [Role]> {
 
 /// Whether records of a kind have visits and money, like a work order.
 pub(super) fn has_visits(name: &str) -> bool {
-    name == crate::model::work_order::KIND
+    name == crate::model::work_order::KIND || name == crate::model::paid_service::KIND
 }
 
 /// The facts that a kind's fact names, each with the type it has to be of.
@@ -159,21 +171,28 @@ pub(super) struct Needs {
     pub(super) department: Option<Department>,
     /// A role held for one group of buildings reaches no record of another.
     pub(super) narrow: bool,
+    /// None of these people, whatever their roles.
+    pub(super) other_than: Vec<PersonId>,
 }
 
 impl Needs {
     pub(super) const fn roles(roles: &'static [Role]) -> Self {
-        Self { roles, department: None, narrow: true }
+        Self { roles, department: None, narrow: true, other_than: Vec::new() }
     }
 
     /// Any role at the site.
     pub(super) const fn anyone() -> Self {
-        Self { roles: &Role::ALL, department: None, narrow: false }
+        Self { roles: &Role::ALL, department: None, narrow: false, other_than: Vec::new() }
     }
 
     /// Only the server, by a rule.
     pub(super) const fn server() -> Self {
-        Self { roles: &[], department: None, narrow: false }
+        Self { roles: &[], department: None, narrow: false, other_than: Vec::new() }
+    }
+
+    /// By somebody else than these people.
+    pub(super) fn other_than(self, people: Vec<PersonId>) -> Self {
+        Self { other_than: people, ..self }
     }
 
     /// Of one department.

@@ -115,6 +115,9 @@ pub fn permit(
                 needs = Needs::roles(DESK);
             }
         }
+        if needs.other_than.contains(&principal.person) {
+            return Err(kind::missing("another_person"));
+        }
         let holds = |grant: &RoleGrant| {
             grant.person == principal.person
                 && grant.site == site
@@ -150,7 +153,7 @@ pub(super) fn holds_role(
     now_ms: WallMs,
 ) -> bool {
     principal.grants.iter().any(|grant| {
-        let needs = Needs { roles: &Role::ALL, department: department.cloned(), narrow: true };
+        let needs = Needs { department: department.cloned(), narrow: true, ..Needs::anyone() };
         let in_force = grant.ended.is_none()
             && grant.from_ms <= now_ms
             && grant.to_ms.is_none_or(|to_ms| now_ms < to_ms);
@@ -192,6 +195,8 @@ fn needs(fact: &Fact, kind: &str, before: Option<&Review>) -> Result<Needs, Deni
         Payload::Unknown { fact_type, .. } => {
             Ok(Needs::roles(kind::guards(fact_type).unwrap_or_else(|| unknown_roles(fact_type))))
         }
+        Payload::WorkOrder(_) if !kind::has_visits(kind) => wrong_kind(),
+        Payload::WorkOrder(content) => Ok(order_needs(content, fact.on_behalf_of.is_some())),
         payload if kind::kind(kind).is_some() => {
             let rules = kind::kind(kind).ok_or(Denial::new(DenialCode::WrongKind))?;
             let before = before.ok_or(Denial::new(DenialCode::RecordNotHere))?;
@@ -201,8 +206,6 @@ fn needs(fact: &Fact, kind: &str, before: Option<&Review>) -> Result<Needs, Deni
             let lent = fact.on_behalf_of.is_some() && needs.roles == ANYONE;
             Ok(if lent { Needs::roles(DESK) } else { needs })
         }
-        Payload::WorkOrder(_) if kind != work_order::KIND => wrong_kind(),
-        Payload::WorkOrder(content) => Ok(order_needs(content, fact.on_behalf_of.is_some())),
         Payload::Patrol(_) if kind != patrol::ROUND => wrong_kind(),
         // The desk or a supervisor enters for somebody else (补录); nobody else does.
         Payload::Patrol(_) if fact.on_behalf_of.is_some() => Ok(Needs::roles(DESK)),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::deadlines::DeadlineState;
-use super::review::Review;
+use super::review::{Review, TimelineEntry};
 use super::status::Status;
 use crate::model::id::{PersonId, RecordId, SiteId};
 use crate::model::time::WallMs;
@@ -23,7 +23,7 @@ pub struct Projection {
     pub status_until_ms: Option<WallMs>,
     /// A contact's name, or what is to be done.
     pub title: String,
-    /// `household` or `public`.
+    /// `household`, `public`, or `paid` for a paid service.
     pub category: Option<String>,
     /// The unit or place.
     pub unit: Option<String>,
@@ -58,6 +58,9 @@ pub struct Projection {
     /// Findings of a round that nobody has settled.
     #[serde(default)]
     pub open_findings: u32,
+    /// Something of it was stated afterwards or for somebody else (补录).
+    #[serde(default)]
+    pub stated_afterwards: bool,
     /// The group of buildings (组团).
     #[serde(default)]
     pub group: Option<u32>,
@@ -73,8 +76,8 @@ pub struct Projection {
 }
 
 /// The members that say what a record of some kind is about, in a code.
-const SUBJECTS: [&str; 7] =
-    ["alarm", "violation", "patrol", "matter", "subject", "task", "service"];
+const SUBJECTS: [&str; 8] =
+    ["alarm", "violation", "patrol", "matter", "subject", "task", "service", "shift"];
 
 /// What a record is about, in its own words.
 pub(super) fn title(review: &Review) -> String {
@@ -82,8 +85,9 @@ pub(super) fn title(review: &Review) -> String {
     if review.kind == crate::model::patrol::PLAN {
         return text("month").unwrap_or_default().to_owned();
     }
-    let first =
-        ["name", "description", "area", "place", "month", "period"].into_iter().find_map(text);
+    let first = ["name", "description", "area", "place", "month", "period", "desk"]
+        .into_iter()
+        .find_map(text);
     first.unwrap_or_default().to_owned()
 }
 
@@ -91,13 +95,16 @@ pub(super) fn title(review: &Review) -> String {
 pub fn projection(review: &Review) -> Projection {
     let text = |field: &str| review.text(field).map(str::to_owned);
     let title = title(review);
+    let is_paid = review.kind == crate::model::paid_service::KIND;
+    let afterwards =
+        |entry: &TimelineEntry| entry.said_at_ms.is_some() || entry.on_behalf_of.is_some();
     let round = review.round.as_ref();
     let size = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let running = review.deadlines.iter().filter(|d| d.state == DeadlineState::Running);
     let deviations = review.visits.iter().map(|visit| visit.deviations.len()).sum::<usize>();
     Projection {
         record: review.record,
-        category: text("category"),
+        category: text("category").or_else(|| is_paid.then(|| "paid".to_owned())),
         changed_at_ms: review.timeline.iter().map(|entry| entry.at_ms).max(),
         deviations: u32::try_from(deviations).unwrap_or(u32::MAX),
         kind: review.kind.clone(),
@@ -121,6 +128,7 @@ pub fn projection(review: &Review) -> Projection {
         open_findings: round.map_or(0, |round| {
             size(round.findings.iter().filter(|finding| !finding.settled).count())
         }),
+        stated_afterwards: review.timeline.iter().any(afterwards),
         contact: review.contact(),
         priority: text("priority"),
         appointment: text("appointment"),

@@ -205,7 +205,7 @@ fn of_outage(outages: &mut Vec<Outage>, key: FactKey, content: &ReceptionFact) {
     match content {
         F::AttachedTo(of) if outages.len() < EACH_MAX => {
             outages.push(Outage {
-                key: key,
+                key,
                 record: of.record,
                 detached: false,
                 over_at_ms: None,

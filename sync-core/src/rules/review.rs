@@ -153,13 +153,13 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
     let steps = steps(&causality);
     let money = money(&causality, input.sessions);
     let folded = Folded { causality: &causality, fields: &fields, steps: &steps, money: &money };
-    let visits = visits(&folded, &policy, input.sessions);
     let kind = first.map(|(_, created)| created.kind.clone()).unwrap_or_default();
+    let visits = visits(&folded, (&policy, input.sessions), &kind);
     let is_order = kind::has_visits(&kind);
     let of_kind = FoldInput::of(input.now_ms, &causality, input.sessions, &fields, &policy);
     let mut of_kind = kind::kind(&kind).map(|kind| kind.fold(&of_kind));
-    let of_order = || deadlines(&causality, &fields, &policy, input.sessions, input.now_ms);
-    let mut deadlines = if is_order { of_order() } else { Vec::new() };
+    let judged = (&policy, input.sessions, input.now_ms);
+    let mut deadlines = of_visits(&kind, &causality, &fields, judged);
     deadlines.extend(of_kind.iter_mut().flat_map(|folded| std::mem::take(&mut folded.deadlines)));
     let round = (kind == crate::model::patrol::ROUND).then(|| {
         let both = (&policy, input.sessions);
@@ -185,7 +185,7 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
     let (status, status_until_ms) = match (&round, &alarm) {
         (Some(round), _) => round.status(&causality, &policy, input.now_ms),
         (None, Some(alarm)) => (alarm.status(), alarm.next_alert_ms),
-        (None, None) => standing(order, of_kind.as_ref(), next_ms),
+        (None, None) => of_kind_status(order, of_kind.as_ref(), next_ms),
     };
     Review {
         record: input.record,
@@ -212,6 +212,23 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
     }
 }
 
+/// The limits of a record with visits. Filling, telling and repairing in time are limits of repairs
+/// (三 3.1, 3.2), and none of paid services.
+fn of_visits(
+    kind: &str,
+    causality: &Causality<'_>,
+    fields: &BTreeMap<String, Field>,
+    (policy, sessions, now_ms): (&SlaPolicy, &SessionRows, WallMs),
+) -> Vec<Deadline> {
+    if !kind::has_visits(kind) {
+        return Vec::new();
+    }
+    let is_paid = kind == crate::model::paid_service::KIND;
+    let mut all = deadlines(causality, fields, policy, sessions, now_ms);
+    all.retain(|d| !is_paid || ["on_site", "call_back"].contains(&d.name.as_str()));
+    all
+}
+
 /// The first opening, and the largest schema of all.
 fn opened<'a>(causality: &Causality<'a>) -> (Option<(&'a Fact, &'a Created)>, u32) {
     let mut created = causality.facts.iter().filter_map(|fact| match &fact.payload {
@@ -222,16 +239,6 @@ fn opened<'a>(causality: &Causality<'a>) -> (Option<(&'a Fact, &'a Created)>, u3
     (first, created.by_ref().map(|(_, created)| created.schema).max().unwrap_or_default())
 }
 
-/// The status of a record that is neither round nor alarm, and when it next changes by itself.
-fn standing(
-    order: Option<Status>,
-    of_kind: Option<&kind::Folded>,
-    next_ms: Option<WallMs>,
-) -> (Status, Option<WallMs>) {
-    let until_ms = next_ms.into_iter().chain(of_kind.and_then(|folded| folded.until_ms)).min();
-    (order.or(of_kind.map(|folded| folded.status)).unwrap_or(Status::Kept), until_ms)
-}
-
 /// What visits are folded from.
 struct Folded<'a> {
     causality: &'a Causality<'a>,
@@ -240,7 +247,12 @@ struct Folded<'a> {
     money: &'a Money,
 }
 
-fn visits(folded: &Folded<'_>, policy: &SlaPolicy, sessions: &SessionRows) -> Vec<Visit> {
+fn visits(
+    folded: &Folded<'_>,
+    (policy, sessions): (&SlaPolicy, &SessionRows),
+    kind: &str,
+) -> Vec<Visit> {
+    let is_paid = kind == crate::model::paid_service::KIND;
     let endings = endings(folded.causality, folded.steps, sessions);
     let category = folded.fields.get("category").and_then(|field| field.value.as_str());
     let public = category == Some("public");
@@ -250,9 +262,12 @@ fn visits(folded: &Folded<'_>, policy: &SlaPolicy, sessions: &SessionRows) -> Ve
         .map(|(key, steps)| {
             // Quoted at one visit, done at the next.
             let mut quotes = folded.money.quotes.iter();
-            let quoted = quotes.any(|quote| quote.visit != key && quote.accepted == Some(true));
+            let elsewhere = quotes.any(|quote| quote.visit != key && quote.accepted == Some(true));
+            // A price told when the order was opened was agreed then (三 3.2.6).
+            let told = folded.fields.get("lines").and_then(|field| field.value.as_array());
+            let quoted = elsewhere || (is_paid && told.is_some_and(|lines| !lines.is_empty()));
             let end = endings.get(&key).copied();
-            let site = Site { policy, sessions, public, end };
+            let site = Site { policy, sessions, public, is_paid, end };
             fold(key, steps, &site, quoted)
         })
         .collect()
@@ -268,6 +283,18 @@ fn policy(policies: &[SlaPolicy], at_ms: WallMs) -> SlaPolicy {
         .unwrap_or_default()
 }
 
+/// Where a record of a kind stands, and when that next changes by itself.
+fn of_kind_status(
+    order: Option<Status>,
+    of_kind: Option<&kind::Folded>,
+    until_ms: Option<WallMs>,
+) -> (Status, Option<WallMs>) {
+    let of_kind_until = of_kind.and_then(|folded| folded.until_ms);
+    // A paid service that was told to its department has gone out.
+    let status = order.max(of_kind.map(|folded| folded.status)).unwrap_or(Status::Kept);
+    (status, until_ms.into_iter().chain(of_kind_until).min())
+}
+
 fn next_change_ms(
     deadlines: &[Deadline],
     money: &Money,
@@ -275,9 +302,7 @@ fn next_change_ms(
     now_ms: WallMs,
 ) -> Option<WallMs> {
     let due = deadlines.iter().filter_map(|deadline| deadline.changes_at_ms);
-    let open = money.charges.iter().filter(|charge| charge.handed_in.is_empty());
-    let day_ends = open.map(|charge| super::cases::day_end_ms(charge.at_ms, policy));
-    due.chain(day_ends).filter(|at| *at > now_ms).min()
+    due.chain(super::money_cases::next_ms(money, policy)).filter(|at| *at > now_ms).min()
 }
 
 fn entry(fact: &Fact, sessions: &SessionRows) -> TimelineEntry {

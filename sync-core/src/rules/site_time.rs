@@ -48,6 +48,11 @@ impl<'a> SiteTime<'a> {
         self.instant(self.local(at_ms)?.checked_add_months(Months::new(months))?)
     }
 
+    /// The first millisecond of a day.
+    pub fn day_begin(&self, date: NaiveDate) -> Option<WallMs> {
+        self.at(date, TimeOfDay::hour(0))
+    }
+
     /// The last millisecond of the day.
     pub fn day_end(&self, at_ms: WallMs) -> Option<WallMs> {
         // R8.3

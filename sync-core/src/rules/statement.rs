@@ -49,10 +49,11 @@ pub(super) fn is_shown(content: &WorkOrderFact) -> bool {
             | F::QuoteDeclined(_)
             | F::Charged(_)
             | F::Refunded(_)
+            | F::Acceptance(_)
     )
 }
 
-/// The statement of a visit as the record stands now.
+/// The statement of a visit as the record stands now (R6.6).
 ///
 /// # Errors
 /// `no_such_fact` if the record has no such visit.
@@ -79,7 +80,9 @@ pub fn statement(review: &Review, visit: FactKey, language: Language) -> Result<
         .collect();
     let verified = shown.iter().all(|entry| entry.verified);
     let clock = if verified { TextClock::Server } else { TextClock::Device };
-    render(&shown, &template(language), clock, &review.time_zone)
+    // What version 1 has no words for takes version 2; everything else is shown as ever.
+    let version = if shown.iter().any(|entry| needs_2(entry)) { 2 } else { 1 };
+    render(&shown, &template(version, language), clock, &review.time_zone)
         .ok_or(Denial::new(DenialCode::StatementDiffers))
 }
 
@@ -97,8 +100,18 @@ fn visit_of(review: &Review, quote: FactKey) -> Option<FactKey> {
     review.money.quotes.iter().find(|known| known.key == quote).map(|known| known.visit)
 }
 
-fn template(language: Language) -> String {
-    format!("visit/1/{}", language.tag())
+fn template(version: u8, language: Language) -> String {
+    format!("visit/{version}/{}", language.tag())
+}
+
+/// Whether an entry says what version 1 of the text does not show: that it was stated afterwards or
+/// for somebody else (补录), or the customer's acceptance (五 4.4.1b).
+fn needs_2(entry: &TimelineEntry) -> bool {
+    is_stated_afterwards(entry) || entry.fact_type == "acceptance"
+}
+
+fn is_stated_afterwards(entry: &TimelineEntry) -> bool {
+    entry.said_at_ms.is_some() || entry.on_behalf_of.is_some()
 }
 
 fn render(
@@ -107,17 +120,29 @@ fn render(
     clock: TextClock,
     zone: &str,
 ) -> Option<Statement> {
-    let words = match template {
-        "visit/1/zh-CN" => &VISIT_1_ZH_CN,
-        "visit/1/en" => &VISIT_1_EN,
+    let (words, more) = match template {
+        "visit/1/zh-CN" => (&VISIT_1_ZH_CN, None),
+        "visit/1/en" => (&VISIT_1_EN, None),
+        "visit/2/zh-CN" => (&VISIT_1_ZH_CN, Some(&VISIT_2_ZH_CN)),
+        "visit/2/en" => (&VISIT_1_EN, Some(&VISIT_2_EN)),
         _ => return None,
     };
     let members = shown.iter().map(|entry| {
-        let fact = json!({ "p": entry.content, "t": entry.fact_type, "w": entry.wall_ms });
+        let mut fact = json!({ "p": entry.content, "t": entry.fact_type, "w": entry.wall_ms });
+        if more.is_some() {
+            let said_at = entry.said_at_ms.map(|said_ms| ("said_at", json!(said_ms)));
+            let person = entry.on_behalf_of.map(|person| ("on_behalf_of", json!(person)));
+            for (name, value) in said_at.into_iter().chain(person) {
+                fact[name] = value;
+            }
+        }
         (entry.key.to_string(), fact)
     });
     let content = canonical::write(&Value::Object(members.collect())).ok()?;
-    let text = visit_1(shown, words, clock, zone);
+    let mut text = visit_1(shown, words, clock, zone);
+    if let Some(more) = more {
+        visit_2(&mut text, shown, (words, more), zone);
+    }
     Some(Statement {
         template: template.to_owned(),
         clock,
@@ -241,6 +266,98 @@ fn visit_1(shown: &[&TimelineEntry], words: &Words, clock: TextClock, zone: &str
     text.push_str(words.confirm);
     text.push('\n');
     text
+}
+
+/// What version 2 adds below: the customer's acceptance, and what was stated afterwards or for
+/// somebody else, with when it is said to have been. Frozen like version 1.
+struct MoreWords {
+    accepted: &'static str,
+    not_accepted: &'static str,
+    acceptance: &'static str,
+    opinion: &'static str,
+    afterwards: &'static str,
+    in_place: &'static str,
+    comma: &'static str,
+    /// Names of the steps that can be stated afterwards, by fact type.
+    steps: [(&'static str, &'static str); 11],
+}
+
+const VISIT_2_ZH_CN: MoreWords = MoreWords {
+    accepted: "通过",
+    not_accepted: "未通过",
+    acceptance: "客户验收",
+    opinion: "意见",
+    afterwards: "事后补录",
+    in_place: "代他人录入",
+    comma: "，",
+    steps: [
+        ("start_work", "开工"),
+        ("finish_work", "完工"),
+        ("unable_to_finish", "未能完成"),
+        ("material", "用料"),
+        ("material_removed", "撤销用料"),
+        ("quoted", "报价"),
+        ("quote_accepted", "同意报价"),
+        ("quote_declined", "不同意报价"),
+        ("charged", "收费"),
+        ("refunded", "退还"),
+        ("acceptance", "验收"),
+    ],
+};
+
+const VISIT_2_EN: MoreWords = MoreWords {
+    accepted: "accepted",
+    not_accepted: "not accepted",
+    acceptance: "The customer's acceptance",
+    opinion: "Opinion",
+    afterwards: "Stated afterwards",
+    in_place: "entered for somebody else",
+    comma: ", ",
+    steps: [
+        ("start_work", "start"),
+        ("finish_work", "finish"),
+        ("unable_to_finish", "could not be finished"),
+        ("material", "material"),
+        ("material_removed", "material withdrawn"),
+        ("quoted", "quote"),
+        ("quote_accepted", "quote accepted"),
+        ("quote_declined", "quote declined"),
+        ("charged", "charge"),
+        ("refunded", "paid back"),
+        ("acceptance", "acceptance"),
+    ],
+};
+
+/// Version 2 is version 1 with more lines.
+fn visit_2(
+    text: &mut String,
+    shown: &[&TimelineEntry],
+    (words, more): (&Words, &MoreWords),
+    zone: &str,
+) {
+    let mut line = |label: &str, value: &str| {
+        let _infallible = writeln!(text, "{label}{}{}", words.separator, one_line(value));
+    };
+    for entry in shown.iter().filter(|entry| entry.fact_type == "acceptance") {
+        let accepted = entry.content["accepted"] == true;
+        line(more.acceptance, if accepted { more.accepted } else { more.not_accepted });
+        if let Some(opinion) = entry.content["opinion"].as_str() {
+            line(more.opinion, opinion);
+        }
+    }
+    for entry in shown.iter().filter(|entry| is_stated_afterwards(entry)) {
+        let step = more.steps.iter().find(|(fact_type, _)| *fact_type == entry.fact_type);
+        let mut value = step.map_or(words.work, |(_, name)| *name).to_owned();
+        if let Some(said_ms) = entry.said_at_ms {
+            value.push_str(more.comma);
+            value.push_str(&local_time(said_ms, zone));
+        }
+        if entry.on_behalf_of.is_some() {
+            value.push_str(more.comma);
+            value.push_str(more.in_place);
+        }
+        line(more.afterwards, &value);
+    }
 }
 
 /// A value that stays in its line: a break must not look like another line of the statement, and

@@ -78,6 +78,14 @@ pub enum Status {
     InEffect,
     /// What was decided is carried out.
     Executed,
+    /// A price awaits the general manager.
+    Proposed,
+    /// An approved price whose day has not come.
+    Approved,
+    /// Handed over, not confirmed.
+    HandedOver,
+    /// Confirmed by who comes.
+    TakenOver,
     /// The customer has an answer.
     Answered,
     /// The customer waits for a reply.
@@ -114,7 +122,7 @@ pub enum Status {
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 52] = [
         Self::Opened,
         Self::Dispatched,
         Self::Received,
@@ -147,6 +155,10 @@ impl Status {
         Self::Decided,
         Self::InEffect,
         Self::Executed,
+        Self::Proposed,
+        Self::Approved,
+        Self::HandedOver,
+        Self::TakenOver,
         Self::Answered,
         Self::ReplyPromised,
         Self::PassedOn,

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::order::Causality;
-use super::time::{elapsed_ms, fact_time};
+use super::time::fact_time;
+use super::waits::{door, work_waits};
 use crate::model::fact::Fact;
 use crate::model::id::{FactKey, PersonId};
 use crate::model::payload::Payload;
@@ -101,7 +102,8 @@ pub struct Deviation {
 }
 
 /// Every deviation code.
-pub const DEVIATIONS: [&str; 28] = [
+pub const DEVIATIONS: [&str; 29] = [
+    "acceptance_not_asked",
     "cause_not_explained",
     "entered_unannounced",
     "explained_incompletely",
@@ -210,18 +212,22 @@ pub(super) struct Site<'a> {
     pub(super) sessions: &'a SessionRows,
     /// A public facility: no door, no customer (R4.30).
     pub(super) public: bool,
+    /// A paid service, whatever the visit says of itself.
+    pub(super) is_paid: bool,
     /// What ended the visit.
     pub(super) end: Option<FactKey>,
 }
 
 /// Folds the steps of one visit; `quoted` if the customer accepted a price at another visit.
 pub(super) fn fold(visit: FactKey, steps: &[Step<'_>], site: &Site<'_>, quoted: bool) -> Visit {
-    let Site { policy, sessions, public, end } = *site;
+    let Site { policy, sessions, public, is_paid, end } = *site;
     let set_out = steps.iter().find_map(|step| match step.content {
         WorkOrderFact::SetOut(set_out) => Some(*set_out),
         _ => None,
     });
-    let set_out = set_out.unwrap_or(SetOut { grade: policy.service_grade, paid_service: false });
+    let mut set_out =
+        set_out.unwrap_or(SetOut { grade: policy.service_grade, paid_service: false });
+    set_out.paid_service |= is_paid;
     let owner = visit.session().and_then(|session| sessions.get(&session)).map(|row| row.person);
     let stood_in = steps.iter().find(|step| step.fact.key == visit);
     let person = stood_in.and_then(|step| step.fact.on_behalf_of).or(owner);
@@ -235,6 +241,7 @@ pub(super) fn fold(visit: FactKey, steps: &[Step<'_>], site: &Site<'_>, quoted: 
     let (waits, mut deviations) = door(steps, policy, sessions);
     deviations.extend(inside(steps, set_out, quoted, public));
     deviations.extend(ending(steps, end, public));
+    deviations.extend(unaccepted(steps, set_out));
     deviations.extend(out_of_order(steps));
     deviations.sort();
     let helpers = steps.iter().filter_map(|step| match step.content {
@@ -294,100 +301,14 @@ fn state(steps: &[Step<'_>]) -> VisitState {
     state
 }
 
-fn deviation(code: &str, keys: &[FactKey]) -> Deviation {
+pub(super) fn deviation(code: &str, keys: &[FactKey]) -> Deviation {
     debug_assert!(DEVIATIONS.contains(&code), "{code} is in the list");
     Deviation { code: code.to_owned(), keys: keys.to_vec(), params: BTreeMap::new() }
 }
 
-fn timed(code: &str, keys: &[FactKey], ms: i64, limit_ms: i64) -> Deviation {
+pub(super) fn timed(code: &str, keys: &[FactKey], ms: i64, limit_ms: i64) -> Deviation {
     let params = BTreeMap::from([("ms".to_owned(), ms), ("limit_ms".to_owned(), limit_ms)]);
     Deviation { params, ..deviation(code, keys) }
-}
-
-/// Bell, knocks and the wait at the door (入户 1).
-fn door(
-    steps: &[Step<'_>],
-    policy: &SlaPolicy,
-    sessions: &SessionRows,
-) -> (Vec<Wait>, Vec<Deviation>) {
-    use WorkOrderFact as F;
-    let of = |wanted: fn(&F) -> bool| -> Vec<&Fact> {
-        steps.iter().filter(|step| wanted(step.content)).map(|step| step.fact).collect()
-    };
-    let rings = of(|content| matches!(content, F::Ring(_)));
-    let knocks = of(|content| matches!(content, F::Knock(_)));
-    let mut waits = Vec::new();
-    let mut deviations = Vec::new();
-    let mut pause = |name: &str, code: &str, from: &Fact, to: &Fact, limit_ms: i64| {
-        let ms = elapsed_ms(from, to, sessions);
-        waits.push(Wait { name: name.to_owned(), from: from.key, to: to.key, ms });
-        if let Some(ms) = ms
-            && ms < limit_ms
-        {
-            deviations.push(timed(code, &[from.key, to.key], ms, limit_ms));
-        }
-    };
-    if let [first, second, ..] = rings[..] {
-        pause("ring_pause", "ring_too_soon", first, second, policy.ring_pause_ms); // R4.6
-    }
-    if let [_, second, third, ..] = knocks[..] {
-        // R4.7
-        pause("knock_pause", "knock_too_soon", second, third, policy.knock_pause_ms);
-    }
-    if let Some(no_answer) = of(|content| matches!(content, F::NoAnswer(_))).first() {
-        let last = steps
-            .iter()
-            .take_while(|step| step.fact.key != no_answer.key)
-            .filter(|step| matches!(step.content, F::Ring(_) | F::Knock(_)))
-            .last();
-        match last {
-            Some(last) => {
-                let limit_ms = policy.no_answer_wait_ms;
-                // R4.9
-                pause("no_answer_wait", "left_early", last.fact, no_answer, limit_ms);
-            }
-            None => deviations.push(deviation("rang_too_few", &[no_answer.key])),
-        }
-        if !rings.is_empty() && rings.len() < 2 && knocks.is_empty() {
-            deviations.push(deviation("rang_too_few", &[no_answer.key]));
-        }
-        if rings.is_empty() && !knocks.is_empty() && knocks.len() < 3 {
-            deviations.push(deviation("knocked_too_few", &[no_answer.key])); // R4.8
-        }
-    }
-    (waits, deviations)
-}
-
-// R4.17
-fn work_waits(steps: &[Step<'_>], sessions: &SessionRows) -> Vec<Wait> {
-    use WorkOrderFact as F;
-    let mut waits = Vec::new();
-    let (mut started, mut paused): (Option<&Fact>, Option<&Fact>) = (None, None);
-    for step in steps {
-        match step.content {
-            F::StartWork(_) => started = started.or(Some(step.fact)),
-            F::Paused(_) => paused = Some(step.fact),
-            F::Resumed(_) => {
-                if let Some(from) = paused.take() {
-                    let ms = elapsed_ms(from, step.fact, sessions);
-                    waits.push(Wait {
-                        name: "pause".into(),
-                        from: from.key,
-                        to: step.fact.key,
-                        ms,
-                    });
-                }
-            }
-            F::FinishWork(_) | F::UnableToFinish(_) | F::LeftMidway(_) => {
-                if let Some(from) = started.take() {
-                    let ms = elapsed_ms(from, step.fact, sessions);
-                    waits.push(Wait { name: "work".into(), from: from.key, to: step.fact.key, ms });
-                }
-            }
-            _ => {}
-        }
-    }
-    waits
 }
 
 fn position(steps: &[Step<'_>], wanted: impl Fn(&WorkOrderFact) -> bool) -> Option<usize> {
@@ -518,6 +439,16 @@ fn ending(steps: &[Step<'_>], end: Option<FactKey>, public: bool) -> Vec<Deviati
     // What is missing can be told only when the visit is over.
     found.extend(end.map(|end| missing(steps, end, public)).into_iter().flatten());
     found
+}
+
+/// Paid work that was finished and signed for, and that the customer was not asked to accept
+/// (五 4.4.1b).
+fn unaccepted(steps: &[Step<'_>], set_out: SetOut) -> Option<Deviation> {
+    use WorkOrderFact as F;
+    let signed = position(steps, |c| matches!(c, F::Signed(_)))?;
+    let asked = position(steps, |c| matches!(c, F::Acceptance(_))).is_some();
+    let missing = set_out.paid_service && !asked;
+    missing.then(|| deviation("acceptance_not_asked", &[steps[signed].fact.key]))
 }
 
 /// What a visit that `end` ended has left out.

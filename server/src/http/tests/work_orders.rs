@@ -290,7 +290,7 @@ async fn the_list_is_filtered_by_what_is_asked_for() {
                     "record": records[1], "status": "opened", "title": "厨房水管漏水",
                     "category": "household", "priority": "urgent", "appointment": null,
                     "assignee": 1, "unit": "3-2-1501", "contact": null, "open_cases": 0,
-                    "deviations": 0, "created_at": "2026-09-21T14:13:21.000Z",
+                    "deviations": 0, "stated_afterwards": false, "created_at": "2026-09-21T14:13:21.000Z",
                     "changed_at": "2026-09-21T14:13:24.000Z",
                 }],
                 "next": null,

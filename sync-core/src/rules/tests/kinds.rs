@@ -30,6 +30,8 @@ pub(super) fn facts() -> Vec<(&'static str, Value)> {
         facts_of_rounds(),
         facts_of_alarms(),
         facts_of_violations(),
+        facts_of_prices(),
+        facts_of_hand_overs(),
         facts_of_receptions(),
         facts_of_notices_and_follow_ups(),
         facts_of_complaints(),
@@ -79,6 +81,7 @@ fn facts_at_the_door() -> Vec<(&'static str, Value)> {
         ("shoe_covers", of()),
         ("entered_with_key", of()),
         ("key_received", of()),
+        ("key_used", of()),
         ("key_returned", of()),
         ("scope_confirmed", of()),
         ("valuables_reminded", of()),
@@ -122,6 +125,11 @@ fn facts_of_work() -> Vec<(&'static str, Value)> {
         ("invoiced", json!({ "amount_fen": 1, "charge": V, "number": "A1" })),
         ("invoice_delivered", json!({ "invoice": V })),
         ("refunded", charged()),
+        (
+            "refunded",
+            json!({ "amount_fen": 1, "charge": V, "method": "cash", "reason": "r", "visit": V }),
+        ),
+        ("acceptance", json!({ "accepted": true, "opinion": "o", "visit": V })),
         (
             "signed",
             json!({ "clock": "server", "content_sha256": "0", "ratings": { "attitude": 5, "conduct": 5, "quality": 5 }, "relation": "owner", "shown": [V], "signature": "s", "strokes": "s", "template": "visit/1/en", "text_sha256": "0", "visit": V }),
@@ -205,6 +213,41 @@ fn facts_of_rounds() -> Vec<(&'static str, Value)> {
         ("units_checked", json!({ "cause_found": false, "units": ["3-2-1501"] })),
         ("round_finished", json!({})),
         ("round_stopped", json!({ "reason": "r" })),
+    ]
+}
+
+fn facts_of_prices() -> Vec<(&'static str, Value)> {
+    let item = "AAAAAAAAAAAAAAAAAAAAAA";
+    vec![
+        ("priced", json!({ "amount_fen": 5, "from_date": "2026-12-01" })),
+        ("price_approved", json!({ "price": V })),
+        ("price_rejected", json!({ "price": V, "reason": "r" })),
+        ("price_item_ended", json!({ "reason": "r" })),
+        (
+            "quoted",
+            json!({ "amount_fen": 1, "items": [{ "amount_fen": 1, "item": item, "list_price_fen": 1, "name": "阀", "quantity_milli": 1000 }], "visit": V }),
+        ),
+        ("notified", json!({})),
+        ("quality_checked", json!({ "quality": 5, "satisfaction": 4, "text": "t", "visit": V })),
+    ]
+}
+
+fn facts_of_hand_overs() -> Vec<(&'static str, Value)> {
+    let record = "AAAAAAAAAAAAAAAAAAAAAA";
+    let line = json!({ "amount_fen": 5, "fact": V, "record": record });
+    vec![
+        ("matter_listed", json!({ "record": record, "text": "t" })),
+        (
+            "keys_listed",
+            json!({ "keys": [{ "holder": 31, "received": V, "record": record, "visit": V }] }),
+        ),
+        ("radios_listed", json!({ "radios": [{ "name": "1", "present": true }] })),
+        (
+            "cash_counted",
+            json!({ "counted_fen": 5, "opening_fen": 0, "payouts": [line], "takings": [line] }),
+        ),
+        ("handed_over", json!({})),
+        ("taken_over", json!({})),
     ]
 }
 

@@ -1,5 +1,6 @@
 //! The rule book, told as stories: people write commands on their devices, a review judges them.
 
+mod afterwards;
 mod alarms;
 mod cases;
 mod commands;
@@ -9,14 +10,18 @@ mod deadlines;
 mod fields;
 mod follow_ups;
 mod forms;
+mod hand_overs;
 mod kinds;
 mod lists;
+mod money;
 mod orders;
+mod paid_services;
 mod patrols;
 mod pause_properties;
 mod pauses;
 mod periodic;
 mod permissions;
+mod prices;
 mod receptions;
 mod repair_notices;
 mod retention;
