@@ -4,6 +4,7 @@
 pub mod alarm;
 pub mod appraisal;
 mod audience;
+mod bounds;
 pub mod cases;
 pub mod cash;
 mod check;
@@ -50,6 +51,7 @@ pub mod statement;
 mod status;
 mod time;
 pub mod violation;
+mod violation_cases;
 pub mod visit;
 mod waits;
 

@@ -68,7 +68,6 @@ fn walking() -> (Story, Writer) {
     let mut story = Story::new();
     let mut officer = story.writer(41, Role::PatrolOfficer);
     let point = Checkpoint {
-        items: None,
         code: "a".to_owned(),
         name: "a号楼道".to_owned(),
         checklist: Some(Checklist::Stairwell),

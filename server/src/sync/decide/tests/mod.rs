@@ -490,8 +490,8 @@ fn a_panic_while_deciding_holds_everything_as_it_came() {
 fn a_conflict_is_told_to_the_one_whose_command_made_it() {
     let (record, mut chen, mut wang, _, mut desk) = dispatched();
     wang.write(record, "note", json!({ "text": "one" }));
-    let (field, early) = set("appointment", json!("2026-11-26T10:00+08:00"));
-    let (_, late) = set("appointment", json!("2026-11-26T14:00+08:00"));
+    let (field, early) = set("appointment", json!("2026-11-26T10:00:00+08:00"));
+    let (_, late) = set("appointment", json!("2026-11-26T14:00:00+08:00"));
     chen.write(record, field, late);
     wang.write(record, field, early);
     assert_eq!(desk.push(&chen).verdicts[0].cases, Vec::<String>::new());
