@@ -25,12 +25,20 @@ pub const CHEN: PersonId = PersonId(12);
 pub const WANG: PersonId = PersonId(31);
 /// Li, another.
 pub const LI: PersonId = PersonId(32);
+/// Zhou, supervisor of customer service.
+pub const ZHOU: PersonId = PersonId(51);
 /// When tests happen.
 pub const NOW_MS: i64 = 1_790_000_000_000;
 
 /// Who is who.
 pub fn principals() -> BTreeMap<PersonId, Principal> {
-    [(CHEN, Role::FrontDesk), (WANG, Role::Technician), (LI, Role::Technician)]
+    let roles = [
+        (CHEN, Role::FrontDesk),
+        (WANG, Role::Technician),
+        (LI, Role::Technician),
+        (ZHOU, Role::Supervisor),
+    ];
+    roles
         .into_iter()
         .map(|(person, role)| {
             let grant = RoleGrant {

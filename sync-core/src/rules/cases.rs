@@ -55,7 +55,7 @@ pub struct CaseSide {
 const CASES_OF_A_KIND_MAX: usize = 100;
 
 /// Every kind of record case.
-pub const CASES: [&str; 37] = [
+pub const CASES: [&str; 38] = [
     "appointments_disagree",
     "carried_out_unaccepted",
     "cash_not_balanced",
@@ -67,6 +67,7 @@ pub const CASES: [&str; 37] = [
     "complained_of_handles",
     "counts_disagree",
     "customer_not_satisfied",
+    "decided_beyond_authority",
     "decision_too_mild",
     "decisions_disagree",
     "done_after_reassignment",

@@ -146,7 +146,8 @@ fn check_names(content: &WorkOrderFact, review: &Review) -> Result<(), Denial> {
     }
 }
 
-fn check_content(content: &WorkOrderFact) -> Result<(), Denial> {
+/// Texts and ranges alone.
+pub(super) fn check_content(content: &WorkOrderFact) -> Result<(), Denial> {
     use WorkOrderFact as F;
     match content {
         // R3.9, R3.21

@@ -135,36 +135,58 @@ fn checkpoint<'a>(review: &'a Review, code: &str) -> Result<&'a Coverage, Denial
     found.ok_or_else(|| Denial::new(DenialCode::NoSuchFact).with("fact", "checkpoint"))
 }
 
+/// Bounds, and whether what a step names is there.
 pub(super) fn check_step(content: &PatrolFact, review: &Review) -> Result<(), Denial> {
+    check_names(content, review)?;
+    check_content(content)?;
+    match content {
+        PatrolFact::CheckpointVisited(visited) => check_proof(visited),
+        _ => Ok(()),
+    }
+}
+
+fn check_names(content: &PatrolFact, review: &Review) -> Result<(), Denial> {
     use PatrolFact as F;
     match content {
-        F::RoundStarted | F::RoundFinished => Ok(()),
-        F::CheckpointVisited(visited) => {
-            checkpoint(review, &visited.checkpoint)?;
-            check_visited(visited)
+        F::CheckpointVisited(visited) => checkpoint(review, &visited.checkpoint).map(|_| ()),
+        F::CheckpointSkipped(skipped) => checkpoint(review, &skipped.checkpoint).map(|_| ()),
+        F::Checked(checked) => {
+            let coverage = checkpoint(review, &checked.checkpoint)?;
+            let known = coverage.items.iter().any(|state| state.item == checked.item);
+            known.then_some(()).ok_or_else(|| out_of_range("item"))
         }
-        F::CheckpointSkipped(skipped) => {
-            checkpoint(review, &skipped.checkpoint)?;
-            text("reason", &skipped.reason, limits::REASON_CHARACTERS_MAX)
-        }
-        F::Checked(checked) => check_checked(checked, review),
         F::RestOk(rest) => {
             let coverage = checkpoint(review, &rest.checkpoint)?;
             let known = |item: &String| coverage.items.iter().any(|state| state.item == *item);
             rest.items.iter().all(known).then_some(()).ok_or_else(|| out_of_range("items"))
         }
         F::Finding(finding) => {
-            finding.checkpoint.iter().try_for_each(|code| checkpoint(review, code).map(|_| ()))?;
-            check_finding(finding)
+            finding.checkpoint.iter().try_for_each(|code| checkpoint(review, code).map(|_| ()))
         }
-        F::FindingSettled(settled) => {
-            exists(review, settled.finding, "finding")?;
-            text("text", &settled.text, limits::NOTE_CHARACTERS_MAX)
+        F::FindingSettled(settled) => exists(review, settled.finding, "finding"),
+        F::FindingReported(reported) => exists(review, reported.finding, "finding"),
+        F::RoundStarted | F::RoundFinished | F::UnitsChecked(_) | F::RoundStopped(_) => Ok(()),
+    }
+}
+
+/// Texts and ranges alone.
+pub(super) fn check_content(content: &PatrolFact) -> Result<(), Denial> {
+    use PatrolFact as F;
+    match content {
+        F::RoundStarted | F::RoundFinished => Ok(()),
+        F::CheckpointVisited(visited) => check_visited(visited),
+        F::CheckpointSkipped(skipped) => {
+            name("checkpoint", &skipped.checkpoint)?;
+            text("reason", &skipped.reason, limits::REASON_CHARACTERS_MAX)
         }
-        F::FindingReported(reported) => {
-            exists(review, reported.finding, "finding")?;
-            name("reported_to", &reported.reported_to)
+        F::Checked(checked) => check_checked(checked),
+        F::RestOk(rest) => {
+            name("checkpoint", &rest.checkpoint)?;
+            rest.items.iter().try_for_each(|item| name("items", item))
         }
+        F::Finding(finding) => check_finding(finding),
+        F::FindingSettled(settled) => text("text", &settled.text, limits::NOTE_CHARACTERS_MAX),
+        F::FindingReported(reported) => name("reported_to", &reported.reported_to),
         // R7.11
         F::UnitsChecked(checked) => {
             count("units", checked.units.len(), 1, UNITS_MAX)?;
@@ -174,13 +196,16 @@ pub(super) fn check_step(content: &PatrolFact, review: &Review) -> Result<(), De
     }
 }
 
-// R7.20
 fn check_visited(visited: &CheckpointVisited) -> Result<(), Denial> {
+    name("checkpoint", &visited.checkpoint)?;
     let mut tag = visited.tag.iter();
     tag.try_for_each(|tag| text("tag", tag, limits::REASON_CHARACTERS_MAX))?;
     visited.position.iter().try_for_each(check_position)?;
-    visited.photo.iter().try_for_each(check_photo)?;
-    // What each way of showing it consists of.
+    visited.photo.iter().try_for_each(check_photo)
+}
+
+/// What each way of showing that somebody was there consists of (R7.20).
+fn check_proof(visited: &CheckpointVisited) -> Result<(), Denial> {
     let missing = match visited.method {
         VisitMethod::Manual => visited.photo.is_none().then_some("photo"),
         VisitMethod::Gps => visited.position.is_none().then_some("position"),
@@ -190,11 +215,9 @@ fn check_visited(visited: &CheckpointVisited) -> Result<(), Denial> {
     missing.map_or(Ok(()), |field| Err(denial(field)))
 }
 
-fn check_checked(checked: &Checked, review: &Review) -> Result<(), Denial> {
-    let coverage = checkpoint(review, &checked.checkpoint)?;
-    if !coverage.items.iter().any(|state| state.item == checked.item) {
-        return Err(out_of_range("item"));
-    }
+fn check_checked(checked: &Checked) -> Result<(), Denial> {
+    name("checkpoint", &checked.checkpoint)?;
+    name("item", &checked.item)?;
     let mut note = checked.note.iter();
     note.try_for_each(|note| text("note", note, limits::NOTE_CHARACTERS_MAX))?;
     checked.photo.iter().try_for_each(check_photo)
@@ -202,6 +225,7 @@ fn check_checked(checked: &Checked, review: &Review) -> Result<(), Denial> {
 
 fn check_finding(finding: &Finding) -> Result<(), Denial> {
     name("place", &finding.place)?;
+    finding.checkpoint.iter().try_for_each(|code| name("checkpoint", code))?;
     finding.item.iter().try_for_each(|item| name("item", item))?;
     text("description", &finding.description, limits::DESCRIPTION_CHARACTERS_MAX)?;
     count("photos", finding.photos.len(), 0, PHOTOS_MAX)?;

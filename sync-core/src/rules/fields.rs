@@ -47,6 +47,9 @@ pub struct FieldValue {
 /// Fields where one office value among several holds until somebody decides.
 const OFFICE_HOLDS: [&str; 3] = ["assignee", "appointment", "priority"];
 
+/// So often one value is looked for among those that stand; nobody honest says it more often.
+const SAME_VALUES_MAX: usize = 64;
+
 struct Write<'a> {
     value: &'a Value,
     replaces: BTreeSet<FactKey>,
@@ -100,8 +103,7 @@ fn fold(
     by_key: &BTreeMap<FactKey, &Fact>,
     sessions: &SessionRows,
 ) -> Field {
-    let replaced: BTreeSet<FactKey> =
-        writes.values().flat_map(|write| write.replaces.iter().copied()).collect();
+    let replaced = replaced(writes, causality);
     let mut live: Vec<FactKey> =
         writes.keys().filter(|key| !replaced.contains(key)).copied().collect();
     if live.is_empty() {
@@ -111,18 +113,19 @@ fn fold(
     // Several `created` that differ are values like any other, until something replaces them.
     let initial_conflict = initial.as_ref().map(|field| field.conflict.clone()).unwrap_or_default();
     let value = |key: FactKey| describe(by_key[&key], writes[&key].value, sessions);
-    if let [only] = live[..] {
+    if let Some(only) = one_value(&live, writes, causality) {
         let settled = initial_conflict.is_empty() || writes.values().any(|write| write.is_resolve);
         let conflict = if settled { Vec::new() } else { with(initial_conflict, value(only)) };
         return Field { value: writes[&only].value.clone(), key: Some(only), conflict };
     }
     let mut conflict: Vec<FieldValue> = live.iter().map(|key| value(*key)).collect();
     conflict.sort_by_key(|value| value.key);
-    let office: Vec<&FieldValue> = conflict.iter().filter(|value| value.office).collect();
+    let office: Vec<FactKey> =
+        conflict.iter().filter(|value| value.office).map(|value| value.key).collect();
     if OFFICE_HOLDS.contains(&name)
-        && let [only] = office[..]
+        && let Some(only) = one_value(&office, writes, causality)
     {
-        return Field { value: only.value.clone(), key: Some(only.key), conflict };
+        return Field { value: writes[&only].value.clone(), key: Some(only), conflict };
     }
     match common_ancestor(&live, writes, causality) {
         Some(key) => Field { value: writes[&key].value.clone(), key: Some(key), conflict },
@@ -132,6 +135,42 @@ fn fold(
             conflict,
         },
     }
+}
+
+/// The facts whose values no longer stand: what a write names, and beside it what holds the very
+/// same value as far as its writer knew, since that is one value said twice.
+fn replaced(writes: &BTreeMap<FactKey, Write<'_>>, causality: &Causality<'_>) -> BTreeSet<FactKey> {
+    let mut replaced: BTreeSet<FactKey> =
+        writes.values().flat_map(|write| write.replaces.iter().copied()).collect();
+    let mut standing: BTreeMap<String, Vec<FactKey>> = BTreeMap::new();
+    for (key, write) in writes.iter().filter(|(key, _)| !replaced.contains(key)) {
+        let same = standing.entry(write.value.to_string()).or_default();
+        if same.len() < SAME_VALUES_MAX {
+            same.push(*key);
+        }
+    }
+    for (later, write) in writes {
+        let named = write.replaces.iter().filter_map(|named| writes.get(named));
+        let values: BTreeSet<String> = named.map(|named| named.value.to_string()).collect();
+        for same in values.iter().filter_map(|value| standing.get(value)) {
+            replaced.extend(same.iter().filter(|key| causality.is_before(**key, *later)));
+        }
+    }
+    replaced
+}
+
+/// The first in causal order of facts that all hold the same value: two people who wrote the same
+/// do not contradict one another.
+fn one_value(
+    keys: &[FactKey],
+    writes: &BTreeMap<FactKey, Write<'_>>,
+    causality: &Causality<'_>,
+) -> Option<FactKey> {
+    let value = writes.get(keys.first()?)?.value;
+    if !keys.iter().all(|key| writes[key].value == value) {
+        return None;
+    }
+    causality.facts.iter().map(|fact| fact.key).find(|key| keys.contains(key))
 }
 
 fn with(mut values: Vec<FieldValue>, value: FieldValue) -> Vec<FieldValue> {
@@ -180,7 +219,10 @@ fn describe(fact: &Fact, value: &Value, sessions: &SessionRows) -> FieldValue {
 }
 
 /// Members of `created`. Several are compared without schema and cause: equal ones are one; of
-/// different ones the members that differ are conflicts, the first in causal order holds.
+/// different ones the members that differ are conflicts. Until somebody resolves it, what the
+/// server wrote by a rule holds, else the first in causal order, ties by key; kind and site are
+/// always those of the first in causal order (ingest lets no other into the record, whose id they
+/// make), the schema is the largest.
 fn created_fields(causality: &Causality<'_>, sessions: &SessionRows) -> BTreeMap<String, Field> {
     let mut fields: BTreeMap<String, Field> = BTreeMap::new();
     let mut all: Vec<(&Fact, &Created)> = Vec::new();

@@ -302,8 +302,7 @@ impl<'a> FoldInput<'a> {
 
     /// Those of `keys` that no other of them knew of.
     pub(super) fn latest(&self, keys: &[FactKey]) -> Vec<FactKey> {
-        let known = |key: FactKey| keys.iter().any(|other| self.causality.is_before(key, *other));
-        keys.iter().copied().filter(|key| !known(*key)).collect()
+        self.causality.latest(keys)
     }
 }
 

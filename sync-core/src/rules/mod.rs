@@ -4,6 +4,7 @@
 pub mod alarm;
 pub mod appraisal;
 mod audience;
+mod bounds;
 pub mod cases;
 pub mod cash;
 mod check;
@@ -50,6 +51,7 @@ pub mod statement;
 mod status;
 mod time;
 pub mod violation;
+mod violation_cases;
 pub mod visit;
 mod waits;
 
@@ -68,9 +70,10 @@ pub use limits::check_reason;
 pub use links::{Link, contacts, links, outage_over, waits_for};
 pub use money::{Charge, HandIn, Invoice, Money, MoneyAccount, Quote, Refund};
 pub use opening::{Opening, PlannedRound, day_of, not_started_alarm, openings, planned_rounds};
+pub use order::seen_by;
 pub use patrol::{Anomaly, Coverage, FindingState, Round};
 pub use periodic::{PeriodicOpening, periodic_tasks};
-pub use permission::permit;
+pub use permission::{judges_by_state, permit};
 pub use projection::{Projection, projection};
 pub use reception_fold::{Outage, Passing, Promise, Reception};
 pub use review::{Review, ReviewInput, TimelineEntry, review};

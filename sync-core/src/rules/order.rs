@@ -135,12 +135,65 @@ impl<'a> Causality<'a> {
         }
     }
 
+    /// Those of `keys` that no other of them knew of, in causal order.
+    pub fn latest(&self, keys: &[FactKey]) -> Vec<FactKey> {
+        let mut places: Vec<usize> =
+            keys.iter().filter_map(|key| self.places.get(key)).copied().collect();
+        places.sort_unstable();
+        places.dedup();
+        if self.words == 0 {
+            places.drain(..places.len().saturating_sub(1));
+        }
+        // Everything that one of them knew: one pass, however many there are.
+        let mut known = vec![0_u64; self.words];
+        for place in &places {
+            let row = &self.before[place * self.words..(place + 1) * self.words];
+            known.iter_mut().zip(row).for_each(|(known, before)| *known |= before);
+        }
+        let is_known =
+            |place: usize| known.get(place / 64).is_some_and(|w| w >> (place % 64) & 1 == 1);
+        let latest = places.into_iter().filter(|place| !is_known(*place));
+        latest.map(|place| self.facts[place].key).collect()
+    }
+
+    /// Those of `keys` that know none of the others, in causal order.
+    pub fn first(&self, keys: &[FactKey]) -> Vec<FactKey> {
+        let mut places: Vec<usize> =
+            keys.iter().filter_map(|key| self.places.get(key)).copied().collect();
+        places.sort_unstable();
+        places.dedup();
+        if self.words == 0 {
+            places.truncate(1);
+        }
+        let mut wanted = vec![0_u64; self.words];
+        for place in places.iter().filter(|_| self.words > 0) {
+            wanted[place / 64] |= 1 << (place % 64);
+        }
+        let knows = |place: usize| {
+            let row = &self.before[place * self.words..(place + 1) * self.words];
+            row.iter().zip(&wanted).any(|(before, wanted)| before & wanted != 0)
+        };
+        let first = places.into_iter().filter(|place| !knows(*place));
+        first.map(|place| self.facts[place].key).collect()
+    }
+
     /// The latest facts: those that are no cause of another.
     pub fn frontier(&self) -> Vec<FactKey> {
         let causes: BTreeSet<FactKey> = self.predecessors.values().flatten().copied().collect();
         let keys = self.predecessors.keys().copied();
         keys.filter(|key| !causes.contains(key)).collect()
     }
+}
+
+/// The keys of the facts of a record that whoever wrote a command had seen: the causes of its
+/// facts, themselves left out.
+pub fn seen_by(command: &[Fact], record: &[Fact], sessions: &SessionRows) -> BTreeSet<FactKey> {
+    let all: Vec<Fact> = record.iter().chain(command).cloned().collect();
+    let causality = Causality::of(&all, sessions);
+    let own: BTreeSet<FactKey> = command.iter().map(|fact| fact.key).collect();
+    let mut seen: BTreeSet<FactKey> = own.iter().flat_map(|key| causality.causes(*key)).collect();
+    seen.retain(|key| !own.contains(key));
+    seen
 }
 
 /// Everything before `earlier`, and itself, is before `place`.

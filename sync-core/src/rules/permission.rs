@@ -2,6 +2,7 @@
 //! written or now. Disagreement with the world (reassigned, cancelled, late) is no denial: it
 //! becomes a case.
 
+use super::bounds::check_bounds;
 use super::check::check_attached;
 use super::denial::{Denial, DenialCode};
 use super::kind::{self, Needs};
@@ -103,6 +104,7 @@ pub fn permit(
         |review| review.fields.get("group")?.value.as_u64(),
     );
     for fact in facts {
+        check_bounds(&fact.payload, kind)?;
         let mut needs = needs(fact, kind, known)?;
         if let Payload::General(GeneralFact::Set(set)) = &fact.payload {
             // A plain set may replace one value only; what ends a conflict says why.
@@ -129,6 +131,11 @@ pub fn permit(
         }
     }
     check_site(created.map(|created| created.site), site)
+}
+
+/// Whether permissions of this kind look at how the record stands, and not at roles alone.
+pub fn judges_by_state(kind: &str) -> bool {
+    kind::kind(kind).is_some()
 }
 
 fn check_site(created: Option<SiteId>, site: SiteId) -> Result<(), Denial> {

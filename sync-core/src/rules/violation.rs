@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::cases::Case;
 use super::deadlines::Deadline;
 use super::denial::{Denial, DenialCode};
 use super::form::{Asks, Form, Input, Writes};
@@ -18,6 +17,7 @@ use super::limits;
 use super::review::Review;
 use super::sla::{Limit, Stamp, Target};
 use super::status::Status;
+use super::violation_cases;
 use crate::model::audience::Audience;
 use crate::model::department::Department;
 use crate::model::id::{FactKey, PersonId};
@@ -83,7 +83,7 @@ const DECIDERS: &[Role] = &[Role::Supervisor, Role::ProjectManager];
 /// Who decides on serious ones, and signs every decision (四 3.3.2a, 3.3.6, R5.11).
 const MANAGER: &[Role] = &[Role::ProjectManager];
 /// Decisions of one violation; what hostile facts could make is not bounded.
-const DECISIONS_MAX: usize = 100;
+pub(super) const DECISIONS_MAX: usize = 100;
 
 const CATEGORIES: &[&str] =
     &["decoration", "fire_safety", "sanitation", "public_security", "harm_to_others"];
@@ -307,7 +307,7 @@ impl Kind for Violations {
             status: status(&violation),
             until_ms: None,
             deadlines: deadlines(&violation, input),
-            cases: cases(&violation, input),
+            cases: violation_cases::cases(&violation, input),
             closed_at_ms: violation.closed_at_ms,
             details: Some(Details::Violation(violation)),
         }
@@ -552,31 +552,4 @@ fn deadlines(violation: &Violation, input: &FoldInput<'_>) -> Vec<Deadline> {
         all.retain(|deadline| deadline.met_by.is_some());
     }
     all
-}
-
-// R5.14
-fn cases(violation: &Violation, input: &FoldInput<'_>) -> Vec<Case> {
-    let mut found = Vec::new();
-    let decisions = &violation.decisions;
-    for (index, first) in decisions.iter().enumerate() {
-        // Two people decided and neither knew of the other.
-        for second in &decisions[index + 1..] {
-            let apart = !input.causality.is_before(first.key, second.key);
-            if apart && first.measure != second.measure && found.len() < DECISIONS_MAX {
-                found.push(input.case("decisions_disagree", [first.key, second.key]));
-            }
-        }
-        // Allowed when it was taken; since then it has turned out to be serious.
-        let mild = matches!(first.measure, Measure::Dissuade);
-        if mild && violation.severity == Some(Severity::Serious) {
-            found.push(input.case("decision_too_mild", [first.key]));
-        }
-        if violation.closed_at_ms.is_some()
-            && first.signed_at_ms.is_some()
-            && first.executed.is_none()
-        {
-            found.push(input.case("closed_before_executed", [first.key]));
-        }
-    }
-    found
 }

@@ -47,6 +47,7 @@ breach-dangerous-goods = Dangerous goods
 breach-gambling-and-fighting = Gambling or fighting
 breach-other = Other
 case-closed-before-executed = Closed though a signed decision was not carried out
+case-decided-beyond-authority = Decided as on a general violation by somebody who did not know that it had been assessed as serious; that is the project manager's
 case-decision-too-mild = The matter turned out to be serious after it was decided as a general one
 case-decisions-disagree = Two people decided differently and did not know of one another
 deadline-reconciling-talk = Reconciling talk held

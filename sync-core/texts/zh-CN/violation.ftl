@@ -47,6 +47,7 @@ breach-dangerous-goods = 存放危险物品
 breach-gambling-and-fighting = 聚赌、斗殴
 breach-other = 其他
 case-closed-before-executed = 已签署的处理意见还没有执行就结案了
+case-decided-beyond-authority = 按一般违例作了决定，当时不知道已被定为重大，应由项目经理决定
 case-decision-too-mild = 按一般违例作了决定，后来定为重大
 case-decisions-disagree = 两个人互不知情，处理意见不一致
 deadline-reconciling-talk = 沟通缓和

@@ -33,6 +33,10 @@ pub(super) struct Work<'a> {
     pub(super) waiting: Vec<LogRow>,
     /// The review of what is accepted, as far as permissions need it.
     pub(super) review: Option<Review>,
+    /// Facts were accepted since it was made.
+    pub(super) stale: bool,
+    /// Facts reviewed again so far.
+    pub(super) reviewed_again: usize,
     pub(super) before: Option<Review>,
     /// Facts of accepted commands that do not enter as they are.
     pub(super) rewritten: Vec<StoredFact>,
@@ -70,6 +74,8 @@ impl<'a> Work<'a> {
             held: BTreeSet::new(),
             waiting: Vec::new(),
             review: None,
+            stale: false,
+            reviewed_again: 0,
             before: None,
             rewritten: Vec::new(),
             derived: false,
@@ -94,7 +100,8 @@ impl<'a> Work<'a> {
                 RowState::Rewritten | RowState::Duplicate => {}
             }
         }
-        work.review = work.reviewed();
+        work.review = work.reviewed(&work.facts);
+        work.stale = false;
         work.before = work.review.clone();
         work
     }
@@ -106,15 +113,17 @@ impl<'a> Work<'a> {
                 && let Ok(fact) = fact.parse()
             {
                 self.facts.push(fact);
+                self.stale = true;
             }
         }
     }
 
-    fn reviewed(&self) -> Option<Review> {
+    /// The review of `facts` of the record.
+    pub(super) fn reviewed(&self, facts: &[Fact]) -> Option<Review> {
         let site = self.plan.site?;
         Some(rules::review(&ReviewInput {
             record: self.deciding.state.record,
-            facts: &self.facts,
+            facts,
             sessions: self.deciding.sessions,
             policies: self.deciding.policies.get(&site).map_or(&[], Vec::as_slice),
             now_ms: self.deciding.now_ms,
@@ -195,7 +204,7 @@ impl<'a> Work<'a> {
                     || deciding.known.get(&author.number).is_some_and(|o| o.is_accepted())))
     }
 
-    pub(super) fn rule(&self, author: Author, facts: &[Fact]) -> Ruling {
+    pub(super) fn rule(&mut self, author: Author, facts: &[Fact]) -> Ruling {
         let created = match opening(self.deciding.state.record, facts) {
             Ok(created) => created,
             Err(why) => return Ruling::Refuse(why),
@@ -216,15 +225,18 @@ impl<'a> Work<'a> {
                 return Ruling::Hold(Why::new("rests_on_held").with("fact", key));
             }
         }
-        let Some(principal) = self.deciding.principals.get(&author.person) else {
+        let deciding = self.deciding;
+        let Some(principal) = deciding.principals.get(&author.person) else {
             return Ruling::Refuse(Why::new("unknown_person"));
         };
         let seen = facts.iter().map(|fact| fact.seen).max().unwrap_or_default();
         let confirmed = self.deciding.confirmed.get(&author.device);
         let when = confirmed.map_or(seen, |c| c.when(author.number, site, seen));
-        let now_ms = self.deciding.now_ms;
-        match rules::permit(facts, self.review.as_ref(), principal, when, now_ms) {
+        self.refresh();
+        match rules::permit(facts, self.review.as_ref(), principal, when, deciding.now_ms) {
             Ok(()) => Ruling::Accept,
+            // Disagreement with what others wrote meanwhile is no refusal.
+            Err(_) if self.was_permitted(author, site, facts, (principal, when)) => Ruling::Accept,
             Err(denial) => {
                 Ruling::Refuse(Why { code: denial.code.to_string(), params: denial.params })
             }
@@ -266,15 +278,16 @@ impl<'a> Work<'a> {
         self.open_by(&guarded.facts);
     }
 
-    /// Only the opening changes what later commands are permitted by; the rest is judged by roles,
-    /// so one review for all of them is enough.
+    /// Of most kinds only the opening changes what later commands are permitted by: the rest is
+    /// judged by roles, and one review for all of them is enough.
     pub(super) fn open_by(&mut self, facts: &[Fact]) {
         if self.plan.site.is_none()
             && let Ok(Some(created)) = opening(self.deciding.state.record, facts)
         {
             self.plan.site = Some(created.site);
             self.plan.kind = Some(created.kind.clone());
-            self.review = self.reviewed();
+            self.review = self.reviewed(&self.facts);
+            self.stale = false;
         }
     }
 
@@ -358,7 +371,7 @@ impl<'a> Work<'a> {
         self.plan.heads = self.heads.iter().copied().collect();
         self.plan.has_accepted_work = self.has_accepted_work();
         if (self.derived || !self.new_keys.is_empty())
-            && let Some(after) = self.reviewed()
+            && let Some(after) = self.reviewed(&self.facts)
         {
             self.tell_cases(&after);
             self.plan.audiences = rules::audiences(&after);

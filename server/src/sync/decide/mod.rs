@@ -8,6 +8,7 @@ mod overrule;
 mod pack;
 mod purged;
 mod rewrite;
+mod seen;
 #[cfg(test)]
 mod tests;
 

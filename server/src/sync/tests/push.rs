@@ -70,12 +70,12 @@ async fn shift(world: &World) -> (RecordId, Phone, Phone) {
     for step in ["one", "two", "three"] {
         wang.write(record, "note", json!({ "text": step }));
     }
-    let (fact_type, payload) = set("appointment", json!("2026-11-26T10:00+08:00"));
+    let (fact_type, payload) = set("appointment", json!("2026-11-26T10:00:00+08:00"));
     wang.write(record, fact_type, payload);
     let (fact_type, payload) = forbidden();
     wang.write(record, fact_type, payload);
     wang.write(record, "note", json!({ "text": "six" }));
-    let (fact_type, payload) = set("appointment", json!("2026-11-26T14:00+08:00"));
+    let (fact_type, payload) = set("appointment", json!("2026-11-26T14:00:00+08:00"));
     chen.write(record, fact_type, payload);
     let assignee = chen.records[&record].facts();
     let assignee = assignee.keys().nth(1).expect("two facts").to_string();
@@ -241,7 +241,8 @@ async fn every_order_of_arrival_ends_in_one_record() {
             world.settle(phone).await;
         }
         for (phone, hour) in [(&mut chen, 9), (&mut wang, 10), (&mut li, 11)] {
-            let (fact_type, payload) = set("appointment", json!(format!("{hour}:00")));
+            let (fact_type, payload) =
+                set("appointment", json!(format!("2026-11-26T{hour:02}:00:00+08:00")));
             phone.write(record, fact_type, payload);
             phone.write(record, "note", json!({ "text": format!("at {hour}") }));
         }
@@ -464,7 +465,8 @@ async fn the_office_accepts_after_all_or_discards_and_the_phone_is_told() {
         let (fact_type, payload) = forbidden();
         let refused = wang.write(record, fact_type, payload);
         let replaces = [refused.facts[0].key.to_string()];
-        let rests = json!({ "field": "appointment", "value": "x", "replaces": replaces });
+        let at = "2026-11-26T10:00:00+08:00";
+        let rests = json!({ "field": "appointment", "value": at, "replaces": replaces });
         wang.write(record, "set", rests);
         world.settle(&mut wang).await;
         assert_eq!(wang.told, BTreeMap::from([(1, Outcome::Refused), (2, Outcome::Refused)]));

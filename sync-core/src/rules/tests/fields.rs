@@ -124,7 +124,50 @@ fn equal_created_facts_of_two_schemas_are_one_and_different_ones_conflict() {
     let review = story.review();
     assert_eq!((review.schema, open_cases(&review).len()), (2, 0));
     story.write(&mut second, order(Priority::Appointed));
+    let review = story.review();
+    assert_eq!(open_cases(&review), ["field_conflict"]);
+    assert_eq!(review.text("priority"), Some("urgent"), "the first in causal order holds");
+}
+
+#[test]
+fn the_same_value_written_by_two_is_one_value_and_replaced_like_one() {
+    let (mut story, mut desk, mut worker) = diverged();
+    let seen = story.facts.clone();
+    story.write_on(&mut worker, set("appointment", appointment(10)), &seen);
+    story.write_on(&mut desk, set("appointment", appointment(10)), &seen);
+    let review = story.review();
+    let field = &review.fields["appointment"];
+    assert_eq!((&field.value, field.conflict.len()), (&appointment(10), 0));
+    assert_eq!(open_cases(&review), Vec::<&str>::new());
+    assert_eq!(review.timeline.iter().filter(|e| e.fact_type == "set").count(), 3, "both stand");
+    // A plain set names one of the two and replaces the value, not the one fact.
+    story.write(&mut desk, set("appointment", appointment(14)));
+    let review = story.review();
+    let field = &review.fields["appointment"];
+    assert_eq!((&field.value, field.conflict.len()), (&appointment(14), 0));
+}
+
+#[test]
+fn the_same_value_by_somebody_who_did_not_know_that_it_was_replaced_is_a_conflict() {
+    let (mut story, mut desk, mut worker) = diverged();
+    let seen = story.facts.clone();
+    story.write_on(&mut worker, set("appointment", appointment(10)), &seen);
+    story.write(&mut worker, set("appointment", appointment(11)));
+    story.write_on(&mut desk, set("appointment", appointment(10)), &seen);
     assert_eq!(open_cases(&story.review()), ["field_conflict"]);
+}
+
+#[test]
+fn of_two_equal_office_values_and_a_phones_the_offices_holds_and_all_three_are_shown() {
+    let (mut story, mut desk, mut worker) = diverged();
+    let mut other = story.writer(13, Role::Assistant);
+    let seen = story.facts.clone();
+    story.write_on(&mut worker, set("appointment", appointment(10)), &seen);
+    story.write_on(&mut desk, set("appointment", appointment(14)), &seen);
+    story.write_on(&mut other, set("appointment", appointment(14)), &seen);
+    let review = story.review();
+    let field = &review.fields["appointment"];
+    assert_eq!((&field.value, field.conflict.len()), (&appointment(14), 3));
 }
 
 #[test]

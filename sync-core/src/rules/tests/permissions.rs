@@ -218,6 +218,129 @@ fn a_plain_set_that_claims_to_replace_several_values_is_refused() {
     assert_eq!(judge(&facts), Err(DenialCode::ReplacesSeveral));
 }
 
+/// What a phone without checks brings, on a record of a kind: `None` is within its bounds.
+fn brought(kind: &str, fact_type: &str, content: Value) -> Option<DenialCode> {
+    let mut story = Story::new();
+    let manager = story.writer(50, Role::ProjectManager);
+    let created = json!({ "kind": kind, "site": 7, "schema": 1 });
+    let fact = |n: u64, fact_type: &str, content: Value| Fact {
+        payload: crate::model::payload::Payload::from_parts(fact_type.to_owned(), content),
+        ..noted(n)
+    };
+    story.facts.push(fact(1, "created", created));
+    let roles = [Role::ProjectManager, Role::Technician, Role::Security, Role::FrontDesk];
+    let grants = roles.map(|role| grant(manager.person, role)).to_vec();
+    let principal = Principal { person: manager.person, grants };
+    let when = Seen { epoch: 1, sequence: 10 };
+    let facts = [fact(2, fact_type, content)];
+    permit(&facts, Some(&story.review()), &principal, when, NINE).err().map(|denial| denial.code)
+}
+
+fn noted(n: u64) -> Fact {
+    Fact {
+        key: FactKey::Written { session: SessionId([50; 8]), n, i: 0 },
+        wall_ms: NINE,
+        monotonic_ms: None,
+        seen: Seen { epoch: 1, sequence: 10 },
+        after: None,
+        said_at_ms: None,
+        on_behalf_of: None,
+        corrects: Vec::new(),
+        payload: crate::model::payload::Payload::from_parts("note".to_owned(), json!({})),
+        stored_content: None,
+    }
+}
+
+#[test]
+fn what_a_phone_without_checks_brings_is_refused_with_the_codes_it_would_have_been_told() {
+    use DenialCode::{BadTime, OutOfRange, TextEmpty, TextTooLong};
+    let visit = "aebagbafaydqq.1.0";
+    let long = |characters: usize| "长".repeat(characters);
+    let named = |name: &str, value: Value| json!({ "visit": visit, name: value });
+    let order = |value: Value| json!({ "field": "description", "value": value, "replaces": [] });
+    let money = |fen: i64| json!({ "visit": visit, "amount_fen": fen, "method": "cash" });
+    for (kind, fact_type, content, expected) in [
+        ("work_order", "note", json!({ "text": long(1_000) }), None),
+        ("work_order", "note", json!({ "text": long(1_001) }), Some(TextTooLong)),
+        ("work_order", "note", json!({ "text": " " }), Some(TextEmpty)),
+        ("contact", "note", json!({ "text": long(1_001) }), Some(TextTooLong)),
+        ("alarm", "note", json!({ "text": long(1_001) }), Some(TextTooLong)),
+        ("work_order", "advice", named("text", json!(long(1_001))), Some(TextTooLong)),
+        ("work_order", "cancelled", json!({ "reason": long(201) }), Some(TextTooLong)),
+        ("work_order", "set_out", json!({ "grade": 5 }), None),
+        ("work_order", "set_out", json!({ "grade": 6 }), Some(OutOfRange)),
+        ("work_order", "charged", money(10_000_000_000), None),
+        ("work_order", "charged", money(10_000_000_001), Some(OutOfRange)),
+        ("work_order", "charged", money(-1), Some(OutOfRange)),
+        ("work_order", "set", order(json!(long(2_000))), None),
+        ("work_order", "set", order(json!(long(2_001))), Some(TextTooLong)),
+        ("work_order", "set", order(json!(5)), Some(OutOfRange)),
+        (
+            "work_order",
+            "set",
+            json!({ "field": "appointment", "value": "tomorrow", "replaces": [] }),
+            Some(BadTime),
+        ),
+        // A newer app's field and a newer shape are carried.
+        ("work_order", "set", json!({ "field": "hue", "value": 5, "replaces": [] }), None),
+        ("work_order", "set_out", json!({ "grade": "best" }), None),
+        ("patrol_round", "round_stopped", json!({ "reason": long(201) }), Some(TextTooLong)),
+        // Whether the round has such a checkpoint is no bound: it may come later.
+        ("patrol_round", "checkpoint_skipped", json!({ "checkpoint": "z", "reason": "r" }), None),
+        (
+            "patrol_round",
+            "checkpoint_skipped",
+            json!({ "checkpoint": long(61), "reason": "r" }),
+            Some(TextTooLong),
+        ),
+        ("alarm", "alarm_settled", json!({ "text": long(1_001) }), Some(TextTooLong)),
+        ("alarm", "radioed", json!({ "answered_by": long(61) }), Some(TextTooLong)),
+        ("work_order", "asked", json!({ "person": 31, "text": long(1_001) }), Some(TextTooLong)),
+        ("work_order", "deadline_paused", json!({ "reason": long(201) }), Some(TextTooLong)),
+        (
+            "work_order",
+            "case_closed",
+            json!({ "case": "step_deviation", "reason": long(201), "rests_on": [] }),
+            Some(TextTooLong),
+        ),
+        (
+            "violation",
+            "resolve",
+            json!({ "field": "place", "reason": "r", "replaces": [], "value": long(61) }),
+            Some(TextTooLong),
+        ),
+    ] {
+        let told = brought(kind, fact_type, content.clone());
+        assert_eq!(told, expected, "{kind} {fact_type} {:.80}", content.to_string());
+    }
+}
+
+#[test]
+fn what_a_phone_without_checks_opens_is_bounded_too() {
+    let order = |description: String| {
+        json!({
+            "kind": "work_order", "site": 7, "schema": 1, "category": "household",
+            "description": description, "priority": "urgent",
+        })
+    };
+    let contact = json!({ "kind": "contact", "site": 7, "schema": 1, "name": "", "salt": "s" });
+    let newer = json!({ "kind": "work_order", "site": 7, "schema": 9, "description": 5 });
+    for (content, expected) in [
+        (order("长".repeat(2_000)), None),
+        (order("长".repeat(2_001)), Some(DenialCode::TextTooLong)),
+        (contact, Some(DenialCode::TextEmpty)),
+        (newer, None),
+    ] {
+        let payload = crate::model::payload::Payload::from_parts("created".to_owned(), content);
+        let person = PersonId(50);
+        let principal = Principal { person, grants: vec![grant(person, Role::FrontDesk)] };
+        let facts = [Fact { payload, ..noted(1) }];
+        let when = Seen { epoch: 1, sequence: 10 };
+        let told = permit(&facts, None, &principal, when, NINE).err().map(|denial| denial.code);
+        assert_eq!(told, expected);
+    }
+}
+
 /// R0.1
 #[test]
 fn somebody_elses_role_is_nobodys() {

@@ -250,6 +250,32 @@ fn a_mild_decision_on_what_turns_out_to_be_serious_is_a_case() {
     assert_eq!(open_cases(&story.review()), ["decision_too_mild"]);
 }
 
+#[test]
+fn a_supervisors_decision_on_what_is_serious_beside_it_stands_as_a_case_until_the_manager_signs() {
+    let (mut story, mut desk) = story(json!({}));
+    let mut supervisor = story.writer(51, Role::Supervisor);
+    let seen = story.facts.clone();
+    story.write(&mut desk, assessed(json!({ "threat": true })));
+    let notice = decided(json!({ "measure": "public_notice", "text": "t" }));
+    assert_eq!(story.deny(&supervisor, &notice), DenialCode::NotYourRole, "who saw it may not");
+    let decision = story.write_on(&mut supervisor, notice.clone(), &seen);
+    let review = story.review();
+    assert_eq!(open_cases(&review), ["decided_beyond_authority"]);
+    assert_eq!(of(&review).decisions.len(), 1, "it stands");
+    let signed = step("violation_signed", json!({ "decision": decision }));
+    let mut unaware = story.writer(52, Role::ProjectManager);
+    let mut known = seen.clone();
+    known.extend(story.facts.iter().filter(|fact| fact.key == decision).cloned());
+    story.write_on(&mut unaware, signed.clone(), &known);
+    assert_eq!(open_cases(&story.review()), ["decided_beyond_authority"]);
+    let mut manager = story.writer(50, Role::ProjectManager);
+    story.write(&mut manager, signed);
+    assert_eq!(open_cases(&story.review()), Vec::<&str>::new());
+    // The manager's own, on what he knew to be serious, never was one.
+    story.write(&mut manager, notice);
+    assert_eq!(open_cases(&story.review()), Vec::<&str>::new());
+}
+
 /// R5.15
 #[test]
 fn closing_starts_the_time_it_is_kept_and_reopening_ends_that() {

@@ -1,5 +1,7 @@
 //! The scenarios of one record, without any IO.
 
+mod seen;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
@@ -17,6 +19,8 @@ struct Desk {
     sessions: SessionRows,
     /// What was told of each command.
     told: BTreeMap<Author, (Outcome, Option<String>)>,
+    /// What devices had confirmed.
+    confirmed: BTreeMap<DeviceId, Confirmed>,
     quota_bytes: u64,
     sequence: u64,
     next_id: i64,
@@ -29,6 +33,7 @@ impl Desk {
             held: Vec::new(),
             sessions: phones.iter().map(|phone| (phone.session, phone.row())).collect(),
             told: BTreeMap::new(),
+            confirmed: BTreeMap::new(),
             quota_bytes: 1 << 20,
             sequence: 100,
             next_id: 1,
@@ -61,7 +66,7 @@ impl Desk {
                 sessions: &self.sessions,
                 principals: &principals(),
                 policies: &BTreeMap::new(),
-                confirmed: &BTreeMap::new(),
+                confirmed: &self.confirmed,
                 quota_bytes: self.quota_bytes,
                 server: SessionId([0xa0; 8]),
                 now_ms: NOW_MS,
@@ -485,8 +490,8 @@ fn a_panic_while_deciding_holds_everything_as_it_came() {
 fn a_conflict_is_told_to_the_one_whose_command_made_it() {
     let (record, mut chen, mut wang, _, mut desk) = dispatched();
     wang.write(record, "note", json!({ "text": "one" }));
-    let (field, early) = set("appointment", json!("2026-11-26T10:00+08:00"));
-    let (_, late) = set("appointment", json!("2026-11-26T14:00+08:00"));
+    let (field, early) = set("appointment", json!("2026-11-26T10:00:00+08:00"));
+    let (_, late) = set("appointment", json!("2026-11-26T14:00:00+08:00"));
     chen.write(record, field, late);
     wang.write(record, field, early);
     assert_eq!(desk.push(&chen).verdicts[0].cases, Vec::<String>::new());
