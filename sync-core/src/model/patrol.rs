@@ -154,8 +154,8 @@ pub struct SiteChecklist {
 }
 
 /// A point on the earth, WGS-84, in units of 10^-7 degrees: integers, so that every device judges
-/// R7.25.
 /// alike.
+/// R7.25.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// South is negative.

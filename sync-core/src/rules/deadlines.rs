@@ -175,8 +175,8 @@ impl Order {
     }
 
     /// What is due, from what is known now: an order whose priority was changed is counted from
-    /// R3.13.
     /// the same facts as if it had always been the new one.
+    /// R3.13.
     fn targets(&self, policy: &SlaPolicy) -> Vec<Target<'static>> {
         let (filled_ms, told_ms, on_site_ms) = self.limits(policy);
         let target = |name, start_ms, limit, met| Target::new(name, start_ms, limit).met(met);

@@ -118,8 +118,8 @@ pub(super) fn opened_by(
 }
 
 /// What the server opens for the findings of a round that are not settled: a repair order for
-/// R7.14.
 /// facilities (六 3.8.2a), a violation for a breach (ours).
+/// R7.14.
 pub fn openings(round: &Review) -> Vec<Opening> {
     let (Some(site), Some(walked)) = (round.site, &round.round) else { return Vec::new() };
     let findings = walked.findings.iter().filter(|finding| !finding.settled);

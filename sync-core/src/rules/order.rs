@@ -156,27 +156,6 @@ impl<'a> Causality<'a> {
         latest.map(|place| self.facts[place].key).collect()
     }
 
-    /// Those of `keys` that know none of the others, in causal order.
-    pub fn first(&self, keys: &[FactKey]) -> Vec<FactKey> {
-        let mut places: Vec<usize> =
-            keys.iter().filter_map(|key| self.places.get(key)).copied().collect();
-        places.sort_unstable();
-        places.dedup();
-        if self.words == 0 {
-            places.truncate(1);
-        }
-        let mut wanted = vec![0_u64; self.words];
-        for place in places.iter().filter(|_| self.words > 0) {
-            wanted[place / 64] |= 1 << (place % 64);
-        }
-        let knows = |place: usize| {
-            let row = &self.before[place * self.words..(place + 1) * self.words];
-            row.iter().zip(&wanted).any(|(before, wanted)| before & wanted != 0)
-        };
-        let first = places.into_iter().filter(|place| !knows(*place));
-        first.map(|place| self.facts[place].key).collect()
-    }
-
     /// The latest facts: those that are no cause of another.
     pub fn frontier(&self) -> Vec<FactKey> {
         let causes: BTreeSet<FactKey> = self.predecessors.values().flatten().copied().collect();

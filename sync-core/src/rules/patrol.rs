@@ -289,8 +289,8 @@ fn listed(checkpoint: &Checkpoint) -> Vec<&str> {
 }
 
 /// The last word on an item. "The rest is ok" is no word on an item that anybody flagged, in
-/// R7.10.
 /// whatever order the two arrived.
+/// R7.10.
 fn item_state(walk: &Walk<'_>, checkpoint: &Checkpoint, item: &str) -> ItemState {
     let mut state = ItemState { item: item.to_owned(), result: None, by_rest: false, note: None };
     for (_, content) in walk.facts() {

@@ -249,8 +249,8 @@ impl<'a> Sla<'a> {
     }
 
     /// The state, and when it next changes by itself. `most` is never before `least`: what both
-    /// R3.12.
     /// say is so, and what only one says is unknown.
+    /// R3.12.
     fn state(&self, target: &Target<'_>, least: Due, most: Due) -> (DeadlineState, Option<WallMs>) {
         use DeadlineState as S;
         if let Some(met) = target.met {
@@ -278,8 +278,8 @@ impl<'a> Sla<'a> {
     }
 
     /// Where the deadline goes: every pause that begins before it is over moves it by as much as
-    /// R3.15.
     /// was paused. None where its start is unknown or no calendar shows it.
+    /// R3.15.
     fn course(&self, target: &Target<'_>, belief: Belief) -> Option<Course> {
         let mut due_ms = self.due_ms(target.limit, target.start_ms)?;
         let limit = target.limit;

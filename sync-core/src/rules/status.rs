@@ -187,8 +187,7 @@ impl Status {
 }
 
 /// Where a work order stands. The latest steps by cause decide; of steps that knew nothing of one
-/// R3.32.
-/// another the most advanced counts, so that no two devices can disagree.
+/// another the most advanced counts, so that no two devices can disagree (R3.32).
 pub(super) fn work_order(causality: &Causality<'_>, visits: &[Visit]) -> Status {
     use WorkOrderFact as F;
     if !standing(causality, |content| matches!(content, F::Closed)).is_empty() {
