@@ -404,7 +404,7 @@ async fn the_documents_keep_their_members() {
         (&["refused"], "refused"),
         (&["rounds"], "rounds"),
         (&["inbox"], "items"),
-        (&["reference"], "grants limits people policies roster sites"),
+        (&["reference"], "buildings checklists grants limits people policies roster sites"),
     ];
     for (arguments, members) in wanted {
         assert_eq!(keys(&phone.told(arguments)).join(" "), *members, "{arguments:?}");

@@ -4,11 +4,10 @@ create table record_due (
     record blob primary key,
     site integer not null,
     kind text not null,
-    -- null: only by what somebody writes
+    -- null: only by what somebody writes; of one that failed, when it is tried again
     due_ms integer,
-    -- how often it has failed since it was last written, and until when it waits
-    attempts integer not null default 0,
-    retry_ms integer not null default 0
+    -- how often it has failed since it was last written
+    attempts integer not null default 0
 ) without rowid;
 create index record_due_next on record_due (due_ms) where due_ms is not null;
 

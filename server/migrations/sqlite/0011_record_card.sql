@@ -21,3 +21,7 @@ create table record_card (
 ) without rowid;
 create index record_card_kind on record_card (site, kind, created_at_ms desc, record desc);
 create index record_card_unit on record_card (site, unit) where unit is not null;
+create index record_card_site on record_card (site, created_at_ms desc, record desc);
+create index record_card_open on record_card (kind, subject) where closed_at_ms is null;
+create index record_kind on record (site, kind, sequence) where kind is not null;
+create index desk_case_open on desk_case (site, kind) where closed_ms is null;

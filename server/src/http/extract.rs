@@ -111,6 +111,23 @@ impl OfficeUser {
         self.holds(|role, at| at == site && roles.contains(&role))
     }
 
+    /// Checks that the person holds one of these roles for the whole of a site: what is the whole
+    /// site's is not for who holds a role for one group of buildings or one department.
+    ///
+    /// # Errors
+    /// `forbidden` if not.
+    pub fn holds_whole(&self, site: SiteId, roles: &[Role]) -> Result<()> {
+        let mut grants = self.principal.grants.iter();
+        let holds = grants.any(|grant| {
+            grant::in_force(grant, self.now_ms)
+                && grant.site == site
+                && roles.contains(&grant.role)
+                && grant.group.is_none()
+                && grant.department.is_none()
+        });
+        if holds { Ok(()) } else { Err(Error::problem(ProblemCode::Forbidden)) }
+    }
+
     /// Checks that the person is an administrator of one of these sites.
     ///
     /// # Errors

@@ -93,7 +93,7 @@ async fn take(
     QueryOf(Import { site, dry_run }): QueryOf<Import>,
     upload: Upload,
 ) -> Result<Response> {
-    upload.user.holds_at(site, table.roles())?;
+    upload.user.holds_whole(site, table.roles())?;
     let mut conn = app.db.reader().acquire().await?;
     let scope = Scope::of(&mut conn, site, upload.user.act()).await?;
     drop(conn);
@@ -175,7 +175,7 @@ async fn give(
     PathId(table): PathId<Table>,
     QueryOf(Export { site }): QueryOf<Export>,
 ) -> Result<Response> {
-    user.holds_at(site, table.roles())?;
+    user.holds_whole(site, table.roles())?;
     let mut conn = app.db.reader().acquire().await?;
     let scope = Scope::of(&mut conn, site, user.act()).await?;
     let sheet = tables::export(&mut conn, table, &scope, &app.sync).await?;

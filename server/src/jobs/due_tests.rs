@@ -224,7 +224,7 @@ async fn a_record_that_fails_waits_longer_each_time_and_holds_up_no_other() {
     let ran = scene.run(&scene.world.app).await;
     assert_eq!(ran.failed, 1);
     assert_eq!(derived(&scene.review(sound).await).len(), 1);
-    let waits = "select cast(retry_ms as text) from record_due where record = ?";
+    let waits = "select cast(due_ms as text) from record_due where record = ?";
     assert_eq!(scene.text(waits, broken).await, (now_ms + RETRY_MS).to_string());
     assert_eq!(scene.run(&scene.world.app).await.failed, 0, "it waits");
     scene.world.clock.pass_ms(RETRY_MS);

@@ -49,6 +49,14 @@ impl Ran {
         }
     }
 
+    /// A job of which nothing more can be done now; the others go on.
+    fn ended(&mut self, outcome: Result<()>, job: &'static str) {
+        if let Err(error) = outcome {
+            tracing::error!(job, %error, "a job failed");
+            self.failed += 1;
+        }
+    }
+
     fn due(&mut self, at_ms: Option<WallMs>) {
         self.next_ms = self.next_ms.into_iter().chain(at_ms).min();
     }
@@ -69,20 +77,42 @@ const SETTLE_MS: u64 = 20;
 /// If the database does not answer; what fails for one record alone is logged and stays due.
 pub async fn run_due(app: &App, now_ms: WallMs) -> Result<Ran> {
     let mut ran = Ran::default();
-    days::run(app, now_ms, &mut ran).await?;
-    day_end::run(app, now_ms, &mut ran).await?;
-    round_not_started::run(app, now_ms, &mut ran).await?;
+    // First: an alarm waits for nothing. And again after the rounds: one that has not begun has
+    // just become one.
+    let outcome = alert::run(app, now_ms, &mut ran).await;
+    ran.ended(outcome, "alert");
+    let outcome = round_not_started::run(app, now_ms, &mut ran).await;
+    ran.ended(outcome, "round_not_started");
+    let outcome = alert::run(app, now_ms, &mut ran).await;
+    ran.ended(outcome, "alert");
+    let outcome = days::run(app, now_ms, &mut ran).await;
+    ran.ended(outcome, "days");
+    let outcome = day_end::run(app, now_ms, &mut ran).await;
+    ran.ended(outcome, "day_end");
     // Before what falls due: a plan that is there is not missing.
-    periodic::run(app, now_ms, &mut ran).await?;
-    due::run(app, now_ms, &mut ran).await?;
-    // After the rounds: one that has not begun has just become an alarm.
-    alert::run(app, now_ms, &mut ran).await?;
-    // Last: nobody waits for it, and a ledger that cannot be read must hold up nothing else.
-    retention::run(app, now_ms, &mut ran).await?;
+    let outcome = periodic::run(app, now_ms, &mut ran).await;
+    ran.ended(outcome, "periodic");
+    let outcome = due::run(app, now_ms, &mut ran).await;
+    ran.ended(outcome, "due");
+    let outcome = callers(app, now_ms, &mut ran).await;
+    ran.ended(outcome, "callers");
+    // Last: nobody waits for it.
+    let outcome = retention::run(app, now_ms, &mut ran).await;
+    ran.ended(outcome, "retention");
     ran.due(alert::next_ms(app).await?);
     ran.due(round_not_started::next_ms(app).await?);
     ran.due(due::next_ms(app).await?);
     Ok(ran)
+}
+
+/// Tells callers of outages that are over whom nobody told when they ended.
+async fn callers(app: &App, now_ms: WallMs, ran: &mut Ran) -> Result<()> {
+    let told = app.sync.tell_callers(BATCH).await?;
+    ran.done += told;
+    if told == u64::from(BATCH) {
+        ran.due(Some(now_ms));
+    }
+    Ok(())
 }
 
 /// Runs jobs when they are due and when something was written, until the app closes.

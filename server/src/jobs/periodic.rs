@@ -65,10 +65,17 @@ async fn open(app: &App, site: SiteId, policy: &SlaPolicy, now_ms: WallMs) -> Re
         return Ok(0);
     }
     let count = begun.len();
+    let mut failed = None;
     for PeriodicOpening { at_ms, opening, .. } in begun {
         let task = opening.record;
         let fact = Derived::opening(opening, at_ms);
-        app.sync.derive(task, Box::new(move |_| vec![fact])).await?;
+        // One that cannot be opened holds up no other; all are tried again.
+        if let Err(error) = app.sync.derive(task, Box::new(move |_| vec![fact])).await {
+            failed = Some(error);
+        }
+    }
+    if let Some(error) = failed {
+        return Err(error);
     }
     let mut transaction = app.db.begin_write().await?;
     sqlx::query(

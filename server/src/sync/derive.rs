@@ -148,52 +148,55 @@ pub async fn follow(
     planned: &[Planned],
     context: WriteContext,
 ) -> Result<Vec<Poke>> {
-    let reviews = || planned.iter().filter_map(|planned| planned.plan.review.as_deref());
-    let mut wanted = Wanted::of(reviews(), context.now_ms);
-    wanted.add_repeats(conn, people, reviews()).await?;
-    let all: Vec<&Review> = reviews().collect();
-    wanted.add_ends(outage::ends(shared, conn, people, &all, context.now_ms).await?);
-    if wanted.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut following = Following { shared, people, context, failed: BTreeSet::new() };
-    sqlx::query("savepoint follows").execute(&mut *conn).await?;
-    let written = match following.all(conn, wanted).await {
-        Ok(pokes) => pokes,
-        Err(error @ Error::Stopped(_)) => return Err(error),
-        Err(error) => {
-            tracing::error!(%error, "what follows could not be written");
-            sqlx::query("rollback to follows").execute(&mut *conn).await?;
-            following.failed.extend(reviews().map(|review| review.record));
-            Vec::new()
+    let reviews = planned.iter().filter_map(|planned| planned.plan.review.as_deref());
+    let reviews: Vec<&Review> = reviews.collect();
+    let mut following = Following::of(shared, people, context);
+    let wanted = following.wanted(conn, &reviews).await?;
+    if !wanted.is_empty() {
+        sqlx::query("savepoint follows").execute(&mut *conn).await?;
+        match following.all(conn, wanted).await {
+            Ok(()) => {}
+            Err(error @ Error::Stopped(_)) => return Err(error),
+            Err(error) => {
+                tracing::error!(%error, "what follows could not be written");
+                sqlx::query("rollback to follows").execute(&mut *conn).await?;
+                following.failed.extend(reviews.iter().map(|review| review.record));
+                following.pokes.clear();
+            }
         }
-    };
-    sqlx::query("release follows").execute(&mut *conn).await?;
-    due::again(conn, &following.failed, context.now_ms).await?;
-    Ok(written)
+        sqlx::query("release follows").execute(&mut *conn).await?;
+    }
+    let Followed { pokes, failed, later } = following.ended();
+    due::again(conn, failed.union(&later), context.now_ms).await?;
+    Ok(pokes)
 }
 
-/// [`follow`] of one record, where nothing else depends on it: what cannot be written is an error.
+/// [`follow`] of one record, where nothing else depends on it. What could be written is, whatever
+/// becomes of the rest.
 ///
 /// # Errors
-/// If the database does not answer, or something that follows cannot be written.
+/// If the database does not answer.
 pub async fn follow_review(
     shared: &Shared,
     conn: &mut SqliteConnection,
     people: &People,
     review: &Review,
     context: WriteContext,
-) -> Result<Vec<Poke>> {
-    let mut wanted = Wanted::of([review].into_iter(), context.now_ms);
-    wanted.add_repeats(conn, people, [review].into_iter()).await?;
-    wanted.add_ends(outage::ends(shared, conn, people, &[review], context.now_ms).await?);
-    let mut following = Following { shared, people, context, failed: BTreeSet::new() };
-    let pokes = following.all(conn, wanted).await?;
-    if following.failed.is_empty() {
-        Ok(pokes)
-    } else {
-        Err(Error::Broken("what follows could not be planned"))
-    }
+) -> Result<Followed> {
+    let mut following = Following::of(shared, people, context);
+    let wanted = following.wanted(conn, &[review]).await?;
+    following.all(conn, wanted).await?;
+    Ok(following.ended())
+}
+
+/// What came of what follows.
+pub struct Followed {
+    /// Who is to look again.
+    pub pokes: Vec<Poke>,
+    /// Records from which something follows that could not be written.
+    pub failed: BTreeSet<RecordId>,
+    /// Records from which more follows than one transaction takes.
+    pub later: BTreeSet<RecordId>,
 }
 
 /// What follows from some records and is not there, as far as their reviews say.
@@ -254,27 +257,61 @@ struct Following<'a> {
     shared: &'a Shared,
     people: &'a People,
     context: WriteContext,
-    /// The records that what could not be planned follows from.
+    pokes: Vec<Poke>,
     failed: BTreeSet<RecordId>,
+    later: BTreeSet<RecordId>,
 }
 
-impl Following<'_> {
-    /// Until nothing more follows; a rule that never ends is cut off.
-    async fn all(&mut self, conn: &mut SqliteConnection, wanted: Wanted) -> Result<Vec<Poke>> {
-        let mut pokes = Vec::new();
+impl<'a> Following<'a> {
+    fn of(shared: &'a Shared, people: &'a People, context: WriteContext) -> Self {
+        let (failed, later) = (BTreeSet::new(), BTreeSet::new());
+        Self { shared, people, context, pokes: Vec::new(), failed, later }
+    }
+
+    fn ended(self) -> Followed {
+        Followed { pokes: self.pokes, failed: self.failed, later: self.later }
+    }
+
+    /// What follows from these records. What only other records can say, and do not, stays due:
+    /// what a person saved is stored all the same.
+    async fn wanted(&mut self, conn: &mut SqliteConnection, reviews: &[&Review]) -> Result<Wanted> {
+        let Self { shared, people, context, .. } = *self;
+        let mut wanted = Wanted::of(reviews.iter().copied(), context.now_ms);
+        let others = async {
+            wanted.add_repeats(conn, people, reviews.iter().copied()).await?;
+            wanted.add_ends(outage::ends(shared, conn, people, reviews, context.now_ms).await?);
+            Ok(())
+        };
+        match others.await {
+            Ok(()) => {}
+            Err(error @ Error::Stopped(_)) => return Err(error),
+            Err(error) => {
+                tracing::error!(%error, "what follows from other records could not be read");
+                self.failed.extend(reviews.iter().map(|review| review.record));
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// Until nothing more follows; a rule that never ends is cut off, and goes on when it is due.
+    async fn all(&mut self, conn: &mut SqliteConnection, wanted: Wanted) -> Result<()> {
         let mut wanted = wanted;
         for _ in 0..STEPS_MAX {
             let mut plans = self.plans(conn, std::mem::take(&mut wanted)).await?;
             if plans.is_empty() {
-                return Ok(pokes);
+                return Ok(());
             }
             let mut stops = Stops::new(self.shared.hooks.as_ref(), "derive");
-            pokes.extend(write::plans(conn, &mut plans, self.context, &mut stops).await?);
+            self.pokes.extend(write::plans(conn, &mut plans, self.context, &mut stops).await?);
             let reviews = plans.iter().filter_map(|planned| planned.plan.review.as_deref());
-            wanted = Wanted::of(reviews, self.context.now_ms);
+            wanted = self.wanted(conn, &reviews.collect::<Vec<_>>()).await?;
         }
-        tracing::warn!("something follows for ever; the rest comes when its records are due");
-        Ok(pokes)
+        if !wanted.is_empty() {
+            tracing::warn!("something follows for ever");
+            self.failed.extend(wanted.facts.keys());
+            self.failed.extend(wanted.openings.values().map(|(from, _)| *from));
+        }
+        Ok(())
     }
 
     async fn plans(
@@ -290,7 +327,7 @@ impl Following<'_> {
         }
         if wanted.openings.len() > OPENINGS_MAX {
             let left = wanted.openings.values().skip(OPENINGS_MAX).map(|(from, _)| *from);
-            self.failed.extend(left);
+            self.later.extend(left);
         }
         let openings = wanted.openings.into_iter().take(OPENINGS_MAX);
         let now_ms = self.context.now_ms;

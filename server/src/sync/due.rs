@@ -1,7 +1,6 @@
 //! What falls due: when each record next changes by itself, and what is written then. The rules say
 //! what; the job says when; here it is kept and carried out.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
@@ -30,11 +29,11 @@ pub struct DueJob {
 }
 
 /// Writes what follows in a record by now and what it opens, and its rows in lists as it stands
-/// now;
-/// says whether any fact was written.
+/// now; says whether any fact was written. What could not be written waits, what was too much for
+/// one transaction follows at once.
 ///
 /// # Errors
-/// If the database does not answer, or what follows cannot be written; the caller rolls back.
+/// If the database does not answer; the caller rolls back.
 pub async fn run(
     shared: &Shared,
     conn: &mut SqliteConnection,
@@ -46,11 +45,48 @@ pub async fn run(
         return Ok((false, Vec::new()));
     };
     let context = WriteContext { epoch, now_ms };
-    let pokes = derive::follow_review(shared, conn, &people, &review, context).await?;
+    let attempts = attempts(conn, record).await?;
+    let followed = derive::follow_review(shared, conn, &people, &review, context).await?;
     let fresh = office::read(shared, conn, &people, record, now_ms).await?;
     let fresh = fresh.map_or(review, |(_, _, review)| review);
     projection::refresh(conn, &fresh, now_ms).await?;
-    Ok((!pokes.is_empty(), pokes))
+    again(conn, &followed.later, now_ms).await?;
+    if !followed.failed.is_empty() {
+        wait(conn, record, attempts, now_ms).await?;
+    }
+    Ok((!followed.pokes.is_empty(), followed.pokes))
+}
+
+async fn attempts(conn: &mut SqliteConnection, record: RecordId) -> Result<i64> {
+    let attempts = sqlx::query_scalar("select attempts from record_due where record = ?")
+        .bind(record.0.to_vec())
+        .fetch_optional(&mut *conn)
+        .await?;
+    Ok(attempts.unwrap_or_default())
+}
+
+/// Wait of a record that failed for the first time, and the longest.
+const RETRY_MS: i64 = 5_000;
+const RETRY_MS_MAX: i64 = 3_600_000;
+
+/// Looks at a record again later, the later the oftener it failed.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn wait(
+    conn: &mut SqliteConnection,
+    record: RecordId,
+    attempts: i64,
+    now_ms: WallMs,
+) -> Result<()> {
+    let doubled = RETRY_MS.saturating_mul(1 << attempts.clamp(0, 20));
+    sqlx::query("update record_due set attempts = ?, due_ms = ? where record = ?")
+        .bind(attempts.saturating_add(1))
+        .bind(now_ms.saturating_add(doubled.min(RETRY_MS_MAX)))
+        .bind(record.0.to_vec())
+        .execute(&mut *conn)
+        .await?;
+    Ok(())
 }
 
 async fn forget(conn: &mut SqliteConnection, record: RecordId) -> Result<()> {
@@ -82,10 +118,7 @@ pub(super) async fn keep(
                 .push_bind(review.kind.clone())
                 .push_bind(due_ms(review, now_ms));
         });
-        query.push(
-            " on conflict (record) do update set due_ms = excluded.due_ms, attempts = 0,
-               retry_ms = 0",
-        );
+        query.push(" on conflict (record) do update set due_ms = excluded.due_ms, attempts = 0");
         query.build().execute(&mut *conn).await?;
     }
     keep_told(conn, reviews).await
@@ -105,10 +138,10 @@ fn due_ms(review: &Review, now_ms: WallMs) -> Option<WallMs> {
 /// If the database does not answer.
 pub(super) async fn again(
     conn: &mut SqliteConnection,
-    records: &BTreeSet<RecordId>,
+    records: impl IntoIterator<Item = &RecordId>,
     now_ms: WallMs,
 ) -> Result<()> {
-    let records: Vec<RecordId> = records.iter().copied().collect();
+    let records: Vec<RecordId> = records.into_iter().copied().collect();
     for piece in pieces(&records) {
         let mut query = QueryBuilder::<Sqlite>::new("update record_due set due_ms = ");
         query.push_bind(now_ms).push(" where record in ");

@@ -6,7 +6,7 @@ use sync_core::model::contact;
 use sync_core::model::id::{RecordId, SiteId};
 use sync_core::model::policy::SlaPolicy;
 use sync_core::model::time::WallMs;
-use sync_core::model::violation::{self, Severity};
+use sync_core::model::violation::{self, Assessment, Severity};
 use sync_core::rules::retention::{
     contact_kept_until_ms, is_needed, last_change_ms, violation_kept_until_ms,
 };
@@ -92,10 +92,19 @@ async fn closed_at_ms(conn: &mut SqliteConnection, review: &Review) -> Result<Op
     Ok(last_came_ms(conn, review.record).await?.max(Some(closed_at_ms)))
 }
 
-/// Whether a violation is a general one; one that nobody has assessed is kept like a serious one.
+/// Whether a violation is and always was a general one; one that nobody has assessed, or of which
+/// two people say different things, is kept like a serious one. To assess it anew does not make it
+/// go earlier.
 fn is_general(review: &Review) -> bool {
     let Some(Details::Violation(violation)) = &review.details else { return false };
-    violation.severity == Some(Severity::General)
+    let conflict = review.fields.get("assessment").is_some_and(|field| !field.conflict.is_empty());
+    let said = review.timeline.iter().filter(|entry| entry.content["field"] == "assessment");
+    let mut said = said.map(|entry| serde_json::from_value(entry.content["value"].clone()));
+    // What this version does not read may be a serious one.
+    let ever_serious = said.any(|said: Result<Assessment, _>| {
+        said.map_or(true, |assessment| assessment.severity() == Severity::Serious)
+    });
+    violation.severity == Some(Severity::General) && !conflict && !ever_serious
 }
 
 /// Who uses a contact, and until when somebody did.

@@ -14,7 +14,7 @@ mod check;
 pub mod decide;
 mod deliver;
 mod derive;
-mod due;
+pub mod due;
 mod feed;
 mod handle;
 mod keep;
@@ -449,7 +449,12 @@ impl Sync {
                 let waits = caller.is_some_and(|caller| waits_for(caller).contains(&outage));
                 waits.then_some(fact).into_iter().collect()
             };
-            told += u64::from(self.derive(caller, Box::new(follows)).await?);
+            match self.derive(caller, Box::new(follows)).await {
+                Ok(written) => told += u64::from(written),
+                Err(error @ Error::Stopped(_)) => return Err(error),
+                // One that cannot be told holds up no other.
+                Err(error) => tracing::error!(%error, %caller, "a caller could not be told"),
+            }
         }
         Ok(told)
     }

@@ -252,7 +252,7 @@ async fn erase(
 /// What holds content of a record: rows that go. Photos and files are so far only announced, in
 /// facts that go with `change`; once blobs are stored, those that no other record announces go
 /// here too (DESIGN 8).
-const CONTENT: [&str; 22] = [
+const CONTENT: [&str; 23] = [
     "delete from change where record = ?",
     "delete from held_pack where record = ?",
     "delete from quarantine where record = ?",
@@ -273,6 +273,7 @@ const CONTENT: [&str; 22] = [
     "delete from cash_entry where record = ?",
     "delete from hand_over where record = ?",
     "delete from hand_over_cash where record = ?",
+    "delete from hand_over_cash where hand_over = ?",
     "delete from open_key where record = ?",
     "delete from cash_unaccounted where record = ?",
 ];

@@ -88,9 +88,6 @@ pub struct SlaPolicy {
     pub notice_after_ms: i64,
     /// A reconciling talk follows within so many days (四 3.3.5; the number is ours).
     pub reconciling_talk_days: u32,
-    /// Residents are told of an appointed repair that disturbs them so many days before
-    /// (三 3.1.5.2).
-    pub appointment_announce_days: u32,
     /// An invoice is at the customer's by the end of the day so many days after it was made out
     /// (三 3.2.7; the number is ours).
     pub invoice_delivered_days: u32,
@@ -151,7 +148,6 @@ impl Default for SlaPolicy {
             notice_before_ms: 24 * 60 * MINUTE,
             notice_after_ms: 24 * 60 * MINUTE,
             reconciling_talk_days: 7,
-            appointment_announce_days: 1,
             invoice_delivered_days: 1,
             quality_checked_days: 2,
         }

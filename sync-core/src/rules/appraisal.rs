@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::kind::Details;
 use super::review::Review;
 use super::visit::{Visit, VisitState};
+use crate::model::complaint::Validity;
 use crate::model::id::{FactKey, PersonId, RecordId};
 use crate::model::paid_service;
 use crate::model::time::WallMs;
@@ -46,9 +47,6 @@ pub struct RatingSums {
     pub conduct: u64,
 }
 
-/// The kind of complaints, and its field that names the worker (一 3.4.6c).
-const COMPLAINT: (&str, &str) = ("complaint", "about");
-
 /// Every worker with a paid service begun, or a complaint opened, in `from_ms..to_ms`. A helper's
 /// part counts as an order and nothing else; the same record counts once (R6.9).
 pub fn appraisal<'a>(
@@ -64,10 +62,14 @@ pub fn appraisal<'a>(
         }
         if review.kind == paid_service::KIND {
             service(review, from_ms..to_ms, &mut rows);
-        } else if review.kind == COMPLAINT.0 {
+        } else if let Some(Details::Complaint(complaint)) = &review.details {
+            // Whoever seeks help or lets off steam complains of nobody's work (二 4.2.4).
+            if complaint.validity.is_some_and(|validity| validity != Validity::Valid) {
+                continue;
+            }
             let opened = review.timeline.iter().find(|entry| entry.fact_type == "created");
             let inside = opened.is_some_and(|entry| (from_ms..to_ms).contains(&entry.at_ms));
-            let about = review.fields.get(COMPLAINT.1).and_then(|field| field.value.as_u64());
+            let about = review.fields.get("about").and_then(|field| field.value.as_u64());
             let about = about.and_then(|number| u32::try_from(number).ok()).map(PersonId);
             if let Some(person) = about.filter(|_| inside) {
                 rows.entry(person).or_default().complaints += 1;

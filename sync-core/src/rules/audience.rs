@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::kind;
-use super::review::Review;
+use super::review::{Review, TimelineEntry};
 use super::status::Status;
 use crate::model::audience::Audience;
 use crate::model::id::PersonId;
@@ -36,8 +36,10 @@ pub fn audiences(review: &Review) -> BTreeSet<Audience> {
     }
     if let Some(kind) = kind::kind(&review.kind) {
         audiences.extend(kind.audiences(review));
-        // Whoever wrote into it sees what becomes of it, wherever they work.
-        let writers = review.timeline.iter().filter_map(|entry| entry.by);
+        // Whoever opened it or does a step of it sees what becomes of it, wherever they work. An
+        // order that was given to somebody else leaves, as a repair does.
+        let steps = review.timeline.iter().filter(|entry| is_step(entry));
+        let writers = steps.filter(|_| !kind::has_visits(&review.kind)).filter_map(|e| e.by);
         audiences.extend(writers.map(|person| Audience::User(site, person)));
     }
     if let Some(officer) = review.round.as_ref().and_then(|round| round.officer) {
@@ -56,6 +58,25 @@ pub fn audiences(review: &Review) -> BTreeSet<Audience> {
         audiences.extend(values.filter_map(user));
     }
     audiences
+}
+
+/// Types that anybody at the site may write into any record, whether they hold it or not: writing
+/// one gives nobody the record.
+const BY_ANYBODY: [&str; 9] = [
+    "acknowledged",
+    "answered",
+    "attached",
+    "breach_ignored",
+    "breach_stopped",
+    "dissuaded",
+    "message_received",
+    "note",
+    "read",
+];
+
+/// Whether a fact is its writer's part in a record.
+fn is_step(entry: &TimelineEntry) -> bool {
+    !entry.unknown && !BY_ANYBODY.contains(&entry.fact_type.as_str())
 }
 
 fn is_open(review: &Review) -> bool {

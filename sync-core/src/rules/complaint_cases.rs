@@ -5,7 +5,9 @@ use super::complaint::Complaint;
 use super::complaint_fold::{Facts, closings};
 use super::kind::FoldInput;
 use crate::model::complaint::{ComplaintFact, ComplaintSource, LadderStep};
+use crate::model::fact::Fact;
 use crate::model::id::{FactKey, PersonId};
+use crate::model::payload::{GeneralFact, Payload};
 use crate::model::time::WallMs;
 
 /// The cases of a complaint.
@@ -114,8 +116,16 @@ impl Of<'_> {
     /// The worker it is about writes in it (一 3.4.6c, R2.11).
     fn own_subject(&self) -> Option<Case> {
         let about: PersonId = self.input.field("about")?;
-        let mut all = self.facts.all.iter().map(|(fact, _)| *fact);
-        let own = all.find(|fact| self.input.by(fact) == Some(about))?;
+        // Judging and pausing too; to have read it is no part in it.
+        let seen = |fact: &Fact| {
+            matches!(
+                fact.payload,
+                Payload::General(GeneralFact::Read(_) | GeneralFact::Acknowledged(_))
+            )
+        };
+        let writes =
+            |fact: &Fact| self.input.by(fact) == Some(about) || fact.on_behalf_of == Some(about);
+        let own = self.input.facts().find(|fact| !seen(fact) && writes(fact))?;
         Some(self.input.case("complained_of_handles", [own.key]))
     }
 

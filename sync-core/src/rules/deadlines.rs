@@ -108,6 +108,9 @@ pub const DEADLINES: [&str; 21] = [
     "told",
 ];
 
+/// Who calls back and takes finished orders in (三 3.2.5, 3.5): told when it is late.
+const CALLERS: &[Role] = &[Role::FrontDesk, Role::Assistant];
+
 /// What the deadlines of an order are judged from.
 struct Order {
     public: bool,
@@ -208,11 +211,13 @@ impl Order {
         if let Some(finished) = self.finished {
             // Finished orders go back every day (三 3.2.5, R3.33).
             let day = Limit::DayEnd;
-            all.push(target("returned", finished.judgeable_ms(), day, self.returned));
+            let returned = target("returned", finished.judgeable_ms(), day, self.returned);
+            all.push(returned.tells(CALLERS));
         }
         if let Some(finished) = self.finished.filter(|_| !self.public) {
             // R3.35
-            all.push(after(finished, "call_back", policy.call_back_ms, self.called_back));
+            let call_back = after(finished, "call_back", policy.call_back_ms, self.called_back);
+            all.push(call_back.tells(CALLERS));
         }
         all
     }

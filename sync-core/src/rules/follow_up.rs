@@ -8,7 +8,7 @@ use super::cases::Case;
 use super::closing::{Turn, closing};
 use super::deadlines::Deadline;
 use super::denial::{Denial, DenialCode};
-use super::kind::{Details, FieldRule, FoldInput, Folded, Holds, Kind, Needs, name, note};
+use super::kind::{self, Details, FieldRule, FoldInput, Folded, Holds, Kind, Needs, name, note};
 use super::limits;
 use super::opening::{Opening, content_of};
 use super::review::Review;
@@ -21,7 +21,7 @@ use crate::model::id::{FactKey, RecordId};
 use crate::model::payload::{Created, OpeningContent, Payload};
 use crate::model::person::Role;
 use crate::model::time::WallMs;
-use crate::model::work_order::{self, Ratings, Signed};
+use crate::model::work_order::{Ratings, Signed};
 
 /// A follow-up as it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +86,7 @@ impl Kind for FollowUps {
         }
         const FIELDS: &[FieldRule] = &[
             rule("assignee", Holds::Person),
+            rule("group", Holds::Whole(0, u32::MAX as i64)),
             rule("completed_at_ms", Holds::Whole(0, AT_MS_MAX)),
             rule("contact", Holds::Record),
             rule("description", Holds::Text(limits::DESCRIPTION_CHARACTERS_MAX)),
@@ -204,7 +205,7 @@ fn cases(latest: &[Call<'_>], input: &FoldInput<'_>) -> Vec<Case> {
 
 /// The follow-ups that an order's low ratings open, each named after its signature (R3.42).
 pub(super) fn of_low_ratings(order: &Review) -> Vec<Opening> {
-    let Some(site) = order.site.filter(|_| order.kind == work_order::KIND) else {
+    let Some(site) = order.site.filter(|_| kind::has_visits(&order.kind)) else {
         return Vec::new();
     };
     let created = order.timeline.iter().find(|entry| entry.fact_type == "created");

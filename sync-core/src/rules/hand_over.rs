@@ -139,6 +139,11 @@ impl Kind for HandOvers {
         }
     }
 
+    /// Not whoever counted (一 3.6).
+    fn case_closers(&self) -> &'static [Role] {
+        &[Role::Supervisor, Role::ProjectManager]
+    }
+
     fn guarded(&self) -> &'static [(&'static str, &'static [Role])] {
         &[
             ("matter_listed", DESK),

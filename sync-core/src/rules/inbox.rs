@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 use super::complaint::Escalation;
+use super::deadlines::Deadline;
 use super::follow::fallen;
 use super::kind::Details;
 use super::permission::holds_role;
@@ -200,11 +201,12 @@ fn told(review: &Review) -> Vec<Told<'_>> {
                 && entry.content["of"].as_str() == Some(&key.to_string())
         })
     };
+    // Over too where the deadline is none any more, e.g. of a violation that was closed.
     let met = |fell: &FellDue| {
-        review.deadlines.iter().any(|deadline| {
-            let same = deadline.name == fell.deadline && deadline.of == fell.of;
-            same && deadline.met_by.is_some()
-        })
+        let is_its =
+            |deadline: &&Deadline| deadline.name == fell.deadline && deadline.of == fell.of;
+        let deadline = review.deadlines.iter().find(is_its);
+        deadline.is_none_or(|deadline| deadline.met_by.is_some())
     };
     let fell = fallen(review).filter(|(key, _)| !withdrawn(*key)).filter_map(|(key, fell)| {
         let kind = if fell.deadline == "report" { InboxKind::ReportDue } else { InboxKind::Due };
@@ -215,7 +217,11 @@ fn told(review: &Review) -> Vec<Told<'_>> {
         Some(Details::Complaint(one)) => (&one.escalations, Some(one.step)),
         _ => (&[], None),
     };
-    let over = review.closed_at_ms.is_some();
+    // A closing that leaves the customer unsatisfied silences nobody.
+    let over = match &review.details {
+        Some(Details::Complaint(one)) => one.solved_at_ms.is_some(),
+        _ => false,
+    };
     let escalated = escalations.iter().filter(|one| !one.withdrawn).filter_map(|one| {
         let roles = BTreeSet::from([one.content.to.role()]);
         // A higher step has it by now.

@@ -15,6 +15,7 @@ use super::form::Form;
 use super::limits::{self, range, text, time};
 use super::opening::Opening;
 use super::order::Causality;
+use super::permission::{DESK, DESK_AND_LEAD};
 use super::review::Review;
 use super::status::Status;
 use super::time::{FactTime, fact_time};
@@ -112,6 +113,16 @@ pub(super) trait Kind: Sync {
 
     /// Who opens one by hand.
     fn opened_by(&self, content: &OpeningContent) -> Result<Needs, Denial>;
+
+    /// Who opens one in a newer schema's shape, which nobody here reads.
+    fn opened_unread(&self) -> Needs {
+        Needs::roles(DESK)
+    }
+
+    /// Who closes its cases.
+    fn case_closers(&self) -> &'static [Role] {
+        DESK_AND_LEAD
+    }
 
     /// Bounds of what it is opened with.
     fn check_opening(&self, content: &OpeningContent) -> Result<(), Denial>;

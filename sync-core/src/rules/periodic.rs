@@ -223,6 +223,10 @@ impl Kind for PeriodicTasks {
         })
     }
 
+    fn opened_unread(&self) -> Needs {
+        Needs::server()
+    }
+
     fn guarded(&self) -> &'static [(&'static str, &'static [Role])] {
         &[
             ("report_sent", SENDERS),

@@ -244,6 +244,7 @@ fn general_needs(fact: &GeneralFact, kind: &str) -> Result<Needs, Denial> {
             let rule = rules.fields().iter().find(|rule| rule.name == resolve.field);
             Ok(Needs::roles(rule.map_or(DESK_AND_LEAD, |rule| rule.roles)))
         }
+        (GeneralFact::CaseClosed(_), Some(rules)) => Ok(Needs::roles(rules.case_closers())),
         _ => {
             let roles = general_roles(fact, kind);
             Ok(if roles == ANYONE { Needs::anyone() } else { Needs::roles(roles) })
@@ -257,8 +258,7 @@ fn opening_needs(created: &Created, rules: &dyn kind::Kind) -> Result<Needs, Den
             rules.check_opening(&content)?;
             rules.opened_by(&content)
         }
-        // A newer schema's shape: the desk's.
-        None => Ok(Needs::roles(DESK)),
+        None => Ok(rules.opened_unread()),
     }
 }
 
@@ -322,7 +322,7 @@ fn order_roles(fact: &WorkOrderFact) -> &'static [Role] {
     }
 }
 
-/// Types of kinds that are not here yet, but whose limits are in the source.
+/// Types of orders, alarms and every record in a shape that this version does not read.
 fn unknown_roles(fact_type: &str) -> &'static [Role] {
     match fact_type {
         // A type of this version in a shape it does not read: a later one may, so it is no way
@@ -344,8 +344,6 @@ fn unknown_roles(fact_type: &str) -> &'static [Role] {
         "alarm_settled" => SETTLERS,
         // A type of alarms in a shape this version does not read: still the server's alone.
         "alerted" | "nobody_left" | "alarm_withdrawn" | "fell_due" | "due_withdrawn" => &[],
-        // 五 3.1
-        "price_item_approved" => &[Role::GeneralManager],
         _ => ANYONE,
     }
 }

@@ -145,6 +145,14 @@ impl Kind for PriceItems {
         })
     }
 
+    fn opened_unread(&self) -> Needs {
+        Needs::roles(HOUSEHOLD)
+    }
+
+    fn case_closers(&self) -> &'static [Role] {
+        APPROVERS
+    }
+
     fn guarded(&self) -> &'static [(&'static str, &'static [Role])] {
         &[
             ("priced", HOUSEHOLD),

@@ -76,8 +76,18 @@ pub struct Projection {
 }
 
 /// The members that say what a record of some kind is about, in a code.
-const SUBJECTS: [&str; 8] =
-    ["alarm", "violation", "patrol", "matter", "subject", "task", "service", "shift"];
+const SUBJECTS: [&str; 10] = [
+    "alarm",
+    "violation",
+    "patrol",
+    "matter",
+    "subject",
+    "task",
+    "service",
+    "shift",
+    "notice",
+    "follow_up",
+];
 
 /// What a record is about, in its own words.
 pub(super) fn title(review: &Review) -> String {

@@ -5,6 +5,7 @@
 
 use chrono::Datelike as _;
 
+use super::kind::Details;
 use super::review::Review;
 use super::site_time::SiteTime;
 use super::status::Status;
@@ -54,6 +55,11 @@ pub fn is_needed(review: &Review) -> bool {
         | Status::Lapsed
         | Status::Settled
         | Status::Withdrawn => false,
+        // A satisfied customer asks for nothing more.
+        Status::Reached => match &review.details {
+            Some(Details::FollowUp(follow_up)) => follow_up.satisfied != Some(true),
+            _ => true,
+        },
         Status::Kept => !KINDS_WITHOUT_STEPS.contains(&review.kind.as_str()),
         _ => true,
     }

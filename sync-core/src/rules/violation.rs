@@ -186,6 +186,11 @@ impl Kind for Violations {
             },
             FieldRule { name: "contact", holds: Holds::Record, roles: CUSTOMER_SERVICE },
             FieldRule {
+                name: "group",
+                holds: Holds::Whole(0, u32::MAX as i64),
+                roles: CUSTOMER_SERVICE,
+            },
+            FieldRule {
                 name: "description",
                 holds: Holds::Text(limits::DESCRIPTION_CHARACTERS_MAX),
                 roles: CUSTOMER_SERVICE,
@@ -218,6 +223,10 @@ impl Kind for Violations {
         FORMS
     }
 
+    fn case_closers(&self) -> &'static [Role] {
+        DECIDERS
+    }
+
     fn needs(&self, payload: &Payload, before: &Review) -> Result<Needs, Denial> {
         use ViolationFact as F;
         let Payload::Violation(fact) = payload else {
@@ -228,7 +237,18 @@ impl Kind for Violations {
             // No decision, and all that other staff may do (四 3.3.7, R5.3).
             F::Dissuaded(_) | F::BreachStopped | F::BreachIgnored => Needs::anyone(),
             // R5.4
-            F::Registered | F::Rectified(_) | F::CompensationRefused(_) | F::Reconciled(_) => {
+            F::Registered => of_service(CUSTOMER_SERVICE),
+            F::Rectified(of) | F::Reconciled(of) => {
+                decision(before, of.decision)?;
+                of_service(CUSTOMER_SERVICE)
+            }
+            F::CompensationRefused(of) => {
+                // Nobody refuses what was not decided and signed (四 3.3.4, R5.8).
+                let found = decision(before, of.decision)?;
+                if !matches!(found.measure, Measure::Compensate { .. }) {
+                    return Err(missing("compensate"));
+                }
+                found.signed_at_ms.ok_or_else(|| missing("signature"))?;
                 of_service(CUSTOMER_SERVICE)
             }
             F::DecisionExecuted(of) => {

@@ -119,12 +119,12 @@ pub enum Task {
     },
     /// What a kind of record asks for; without one, the kinds.
     Forms {
-        /// The kind, e.g. complaint.
+        /// The kind, e.g. violation.
         kind: Option<String>,
     },
     /// Open a record of a kind by its form.
     Open {
-        /// The kind, e.g. complaint.
+        /// The kind, e.g. violation.
         kind: String,
         /// name=value for each thing the form asks for.
         #[arg(value_name = "NAME=VALUE", allow_hyphen_values = true)]

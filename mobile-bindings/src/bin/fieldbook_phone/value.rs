@@ -253,7 +253,7 @@ mod tests {
         prepare appearance=true tools=true materials=true instructions_acknowledged=true \
 trained=true
         ring | knock | no_answer via=radio answered_by=12 | no_answer_confirmed | introduce | enter
-        shoe_covers | entered_with_key | key_received | key_returned | scope_confirmed
+        shoe_covers | entered_with_key | key_received | key_used | key_returned | scope_confirmed
         valuables_reminded | start_work | paused reason=7 | resumed | finish_work
         material name=5 quantity_milli=1000 unit=5 unit_price_fen=5 | material_removed material=KEY
         photo sha256=00 size_bytes=5 media_type=image/jpeg moment=before | advice text=5
@@ -262,6 +262,7 @@ trained=true
         tidy equipment_wiped=true floor_clean=true tools_counted=true
         explain cause=true care=true correct_use=true
         quoted amount_fen=5 items=[] | quote_accepted quote=KEY | quote_declined quote=KEY reason=x
+        acceptance accepted=true opinion=x
         charged amount_fen=5 method=cash | handed_in charge=KEY amount_fen=5
         invoiced charge=KEY number=007 amount_fen=5 | invoice_delivered invoice=KEY
         refunded amount_fen=5 method=cash | sign_refused reason=x | sign_absent reason=x | farewell

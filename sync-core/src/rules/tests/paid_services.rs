@@ -274,12 +274,24 @@ fn each_workers_orders_ratings_complaints_and_income_are_counted_once() {
     second.record = RecordId([2; 16]);
     second.step(&mut other, "set_out", json!({ "grade": 2, "paid_service": true }));
     // A complaint names the worker it is about.
-    let mut complaint = first.review();
-    complaint.record = RecordId([3; 16]);
-    complaint.kind = "complaint".to_owned();
-    let about = super::super::Field { value: json!(33), key: None, conflict: Vec::new() };
-    complaint.fields.insert("about".to_owned(), about);
-    let reviews = [first.review(), second.review(), complaint, first.review()];
+    let about = |number: u8, validity: &str| {
+        let mut story = Story::new();
+        story.record = RecordId([number; 16]);
+        let mut desk = story.desk();
+        let open = json!({ "command": "open", "site": 7, "kind": "complaint", "about": 33,
+            "subject": "cleaning", "description": "d" });
+        story.write(&mut desk, serde_json::from_value(open).expect("a command"));
+        story.write(&mut desk, Command::Note { text: "已了解".to_owned() });
+        let mut judgement = json!({ "validity": validity, "reason": "r" });
+        if validity == "valid" {
+            judgement["severity"] = json!("minor");
+        }
+        story.write(&mut desk, set("judgement", judgement));
+        story.review()
+    };
+    // Who lets off steam complains of nobody's work.
+    let (complaint, vented) = (about(3, "valid"), about(4, "venting"));
+    let reviews = [first.review(), second.review(), complaint, vented, first.review()];
     let rows = appraisal(&reviews, NINE, NINE + DAY);
     assert_eq!(rows.keys().copied().collect::<Vec<_>>(), [PersonId(33)]);
     let row = &rows[&PersonId(33)];

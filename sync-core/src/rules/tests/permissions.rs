@@ -130,8 +130,8 @@ fn prices_and_decisions_of_kinds_to_come_are_not_for_technicians() {
         .try_write_on(&worker, &Command::Note { text: "x".to_owned() }, &story.facts)
         .expect("may");
     for (fact_type, role, expected) in [
-        ("price_item_approved", Role::Technician, Err(DenialCode::NotYourRole)),
-        ("price_item_approved", Role::GeneralManager, Ok(())),
+        ("price_approved", Role::Technician, Err(DenialCode::NotYourRole)),
+        ("price_approved", Role::GeneralManager, Ok(())),
         ("violation_decided", Role::PatrolOfficer, Err(DenialCode::NotYourRole)),
         ("hologram", Role::Technician, Ok(())),
         // A known type in a shape nobody reads is no way around its roles.

@@ -182,7 +182,18 @@ fn legal_action_takes_a_ground_and_a_mediation_that_failed() {
     assert_eq!(needs(&story, &action("fees_refused")).as_deref(), Some("fees_refused"));
     let compensate = decided(json!({ "measure": "compensate", "amount_fen": 50_000 }));
     let decision = story.write(&mut manager, compensate);
-    story.step(&mut desk, "compensation_refused", json!({ "decision": decision }));
+    // Nobody refuses what is not decided and signed.
+    let refusal = step("compensation_refused", json!({ "decision": decision }));
+    let denial = story.try_write_on(&desk, &refusal, &story.facts).expect_err("not signed");
+    assert_eq!(denial.params["needs"], "signature");
+    story.step(&mut manager, "violation_signed", json!({ "decision": decision }));
+    let notice = decided(json!({ "measure": "public_notice", "text": "t" }));
+    let other = story.write(&mut manager, notice);
+    story.step(&mut manager, "violation_signed", json!({ "decision": other }));
+    let of_notice = step("compensation_refused", json!({ "decision": other }));
+    let denial = story.try_write_on(&desk, &of_notice, &story.facts).expect_err("no compensation");
+    assert_eq!(denial.params["needs"], "compensate");
+    story.write(&mut desk, refusal);
     let needs = |story: &Story, command: &Command| {
         let denial = story.try_write_on(&manager, command, &story.facts).err()?;
         Some(denial.params["needs"].clone())
