@@ -25,6 +25,7 @@ use super::names::names;
 use super::schema;
 use super::time::rfc3339;
 use super::work_order_list::{Place, id};
+use crate::sync::links::{LinkRow, Links};
 use crate::{App, Error, Result};
 
 /// Records in a page, when the caller says nothing.
@@ -250,9 +251,38 @@ struct AnyRecord {
     review: Review,
     /// What the office has to look at beside the review's cases.
     desk_cases: Vec<DeskCase>,
+    /// The records it names.
+    names: Vec<Link>,
+    /// The records that name it.
+    named_by: Vec<Link>,
     /// Names of everyone in the review.
     #[schema(value_type = BTreeMap<String, String>)]
     people: BTreeMap<PersonId, String>,
+}
+
+/// A link, seen from one of its ends.
+#[derive(Serialize, ToSchema)]
+struct Link {
+    /// The member, field or fact that names the other.
+    field: String,
+    /// The other record.
+    #[schema(value_type = String)]
+    record: RecordId,
+    /// Its kind, where it is here and of an office of the caller's.
+    kind: Option<String>,
+    /// `here`, `unknown` (not here yet) or `removed` (purged when its time was over).
+    state: &'static str,
+}
+
+/// Links as the caller may see them: of another site's record only that it is there.
+fn shown(user: &OfficeUser, links: Vec<LinkRow>) -> Vec<Link> {
+    let one = |link: LinkRow| Link {
+        field: link.field,
+        record: link.record,
+        kind: link.kind.filter(|_| link.site.is_some_and(|site| user.in_office_of(site).is_ok())),
+        state: link.state.code(),
+    };
+    links.into_iter().map(one).collect()
 }
 
 /// Read a record of any kind.
@@ -281,7 +311,10 @@ async fn read(
     people.extend(review.assignee());
     let mut conn = app.db.reader().acquire().await?;
     let people = names(&mut conn, people).await?;
-    Ok(Json(AnyRecord { record, site, review, desk_cases, people }))
+    drop(conn);
+    let Links { names, named_by } = app.sync.links(record).await?;
+    let (names, named_by) = (shown(&user, names), shown(&user, named_by));
+    Ok(Json(AnyRecord { record, site, review, desk_cases, names, named_by, people }))
 }
 
 /// A new record: its site, its kind, and the kind's own members.

@@ -30,8 +30,10 @@ use crate::{App, Error, Result};
 pub struct Ran {
     /// How many things were done.
     pub done: u64,
-    /// How many failed or could not be done; they stay due.
+    /// How many failed; they stay due.
     pub failed: u64,
+    /// How many were due and there was nothing to do: another server did it, or it is not ready.
+    pub idle: u64,
     /// When something is due next, as far as is known.
     pub next_ms: Option<WallMs>,
 }
@@ -40,8 +42,7 @@ impl Ran {
     fn add(&mut self, outcome: Result<bool>, job: &'static str) {
         match outcome {
             Ok(true) => self.done += 1,
-            // Due, and there was nothing to do: somebody else did it, or it is not ready.
-            Ok(false) => self.failed += 1,
+            Ok(false) => self.idle += 1,
             Err(error) => {
                 tracing::error!(job, %error, "a job failed");
                 self.failed += 1;
@@ -150,7 +151,7 @@ pub async fn run(app: App) {
 
 fn wait_ms(ran: &Ran, now_ms: WallMs) -> i64 {
     let next_ms = ran.next_ms.map_or(SLEEP_MS_MAX, |next_ms| next_ms.saturating_sub(now_ms));
-    let least_ms = if ran.failed > 0 { RETRY_MS } else { 0 };
+    let least_ms = if ran.failed > 0 || ran.idle > 0 { RETRY_MS } else { 0 };
     next_ms.clamp(least_ms, SLEEP_MS_MAX)
 }
 

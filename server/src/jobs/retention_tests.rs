@@ -95,6 +95,20 @@ async fn a_general_violation_goes_after_one_year_a_serious_one_after_five_never_
 }
 
 #[tokio::test]
+async fn a_serious_violation_assessed_anew_after_its_closing_goes_no_earlier() {
+    let scene = Scene::new(SHEET).await;
+    let serious = scene.violation(true).await;
+    scene.step(serious, "violation_closed").await;
+    let mild = json!({ "loss": false, "threat": false, "reason": "重新评定" });
+    let set = json!({ "set": { "field": "assessment", "value": mild } });
+    scene.write(SUPERVISOR, Some(serious), set).await;
+    scene.after_ms(years_ms(5) - 1).await;
+    assert!(scene.is_there(serious).await);
+    scene.after_ms(1).await;
+    assert!(!scene.is_there(serious).await);
+}
+
+#[tokio::test]
 async fn a_violation_that_was_opened_again_or_never_assessed_is_kept_longer() {
     let scene = Scene::new(SHEET).await;
     let reopened = scene.violation(false).await;

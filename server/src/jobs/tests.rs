@@ -131,7 +131,7 @@ async fn an_alarm_is_told_to_the_first_on_shift_and_after_two_minutes_to_the_nex
     assert!(standing.nobody_left && standing.next_alert_ms.is_none());
     let ran = scene.after_ms(2 * 24 * 60 * MINUTE_MS).await;
     assert_eq!(scene.told(alarm).await, told);
-    assert_eq!(ran.failed, 0);
+    assert_eq!((ran.failed, ran.idle), (0, 0));
 }
 
 #[tokio::test]
@@ -305,7 +305,7 @@ async fn a_start_that_was_in_time_and_arrives_late_withdraws_the_alarm() {
     let written = scene.world.app.sync.derive(round, Box::new(|_| vec![visited])).await;
     assert!(written.expect("written"));
     let ran = scene.after_ms(2 * MINUTE_MS).await;
-    assert_eq!((ran.done, ran.failed), (1, 0));
+    assert_eq!((ran.done, ran.failed, ran.idle), (1, 0, 0));
     assert_eq!(scene.review(alarm).await.status, Status::Withdrawn);
     scene.after_ms(2 * MINUTE_MS).await;
     assert_eq!(scene.told(alarm).await.len(), 1, "nobody else is told");
@@ -355,7 +355,7 @@ async fn the_rounds_of_today_and_tomorrow_are_made_once_with_the_ids_that_phones
         assert_eq!(opened.count(), 1 + usize::from(round == first.record));
     }
     let ran = scene.after_ms(MINUTE_MS).await;
-    assert_eq!((ran.done, ran.failed), (0, 0), "nothing is looked at twice");
+    assert_eq!((ran.done, ran.failed, ran.idle), (0, 0, 0), "nothing is looked at twice");
     // Midnight at the site is due next after the rounds of the evening.
     scene.after_ms(2 * 60 * MINUTE_MS).await;
     assert_eq!(scene.count("select count(*) from patrol_round").await, 6);

@@ -80,6 +80,21 @@ async fn a_record_of_any_kind_is_opened_worked_on_and_read() {
     assert_eq!(read["review"]["status"], "registered");
     assert_eq!(read["review"]["details"]["severity"], "general");
     assert_eq!(read["site"], 7);
+    assert_eq!((&read["names"], &read["named_by"]), (&json!([]), &json!([])));
+    // A link is stored once and walked both ways.
+    let mut other = violation();
+    let nobody = "AAAAAAAAAAAAAAAAAAAAAA";
+    other["contact"] = json!(nobody);
+    other["reception"] = json!(record);
+    let other = site.opens(&desk, "6", &other).await;
+    let links = async |record: &str, member: &str| {
+        let answer = site.get(&format!("/v1/records/{record}"), &desk.reads()).await;
+        answer.json()[member].clone()
+    };
+    let unknown = json!({ "field": "contact", "record": nobody, "kind": null, "state": "unknown" });
+    let here = |record: &str| json!({ "field": "reception", "record": record, "kind": "violation", "state": "here" });
+    assert_eq!(links(&other, "names").await, json!([unknown, here(&record)]));
+    assert_eq!(links(&record, "named_by").await, json!([here(&other)]));
     assert!(!read["people"].as_object().expect("names").is_empty());
 }
 
