@@ -451,3 +451,19 @@ fn a_reconciling_talk_is_due_7_days_after_a_harsh_measure_was_carried_out() {
         }
     }
 }
+
+#[test]
+fn whoever_opens_one_sees_what_becomes_of_it_and_a_note_gives_nobody_the_record() {
+    use crate::model::audience::Audience;
+    let mut story = Story::new();
+    let mut technician = story.technician(31);
+    story.write(&mut technician, opened());
+    let mut other = story.technician(32);
+    story.write(&mut other, Command::Note { text: "看看".to_owned() });
+    story.step(&mut other, "dissuaded", json!({}));
+    let mut supervisor = story.writer(51, Role::Supervisor);
+    story.step(&mut supervisor, "violation_closed", json!({ "text": "t" }));
+    let audiences = crate::rules::audiences(&story.review());
+    let has = |person: u32| audiences.contains(&Audience::User(SITE, PersonId(person)));
+    assert_eq!((has(31), has(32), has(51)), (true, false, true));
+}
