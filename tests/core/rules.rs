@@ -135,14 +135,16 @@ fn misnumbered(rows: &[Row<'_>]) -> Vec<String> {
     found
 }
 
-/// The doc comment of a test; `None` where the file has no such test.
+/// The doc comment of a test; `None` where the file has no such test, or it is not run.
 fn doc_of_test(file: &str, function: &str) -> Option<String> {
     let lines: Vec<&str> = file.lines().map(str::trim).collect();
     let at = lines.iter().position(|line| line.contains(&format!("fn {function}(")))?;
     let above = lines[..at].iter().rev();
     let above: Vec<&str> =
         above.take_while(|l| l.starts_with("///") || l.starts_with("#[")).copied().collect();
-    let is_test = above.iter().any(|line| line.starts_with("#[") && line.contains("test"));
+    let has = |what: &str| above.iter().any(|line| line.starts_with("#[") && line.contains(what));
+    // One that is passed over tests nothing.
+    let is_test = has("test") && !has("ignore");
     let doc: Vec<&str> = above.into_iter().filter(|line| line.starts_with("///")).collect();
     is_test.then(|| doc.join("\n"))
 }
@@ -251,6 +253,8 @@ fn a_source_that_does_not_name_its_rule_is_found() {
     // A function that nobody runs is no test.
     sources[1].text = format!("/// {one}\nfn it_is_so() {{}}\n");
     let untested = "sync-core/src/rules/tests/a.rs it_is_so: no such test";
+    assert_eq!(findings(&good, &sources)[1], format!("{one}: {untested}"));
+    sources[1].text = format!("/// {one}\n#[test]\n#[ignore]\nfn it_is_so() {{}}\n");
     assert_eq!(findings(&good, &sources)[1], format!("{one}: {untested}"));
     assert_eq!(
         ids(&format!("({one}, {two}) x{one} {one}a {one}. R R1 1.2")),

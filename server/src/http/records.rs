@@ -238,7 +238,7 @@ fn card(row: Row) -> Result<RecordCard> {
 
 /// A record as it is.
 #[derive(Serialize, ToSchema)]
-struct AnyRecord {
+pub(super) struct AnyRecord {
     /// The record.
     #[schema(value_type = String)]
     record: RecordId,
@@ -300,8 +300,24 @@ async fn read(
     user: OfficeUser,
     PathId(record): PathId<RecordId>,
 ) -> Result<Json<AnyRecord>> {
+    whole(&app, &user, None, record).await.map(Json)
+}
+
+/// A record of any kind, or of one, with what its readers need beside its review.
+///
+/// # Errors
+/// `not_found` if the caller's office has no such record.
+pub(super) async fn whole(
+    app: &App,
+    user: &OfficeUser,
+    kind: Option<&str>,
+    record: RecordId,
+) -> Result<AnyRecord> {
     let mut conn = app.db.reader().acquire().await?;
-    let (_, site) = place_of(&mut conn, &user, record).await?;
+    let (of, site) = place_of(&mut conn, user, record).await?;
+    if kind.is_some_and(|kind| kind != of) {
+        return Err(Error::problem(ProblemCode::NotFound));
+    }
     let desk_cases = of_record(&mut conn, record).await?;
     drop(conn);
     let read = app.sync.read(record).await?;
@@ -309,12 +325,14 @@ async fn read(
     let mut people: Vec<PersonId> = desk_cases.iter().map(|case| case.person).collect();
     people.extend(review.timeline.iter().filter_map(|entry| entry.by));
     people.extend(review.assignee());
+    let conflicts = review.fields.values().flat_map(|field| &field.conflict);
+    people.extend(conflicts.filter_map(|value| value.by));
     let mut conn = app.db.reader().acquire().await?;
     let people = names(&mut conn, people).await?;
     drop(conn);
     let Links { names, named_by } = app.sync.links(record).await?;
-    let (names, named_by) = (shown(&user, names), shown(&user, named_by));
-    Ok(Json(AnyRecord { record, site, review, desk_cases, names, named_by, people }))
+    let (names, named_by) = (shown(user, names), shown(user, named_by));
+    Ok(AnyRecord { record, site, review, desk_cases, names, named_by, people })
 }
 
 /// A new record: its site, its kind, and the kind's own members.

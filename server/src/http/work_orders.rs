@@ -1,28 +1,24 @@
 //! Work orders for the office: read one with its review, and write commands. The list stands in
 //! `work_order_list`.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 use sync_core::model::id::{FactKey, PersonId, RecordId, SiteId};
 use sync_core::model::work_order::{
     Category, KIND, Priority, Reason, WorkOrderCreated, WorkOrderFact,
 };
-use sync_core::protocol::problem::ProblemCode;
-use sync_core::rules::{Command, Review};
+use sync_core::rules::Command;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::cases::{DeskCase, of_record};
-use super::command::{Written, command, create, site_of};
+use super::command::{Written, command, create};
 use super::extract::{OfficeUser, PathId};
 use super::idempotency::OfficePost;
-use super::names::names;
+use super::records::{AnyRecord, whole};
 use super::schema;
 use super::time::parse_rfc3339;
 use crate::{App, Error, Result};
@@ -41,32 +37,12 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(close_case))
 }
 
-/// A work order as it is.
-#[derive(Serialize, ToSchema)]
-struct WorkOrder {
-    /// The record.
-    #[schema(value_type = String)]
-    record: RecordId,
-    /// Its site.
-    #[schema(value_type = u32)]
-    site: SiteId,
-    /// Everything that can be said of it: fields with their conflicts, status, deadlines, visits
-    /// with waits and deviations, money, cases, and the timeline of all facts.
-    #[schema(value_type = Value)]
-    review: Review,
-    /// What the office has to look at beside the review's cases.
-    desk_cases: Vec<DeskCase>,
-    /// Names of everyone in the review.
-    #[schema(value_type = BTreeMap<String, String>)]
-    people: BTreeMap<PersonId, String>,
-}
-
 /// Read a work order.
 #[utoipa::path(
     get, path = "/v1/work-orders/{record}", tag = "work orders",
     params(("record" = String, Path, description = "The record")),
     responses(
-        (status = 200, body = WorkOrder),
+        (status = 200, body = AnyRecord),
         (status = "4XX", body = schema::Problem, content_type = "application/problem+json"),
     ),
     security(("cookie" = []))
@@ -75,21 +51,8 @@ async fn read(
     State(app): State<App>,
     user: OfficeUser,
     PathId(record): PathId<RecordId>,
-) -> Result<Json<WorkOrder>> {
-    let mut conn = app.db.reader().acquire().await?;
-    let site = site_of(&mut conn, &user, KIND, record).await?;
-    let desk_cases = of_record(&mut conn, record).await?;
-    drop(conn);
-    let read = app.sync.read(record).await?;
-    let (_, _, review) = read.ok_or(Error::problem(ProblemCode::NotFound))?;
-    let mut people: Vec<PersonId> = desk_cases.iter().map(|case| case.person).collect();
-    people.extend(review.timeline.iter().filter_map(|entry| entry.by));
-    people.extend(review.assignee());
-    let conflicts = review.fields.values().flat_map(|field| &field.conflict);
-    people.extend(conflicts.filter_map(|value| value.by));
-    let mut conn = app.db.reader().acquire().await?;
-    let people = names(&mut conn, people).await?;
-    Ok(Json(WorkOrder { record, site, review, desk_cases, people }))
+) -> Result<Json<AnyRecord>> {
+    whole(&app, &user, Some(KIND), record).await.map(Json)
 }
 
 /// A new work order.

@@ -52,6 +52,7 @@ mod status;
 mod time;
 pub mod violation;
 mod violation_cases;
+mod violation_forms;
 pub mod visit;
 mod waits;
 

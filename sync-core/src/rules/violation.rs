@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::closing::{Turn, closing};
 use super::deadlines::Deadline;
 use super::denial::{Denial, DenialCode};
-use super::form::{Asks, Form, Input, Writes};
+use super::form::Form;
 use super::kind::{
     Details, FieldRule, FoldInput, Folded, Holds, Kind, Needs, amount, date, missing, name, note,
     reason,
@@ -20,6 +21,7 @@ use super::status::Status;
 use super::violation_cases;
 use crate::model::audience::Audience;
 use crate::model::department::Department;
+use crate::model::fact::Fact;
 use crate::model::id::{FactKey, PersonId};
 use crate::model::payload::{OpeningContent, Payload};
 use crate::model::person::Role;
@@ -84,68 +86,6 @@ const DECIDERS: &[Role] = &[Role::Supervisor, Role::ProjectManager];
 const MANAGER: &[Role] = &[Role::ProjectManager];
 /// Decisions of one violation; what hostile facts could make is not bounded.
 pub(super) const DECISIONS_MAX: usize = 100;
-
-const CATEGORIES: &[&str] =
-    &["decoration", "fire_safety", "sanitation", "public_security", "harm_to_others"];
-const OF_DECISION: Input = Input::required("decision", Asks::Fact("violation_decided"));
-const TEXT: Input = Input::required("text", Asks::Note);
-
-/// What apps ask for.
-const FORMS: &[Form] = &[
-    Form {
-        writes: Writes::Opening,
-        inputs: &[
-            Input::required("violation", Asks::Choice("violation", CATEGORIES)),
-            Input::required("place", Asks::Name),
-            Input::optional("unit", Asks::Name),
-            Input::optional("group", Asks::Whole),
-            Input::required("description", Asks::Description),
-        ],
-    },
-    Form {
-        writes: Writes::Field("assessment"),
-        inputs: &[
-            Input::required("loss", Asks::Flag),
-            Input::required("threat", Asks::Flag),
-            Input::required("sizeable", Asks::Flag),
-            Input::optional("loss_fen", Asks::Fen),
-            Input::required("fees_refused", Asks::Flag),
-            Input::required("reason", Asks::Reason),
-        ],
-    },
-    Form::fact("dissuaded", &[Input::optional("text", Asks::Note)]),
-    Form::fact("breach_stopped", &[]),
-    Form::fact("breach_ignored", &[]),
-    Form::fact("registered", &[]),
-    Form::fact(
-        "violation_decided",
-        &[
-            Input::required(
-                "measure",
-                Asks::Choice(
-                    "measure",
-                    &["dissuade", "rectify_by", "compensate", "public_notice", "legal_action"],
-                ),
-            ),
-            Input::optional("date", Asks::Date),
-            Input::optional("amount_fen", Asks::Fen),
-            Input::optional("text", Asks::Note),
-            Input::optional(
-                "ground",
-                Asks::Choice("legal-ground", &["compensation_refused", "fees_refused"]),
-            ),
-            Input::required("reason", Asks::Reason),
-        ],
-    ),
-    Form::fact("violation_signed", &[OF_DECISION]),
-    Form::fact("decision_executed", &[OF_DECISION, TEXT]),
-    Form::fact("rectified", &[OF_DECISION, TEXT]),
-    Form::fact("compensation_refused", &[OF_DECISION]),
-    Form::fact("mediation_failed", &[TEXT]),
-    Form::fact("reconciled", &[OF_DECISION, TEXT]),
-    Form::fact("violation_closed", &[TEXT]),
-    Form::fact("violation_reopened", &[TEXT]),
-];
 
 /// The kind.
 pub(super) struct Violations;
@@ -220,7 +160,7 @@ impl Kind for Violations {
     }
 
     fn forms(&self) -> &'static [Form] {
-        FORMS
+        super::violation_forms::FORMS
     }
 
     fn case_closers(&self) -> &'static [Role] {
@@ -481,35 +421,16 @@ fn on(decisions: &mut [Decision], key: FactKey, change: impl FnOnce(&mut Decisio
     }
 }
 
-/// The last closing that no reopening knew of. Whoever reopens beside a closing without knowing
-/// it wins: nothing is purged that somebody still works on (R5.15).
+/// The closing that holds (四 3.4, R5.15).
 fn closed_at_ms(input: &FoldInput<'_>) -> Option<WallMs> {
-    let turns: Vec<FactKey> = input
-        .facts()
-        .filter(|fact| {
-            matches!(
-                fact.payload,
-                Payload::Violation(
-                    ViolationFact::ViolationClosed(_) | ViolationFact::ViolationReopened(_)
-                )
-            )
-        })
-        .map(|fact| fact.key)
-        .collect();
-    let mut closed = None;
-    for key in input.latest(&turns) {
-        let fact = input.causality.fact(key)?;
-        match &fact.payload {
-            Payload::Violation(ViolationFact::ViolationClosed(_)) => {
-                closed = closed.max(Some(input.time(fact).at_ms));
-            }
-            _ => return None,
-        }
-    }
-    closed
+    let turn = |fact: &Fact| match &fact.payload {
+        Payload::Violation(ViolationFact::ViolationClosed(_)) => Some(Turn::Closes),
+        Payload::Violation(ViolationFact::ViolationReopened(_)) => Some(Turn::Reopens),
+        _ => None,
+    };
+    closing(input, turn).map(|closing| closing.at_ms)
 }
 
-// R5.4
 fn status(violation: &Violation) -> Status {
     let any = |wanted: fn(&Decision) -> bool| violation.decisions.iter().any(wanted);
     let all = |wanted: fn(&Decision) -> bool| violation.decisions.iter().all(wanted);
