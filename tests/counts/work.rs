@@ -36,7 +36,7 @@ async fn write(replica: &Replica, dice: &Dice, step: usize) {
     let record = orders[dice.below(orders.len())].record;
     let pick = dice.below(12);
     if pick == 0 {
-        let payload = json!({ "t": "price_item_approved", "p": { "step": step } });
+        let payload = json!({ "t": "price_approved", "p": { "step": step } });
         let performed = replica.write_unjudged(record, &payload).await.expect("saves");
         tell(performed, payload, true);
         return;

@@ -169,7 +169,7 @@ async fn a_finding_opens_one_order_when_it_arrives_and_the_next_officer_sees_it_
 
 /// R0.9
 #[tokio::test]
-async fn a_callers_name_stays_with_those_who_work_on_the_order_and_long_words_open_a_short_order() {
+async fn a_callers_name_stays_with_those_who_work_on_the_order_and_endless_words_open_nothing() {
     let stage = Stage::new().await;
     let mut office = stage.office("sun").await;
     let feng = stage.person("冯强", Role::PatrolOfficer).await;
@@ -187,13 +187,22 @@ async fn a_callers_name_stays_with_those_who_work_on_the_order_and_long_words_op
     let round = json!({ "command": "create_round", "site": SITE, "patrol": "fire_safety",
         "area": "三组团", "officer": feng, "checkpoints": [point("a")] });
     let round = officer.open(round).await.record;
-    // A patched phone writes what its rules would refuse: it is stored, and opens what fits.
+    // A patched phone writes what its rules would refuse: so does the server, and the office has it.
     let mut long = finding("facility");
-    long["description"] = json!("暗".repeat(15_000));
+    long["description"] = json!("暗".repeat(2_001));
     let payload = json!({ "t": "finding", "p": long });
     officer.replica.write_unjudged(round, &payload).await.expect("saved");
     officer.sync().await;
-    assert_eq!(officer.account().await, [2, 2, 0, 0, 0]);
+    assert_eq!(officer.account().await, [2, 1, 0, 1, 0]);
+    let refused = officer.replica.refused().await.expect("reads");
+    assert_eq!(refused[0].code, "text_too_long");
+    assert_eq!(refused[0].params["limit"], "2000");
+    assert_eq!(stage.review(round).await["round"]["findings"], json!([]));
+    // As long as it may be, it opens an order that says as much.
+    let mut longest = finding("facility");
+    longest["description"] = json!("暗".repeat(2_000));
+    officer.step(round, "finding", longest).await;
+    officer.sync().await;
     let opens = stage.review(round).await["round"]["findings"][0]["opens"].clone();
     let opened: RecordId = opens.as_str().expect("an order").parse().expect("a record");
     let description = stage.review(opened).await["fields"]["description"]["value"].clone();

@@ -328,7 +328,7 @@ async fn sign(
     visit: FactKey,
 ) -> Result<()> {
     say(stage, out, "demo-patched", &[])?;
-    let payload = json!({ "t": "price_item_approved", "p": { "item": "valve", "amount_fen": 1 } });
+    let payload = json!({ "t": "price_approved", "p": { "item": "valve", "amount_fen": 1 } });
     wang.phone.ask(&Request::WriteUnjudged { record: leak, payload }).await?;
     say(stage, out, "demo-statement", &[])?;
     let language = stage.language;

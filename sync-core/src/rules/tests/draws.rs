@@ -2,22 +2,25 @@
 //! and that name one another; so a new kind takes part by itself. A seed makes the same record
 //! every time.
 
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng as _, SeedableRng as _};
+
 use super::super::kind::{self, FieldRule, Holds};
 use super::kinds;
 use super::*;
 use crate::model::payload::Payload;
 use crate::model::{alarm, contact, patrol, work_order};
 
-/// What chance does: a small generator (splitmix64), so that a number from proptest is a fact.
-pub(super) struct Dice(pub(super) u64);
+/// What chance does: drawn from a seed, so that a number from proptest is a fact.
+pub(super) struct Dice(ChaCha8Rng);
 
 impl Dice {
+    pub(super) fn of(seed: u64) -> Self {
+        Self(ChaCha8Rng::seed_from_u64(seed))
+    }
+
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0.next_u64()
     }
 
     pub(super) fn below(&mut self, count: usize) -> usize {
@@ -106,7 +109,7 @@ const EDGES: [i64; 6] = [i64::MIN, -1, 0, 1, 1 << 53, i64::MAX];
 
 impl Drawn {
     pub(super) fn new(seed: u64, manner: Manner) -> Self {
-        let mut dice = Dice(seed);
+        let mut dice = Dice::of(seed);
         let mut story = Story::new();
         for number in WRITERS {
             let role = if number < 30 { Role::Supervisor } else { Role::Technician };
@@ -130,7 +133,7 @@ impl Drawn {
     pub(super) fn of(seed: u64, seeds: &[u64], manner: Manner) -> Self {
         let mut drawn = Self::new(seed, manner);
         for seed in seeds {
-            drawn.dice = Dice(*seed);
+            drawn.dice = Dice::of(*seed);
             let fact = drawn.any_fact();
             drawn.story.facts.push(fact);
         }

@@ -329,6 +329,21 @@ fn what_is_known_already_or_settled_meanwhile_opens_nothing() {
 }
 
 /// R7.18
+/// One that was accepted before bounds held on arrival.
+#[test]
+fn endless_words_of_an_old_finding_open_an_order_that_fits() {
+    let (mut story, mut officer) = story();
+    story.step(&mut officer, "finding", finding("facility", false));
+    let last = story.facts.last_mut().expect("written");
+    let Payload::Patrol(patrol::PatrolFact::Finding(found)) = &mut last.payload else {
+        panic!("a finding")
+    };
+    (found.description, found.place) = ("暗".repeat(15_000), "长".repeat(100));
+    let opened = openings(&story.review()).remove(0).created.content;
+    let length = |name: &str| opened[name].as_str().expect("a text").chars().count();
+    assert_eq!((length("description"), length("place")), (2_000, 60));
+}
+
 #[test]
 fn what_the_server_opens_by_a_cause_nobody_opens_in_its_name() {
     let (mut story, mut officer) = story();

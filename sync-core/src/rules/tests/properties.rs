@@ -56,7 +56,7 @@ proptest! {
             .map(|(_, fact)| fact.clone())
             .collect();
         let expected = written(&drawn.story.review_of(&part));
-        let mut dice = Dice(order);
+        let mut dice = Dice::of(order);
         for _ in 0..3 {
             let mut other = shuffled(&part, &mut dice);
             other.extend(part.iter().filter(|_| dice.percent(20)).cloned());
