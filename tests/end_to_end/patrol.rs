@@ -187,7 +187,8 @@ async fn a_callers_name_stays_with_those_who_work_on_the_order_and_endless_words
     let round = json!({ "command": "create_round", "site": SITE, "patrol": "fire_safety",
         "area": "三组团", "officer": feng, "checkpoints": [point("a")] });
     let round = officer.open(round).await.record;
-    // A patched phone writes what its rules would refuse: so does the server, and the office has it.
+    // A patched phone writes what its rules would refuse: so does the server, and the office has
+    // it.
     let mut long = finding("facility");
     long["description"] = json!("暗".repeat(2_001));
     let payload = json!({ "t": "finding", "p": long });

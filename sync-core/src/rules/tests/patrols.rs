@@ -328,7 +328,6 @@ fn what_is_known_already_or_settled_meanwhile_opens_nothing() {
     assert!(review.round.expect("a round").findings[1].settled);
 }
 
-/// R7.18
 /// One that was accepted before bounds held on arrival.
 #[test]
 fn endless_words_of_an_old_finding_open_an_order_that_fits() {
@@ -344,6 +343,7 @@ fn endless_words_of_an_old_finding_open_an_order_that_fits() {
     assert_eq!((length("description"), length("place")), (2_000, 60));
 }
 
+/// R7.18
 #[test]
 fn what_the_server_opens_by_a_cause_nobody_opens_in_its_name() {
     let (mut story, mut officer) = story();
