@@ -104,6 +104,15 @@ pub struct Ratings {
 }
 
 impl Ratings {
+    /// Of each the lower of two.
+    pub fn lower(self, other: Self) -> Self {
+        Self {
+            quality: self.quality.min(other.quality),
+            attitude: self.attitude.min(other.attitude),
+            conduct: self.conduct.min(other.conduct),
+        }
+    }
+
     /// The lowest of the three.
     pub fn lowest(&self) -> u8 {
         self.quality.min(self.attitude).min(self.conduct)

@@ -3,9 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::order::Causality;
+use super::sla::Stamp;
 use super::status::Status;
 use super::time::fact_time;
+use super::words::{last_words, together};
 use crate::model::alarm::AlarmFact;
+use crate::model::fact::Fact;
 use crate::model::id::{FactKey, PersonId};
 use crate::model::payload::{GeneralFact, Payload};
 use crate::model::policy::SlaPolicy;
@@ -70,6 +73,9 @@ pub(super) fn alarm(
         next_alert_ms: None,
     };
     let mut opened = false;
+    let mut taken_on: Vec<&Fact> = Vec::new();
+    let mut settled: Vec<(FactKey, &str)> = Vec::new();
+    let mut radioed: Vec<&str> = Vec::new();
     for fact in &causality.facts {
         let at_ms = fact_time(fact, sessions).at_ms;
         match &fact.payload {
@@ -79,10 +85,9 @@ pub(super) fn alarm(
                 alarm.raised_at_ms = at_ms;
             }
             Payload::General(GeneralFact::Acknowledged(of))
-                if alarm.acknowledged_by.is_none() && is_of_alarm(causality, of.of) =>
+                if by(&fact.key).is_some() && is_of_alarm(causality, of.of) =>
             {
-                alarm.acknowledged_by = by(&fact.key);
-                alarm.acknowledged_at_ms = Some(at_ms);
+                taken_on.push(fact);
             }
             Payload::Alarm(AlarmFact::Alerted(alerted)) => alarm.alerted.push(AlertedPerson {
                 key: fact.key,
@@ -91,16 +96,17 @@ pub(super) fn alarm(
                 at_ms,
             }),
             Payload::Alarm(AlarmFact::NobodyLeft) => alarm.nobody_left = true,
-            Payload::Alarm(AlarmFact::Radioed(radioed)) if alarm.radioed.is_none() => {
-                alarm.radioed = Some(radioed.answered_by.clone());
-            }
-            Payload::Alarm(AlarmFact::AlarmSettled(settled)) => {
-                alarm.settled = Some(settled.text.clone());
-            }
+            Payload::Alarm(AlarmFact::Radioed(of)) => radioed.push(&of.answered_by),
+            Payload::Alarm(AlarmFact::AlarmSettled(of)) => settled.push((fact.key, &of.text)),
             Payload::Alarm(AlarmFact::AlarmWithdrawn(_)) => alarm.withdrawn = true,
             _ => {}
         }
     }
+    let first = Stamp::earliest(taken_on.into_iter(), causality, sessions);
+    alarm.acknowledged_by = first.and_then(|first| by(&first.key));
+    alarm.acknowledged_at_ms = first.map(|first| first.at_ms);
+    alarm.settled = last_words(&settled, causality);
+    alarm.radioed = together(radioed.into_iter());
     alarm.alerted.sort_by_key(|alerted| (alerted.rank, alerted.key));
     if alarm.is_waiting() {
         let last = alarm.alerted.last().map(|alerted| alerted.at_ms);

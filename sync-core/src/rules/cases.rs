@@ -7,13 +7,14 @@ use chrono::TimeZone as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::closing::{Turn, Turns};
 use super::fields::Field;
 use super::money::Money;
 use super::order::Causality;
 use super::patrol::Round;
 use super::status::standing;
 use super::time::fact_time;
-use super::visit::{Step, Visit, VisitState};
+use super::visit::{Step, Visit, VisitState, outcomes};
 use crate::model::fact::Fact;
 use crate::model::id::{FactKey, PersonId};
 use crate::model::payload::{CaseClosed, GeneralFact, Payload};
@@ -55,12 +56,13 @@ pub struct CaseSide {
 const CASES_OF_A_KIND_MAX: usize = 100;
 
 /// Every kind of record case.
-pub const CASES: [&str; 38] = [
+pub const CASES: [&str; 43] = [
     "appointments_disagree",
     "carried_out_unaccepted",
     "cash_not_balanced",
     "changed_after_signature",
     "clock_unverified",
+    "closed_and_reopened",
     "closed_before_executed",
     "closed_before_reply",
     "closed_unsatisfied",
@@ -70,6 +72,7 @@ pub const CASES: [&str; 38] = [
     "decided_beyond_authority",
     "decision_too_mild",
     "decisions_disagree",
+    "dispatched_though_over",
     "done_after_reassignment",
     "field_conflict",
     "finding_not_reported",
@@ -86,10 +89,13 @@ pub const CASES: [&str; 38] = [
     "plan_answers_differ",
     "price_differs",
     "prices_disagree",
+    "prices_told_differ",
     "progress_not_told",
+    "quote_answers_differ",
     "received_by_another",
     "refunded_too_much",
     "satisfaction_disputed",
+    "signatures_disagree",
     "skip_not_reported",
     "step_deviation",
     "step_skipped",
@@ -170,7 +176,9 @@ pub(super) fn cases(input: &CaseInput<'_>, of_kind: Vec<Case>) -> Vec<Case> {
     all.extend(two_peoples_visits(input));
     all.extend(changed_after_signature(input));
     all.extend(super::money_cases::money_cases(input));
+    all.extend(dispatched_though_over(input));
     for visit in input.visits {
+        all.extend(signatures_disagree(input, visit));
         if !visit.verified {
             all.push(input.case("clock_unverified", [visit.visit]));
         }
@@ -281,6 +289,27 @@ fn finished_though_cancelled(input: &CaseInput<'_>) -> Vec<Case> {
         .map(|(cancel, finish)| input.case("finished_though_cancelled", [*cancel, finish]))
         .take(CASES_OF_A_KIND_MAX)
         .collect()
+}
+
+/// Handed out by somebody who did not know that it was over: cancelled, back at the desk or closed
+/// (R3.44).
+fn dispatched_though_over(input: &CaseInput<'_>) -> Option<Case> {
+    let turns = Turns::of(input.causality, |fact| match &fact.payload {
+        Payload::WorkOrder(WorkOrderFact::Dispatched) => Some(Turn::Reopens),
+        Payload::WorkOrder(
+            WorkOrderFact::Cancelled(_) | WorkOrderFact::Returned | WorkOrderFact::Closed,
+        ) => Some(Turn::Closes),
+        _ => None,
+    });
+    turns.case("dispatched_though_over", input.causality, input.sessions)
+}
+
+/// The customer ended a visit in two ways, by two who did not know of one another (R4.35).
+fn signatures_disagree(input: &CaseInput<'_>, visit: &Visit) -> Option<Case> {
+    let steps = input.steps.get(&visit.visit)?;
+    let outcomes = outcomes(steps, input.causality);
+    let keys = outcomes.iter().take(CASES_OF_A_KIND_MAX).map(|outcome| outcome.key);
+    (outcomes.len() > 1).then(|| input.case("signatures_disagree", keys))
 }
 
 /// Somebody was at work while the order, as far as anybody had written by then or wrote beside

@@ -1,10 +1,13 @@
 //! Closing and reopening, the same for every kind: the last word counts, and where two people did
 //! not know of one another, whoever reopens wins: nothing is put away that somebody works on.
 
+use super::cases::{Case, case_of};
 use super::kind::FoldInput;
+use super::order::Causality;
 use super::sla::Stamp;
 use crate::model::fact::Fact;
 use crate::model::id::FactKey;
+use crate::model::session::SessionRows;
 
 /// What a fact does to a record that is closed and reopened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,24 +16,59 @@ pub(super) enum Turn {
     Reopens,
 }
 
-/// The closing that holds: the latest of those that no later turn knew of; none while it is open.
-/// R1.12.
-pub(super) fn closing(
-    input: &FoldInput<'_>,
-    turn: impl Fn(&Fact) -> Option<Turn>,
-) -> Option<Stamp> {
-    let turns: Vec<FactKey> =
-        input.facts().filter(|fact| turn(fact).is_some()).map(|fact| fact.key).collect();
-    let mut closed: Option<Stamp> = None;
-    for key in input.latest(&turns) {
-        let fact = input.causality.fact(key)?;
-        if turn(fact) == Some(Turn::Reopens) {
-            return None;
-        }
-        let stamp = Stamp::of(fact, input.sessions);
-        if closed.is_none_or(|closed| closed.at_ms < stamp.at_ms) {
-            closed = Some(stamp);
-        }
+/// Turns beside one another that are read; what hostile facts could make is not bounded.
+const TURNS_MAX: usize = 100;
+
+/// The turns of a record that no later turn knew of.
+pub(super) struct Turns {
+    closings: Vec<FactKey>,
+    reopenings: Vec<FactKey>,
+}
+
+impl Turns {
+    pub(super) fn of(causality: &Causality<'_>, turn: impl Fn(&Fact) -> Option<Turn>) -> Self {
+        let turns = causality.facts.iter().filter(|fact| turn(fact).is_some());
+        let latest = causality.latest(&turns.map(|fact| fact.key).collect::<Vec<_>>());
+        let closes = |key: &FactKey| {
+            causality.fact(*key).is_some_and(|fact| turn(fact) == Some(Turn::Closes))
+        };
+        let (mut closings, mut reopenings): (Vec<_>, Vec<_>) = latest.into_iter().partition(closes);
+        closings.truncate(TURNS_MAX);
+        reopenings.truncate(TURNS_MAX);
+        Self { closings, reopenings }
     }
-    closed
+
+    /// The closings that hold; none while it is open. R1.12.
+    pub(super) fn closings(&self) -> &[FactKey] {
+        if self.reopenings.is_empty() { &self.closings } else { &[] }
+    }
+
+    /// The closing that holds: the latest of them, from which it is kept.
+    pub(super) fn closing(&self, input: &FoldInput<'_>) -> Option<Stamp> {
+        let stamps = self.facts(input).map(|fact| Stamp::of(fact, input.sessions));
+        stamps.max_by_key(|stamp| (stamp.at_ms, stamp.key))
+    }
+
+    /// The closing that a limit ended with: the earliest of them.
+    pub(super) fn met(&self, input: &FoldInput<'_>) -> Option<Stamp> {
+        input.earliest(self.facts(input))
+    }
+
+    fn facts<'a>(&'a self, input: &FoldInput<'a>) -> impl Iterator<Item = &'a Fact> {
+        let causality = input.causality;
+        self.closings().iter().filter_map(move |key| causality.fact(*key))
+    }
+
+    /// Closed and reopened by people who knew nothing of one another, until somebody who knows both
+    /// does either (R1.12).
+    pub(super) fn case(
+        &self,
+        kind: &str,
+        causality: &Causality<'_>,
+        sessions: &SessionRows,
+    ) -> Option<Case> {
+        let both = !self.closings.is_empty() && !self.reopenings.is_empty();
+        let keys = self.closings.iter().chain(&self.reopenings).copied();
+        both.then(|| case_of(causality, sessions, kind, keys))
+    }
 }

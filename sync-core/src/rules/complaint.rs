@@ -5,8 +5,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::closing::Turns;
 use super::complaint_cases::cases;
-use super::complaint_fold::{Facts, fold, status};
+use super::complaint_fold::{Facts, fold, status, turn};
 use super::denial::{Denial, DenialCode};
 use super::follow::Follow;
 use super::kind::{
@@ -250,12 +251,13 @@ impl Kind for Complaints {
 
     fn fold(&self, input: &FoldInput<'_>) -> Folded {
         let facts = Facts::of(input);
-        let (complaint, deadlines) = fold(input, &facts);
+        let turns = Turns::of(input.causality, turn);
+        let (complaint, deadlines) = fold(input, &facts, &turns);
         Folded {
             status: status(&complaint),
             until_ms: None,
             deadlines,
-            cases: cases(&complaint, &facts, input),
+            cases: cases(&complaint, (&facts, &turns), input),
             closed_at_ms: complaint.closed_at_ms,
             details: Some(Details::Complaint(complaint)),
         }
@@ -272,9 +274,14 @@ impl Kind for Complaints {
     /// The follow-up of one that was closed (二 4.4.1); one that is closed again has another.
     fn openings(&self, review: &Review, _now_ms: WallMs) -> Vec<Opening> {
         let Some(Details::Complaint(complaint)) = &review.details else { return Vec::new() };
-        let closed = complaint.closed_by.zip(review.site);
-        let opening = closed.map(|(closing, site)| {
-            let from = format!("{}/{closing}", review.record);
+        let site = review.site.filter(|_| complaint.closed_by.is_some());
+        let opening = site.map(|site| {
+            // Not from the closing: two people who close it beside one another close it once.
+            let reopened = review
+                .timeline
+                .iter()
+                .filter(|entry| entry.fact_type == "complaint_reopened" && !entry.unknown);
+            let from = format!("{}/closed/{}", review.record, reopened.count());
             let content = FollowUpCreated {
                 of: review.record,
                 follow_up: FollowUpReason::Complaint,

@@ -1,8 +1,9 @@
 //! What somebody has to look at in a complaint: nothing here stops anybody.
 
 use super::cases::Case;
-use super::complaint::Complaint;
-use super::complaint_fold::{Facts, closings};
+use super::closing::Turns;
+use super::complaint::{Complaint, LIST_MAX};
+use super::complaint_fold::{Facts, turn};
 use super::kind::FoldInput;
 use crate::model::complaint::{ComplaintFact, ComplaintSource, LadderStep};
 use crate::model::fact::Fact;
@@ -11,14 +12,19 @@ use crate::model::payload::{GeneralFact, Payload};
 use crate::model::time::WallMs;
 
 /// The cases of a complaint.
-pub(super) fn cases(complaint: &Complaint, facts: &Facts<'_>, input: &FoldInput<'_>) -> Vec<Case> {
+pub(super) fn cases(
+    complaint: &Complaint,
+    (facts, turns): (&Facts<'_>, &Turns),
+    input: &FoldInput<'_>,
+) -> Vec<Case> {
     let of = Of { complaint, facts, input };
     let mut found = of.plans();
     found.extend(of.judged_uninvestigated());
     found.extend(of.satisfaction_disputed());
+    found.extend(turns.case("closed_and_reopened", input.causality, input.sessions));
     found.extend(of.skips());
     found.extend(of.own_subject());
-    found.extend(of.closing());
+    found.extend(of.closing(turns.closings()));
     found
 }
 
@@ -69,16 +75,23 @@ impl Of<'_> {
         (!found_out).then(|| self.input.case("judged_uninvestigated", [*judged]))
     }
 
-    /// Satisfied and not, by people who did not know of one another.
-    fn satisfaction_disputed(&self) -> Option<Case> {
+    /// Satisfied and not, by people who did not know of one another. That it was closed by one and
+    /// reopened by the other is a case of its own.
+    fn satisfaction_disputed(&self) -> Vec<Case> {
         let causality = self.input.causality;
-        let apart = self.facts.solves.iter().find_map(|yes| {
-            let other = self.facts.undoes.iter().find(|no| {
-                !causality.is_before(yes.key, no.key) && !causality.is_before(no.key, yes.key)
-            });
-            other.map(|no| [yes.key, no.key])
-        })?;
-        Some(self.input.case("satisfaction_disputed", apart))
+        let is_turn = |key| causality.fact(key).is_some_and(|fact| turn(fact).is_some());
+        let mut found = Vec::new();
+        for yes in &self.facts.solves {
+            for no in &self.facts.undoes {
+                let apart =
+                    !causality.is_before(yes.key, no.key) && !causality.is_before(no.key, yes.key);
+                let turns = is_turn(yes.key) && is_turn(no.key);
+                if apart && !turns && found.len() < LIST_MAX {
+                    found.push(self.input.case("satisfaction_disputed", [yes.key, no.key]));
+                }
+            }
+        }
+        found
     }
 
     /// Steps that were left out: an emergency may, and reports it to them afterwards (R2.10).
@@ -131,8 +144,7 @@ impl Of<'_> {
 
     /// Closed though the customer is not satisfied and no reason is given (二 4.4.1), or though
     /// the customer was not told after every step how it stood (二 4.3.4, R2.15, R2.16).
-    fn closing(&self) -> Vec<Case> {
-        let closed = closings(self.input);
+    fn closing(&self, closed: &[FactKey]) -> Vec<Case> {
         if closed.is_empty() {
             return Vec::new();
         }

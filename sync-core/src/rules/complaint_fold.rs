@@ -1,5 +1,6 @@
 //! How a complaint stands: a fold of its facts, equal for any order in which they come.
 
+use super::closing::{Turn, Turns};
 use super::complaint::{Complaint, Escalation, LIST_MAX, MajorBy, Plan};
 use super::deadlines::{Deadline, DeadlineState};
 use super::kind::FoldInput;
@@ -106,7 +107,11 @@ fn opened<'a>(input: &FoldInput<'a>) -> Option<&'a Fact> {
 }
 
 /// A complaint with its deadlines.
-pub(super) fn fold(input: &FoldInput<'_>, facts: &Facts<'_>) -> (Complaint, Vec<Deadline>) {
+pub(super) fn fold(
+    input: &FoldInput<'_>,
+    facts: &Facts<'_>,
+    turns: &Turns,
+) -> (Complaint, Vec<Deadline>) {
     let opened = opened(input).map(|fact| Stamp::of(fact, input.sessions));
     let said_ms: Option<WallMs> = input.field("received_at_ms");
     // Said to have come later than it was entered: from its entry.
@@ -114,6 +119,7 @@ pub(super) fn fold(input: &FoldInput<'_>, facts: &Facts<'_>) -> (Complaint, Vec<
         .and_then(|opened| opened.judgeable_ms())
         .map(|opened_ms| said_ms.map_or(opened_ms, |said_ms| said_ms.min(opened_ms)));
     let about: Option<PersonId> = input.field("about");
+    let closed = turns.closing(input);
     let solved = facts.solved(input);
     let refuted = facts.judged.as_ref().filter(|(judged, _)| judged.validity != Validity::Valid);
     let refuted = refuted.and_then(|(_, key)| input.causality.fact(*key));
@@ -142,8 +148,8 @@ pub(super) fn fold(input: &FoldInput<'_>, facts: &Facts<'_>) -> (Complaint, Vec<
         escalations: Vec::new(),
         due,
         undecided,
-        closed_at_ms: closed_at_ms(input),
-        closed_by: closings(input).into_iter().min(),
+        closed_at_ms: closed.map(|closed| closed.at_ms),
+        closed_by: closed.map(|closed| closed.key),
     };
     for (fact, content) in &facts.all {
         complaint.take(fact, content, input.time(fact).at_ms);
@@ -227,34 +233,13 @@ impl Plan {
     }
 }
 
-/// The last closing that no reopening knew of, as with violations.
-fn closed_at_ms(input: &FoldInput<'_>) -> Option<WallMs> {
-    let closed = closings(input);
-    let times = closed.iter().filter_map(|key| input.causality.fact(*key));
-    times.map(|fact| input.time(fact).at_ms).max()
-}
-
-/// The closings that hold; none where somebody reopened it, and where somebody did without knowing
-/// that it was closed.
-pub(super) fn closings(input: &FoldInput<'_>) -> Vec<FactKey> {
-    let turn = |fact: &&Fact| {
-        matches!(
-            fact.payload,
-            Payload::Complaint(
-                ComplaintFact::ComplaintClosed(_) | ComplaintFact::ComplaintReopened(_)
-            )
-        )
-    };
-    let turns = input.facts().rev().filter(turn).take(LIST_MAX);
-    let turns: Vec<FactKey> = turns.map(|fact| fact.key).collect();
-    let latest = input.latest(&turns);
-    let closes = |key: &FactKey| {
-        let fact = input.causality.fact(*key);
-        fact.is_some_and(|fact| {
-            matches!(fact.payload, Payload::Complaint(ComplaintFact::ComplaintClosed(_)))
-        })
-    };
-    if latest.iter().all(closes) { latest } else { Vec::new() }
+/// What closes it and reopens it.
+pub(super) fn turn(fact: &Fact) -> Option<Turn> {
+    match &fact.payload {
+        Payload::Complaint(ComplaintFact::ComplaintClosed(_)) => Some(Turn::Closes),
+        Payload::Complaint(ComplaintFact::ComplaintReopened(_)) => Some(Turn::Reopens),
+        _ => None,
+    }
 }
 
 /// How far it is.

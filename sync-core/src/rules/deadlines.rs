@@ -157,7 +157,7 @@ impl Order {
             appointment: appointment_ms(fields),
             appointed: appointed.map(|fact| Stamp::of(fact, sessions)),
             dispatched: first(|content| matches!(content, F::Dispatched)),
-            told: first(|content| matches!(content, F::Told)),
+            told: first(|content| matches!(content, F::Told | F::Received)),
             received: last_received(causality, sessions),
             arrived: arrival(causality, fields, sessions, site),
             called_back: first(|content| matches!(content, F::CalledBack(_))),
@@ -191,7 +191,7 @@ impl Order {
         let mut all = vec![target("filled", self.start, filled, self.dispatched)];
         if let Some(dispatched) = self.dispatched {
             // Signing for the order shows that engineering had been told (R3.2).
-            all.push(after(dispatched, "told", told_ms, self.told.or(self.received)));
+            all.push(after(dispatched, "told", told_ms, self.told));
         }
         if self.urgent || self.public {
             if let Some(received) = self.received {
@@ -257,7 +257,8 @@ fn arrival(
         Payload::WorkOrder(content) => is_at_door(content),
         _ => false,
     });
-    arrivals.map(|fact| Stamp::of(fact, sessions)).find(belongs)
+    let arrivals = arrivals.copied().filter(|fact| belongs(&Stamp::of(fact, sessions)));
+    Stamp::earliest(arrivals, causality, sessions)
 }
 
 /// Whether a phone has written anything since `due_ms`: until then nobody can say that a limit
@@ -315,19 +316,22 @@ fn appointment_ms(fields: &BTreeMap<String, Field>) -> Option<WallMs> {
     }
 }
 
-/// The last receipt before somebody was at the door: an order declined and given to somebody else
-/// counts anew (R3.3).
+/// The last receipt that knew of nobody at the door: an order declined and given to somebody else
+/// counts anew; of two that knew nothing of one another, the earlier (R3.3).
 fn last_received(causality: &Causality<'_>, sessions: &SessionRows) -> Option<Stamp> {
     use WorkOrderFact as F;
-    let mut last = None;
-    for fact in &causality.facts {
-        match &fact.payload {
-            Payload::WorkOrder(F::Received) => last = Some(*fact),
-            Payload::WorkOrder(content) if is_at_door(content) => break,
-            _ => {}
-        }
-    }
-    last.map(|fact| Stamp::of(fact, sessions))
+    let of = |wanted: fn(&F) -> bool| {
+        causality.facts.iter().copied().filter(move |fact| match &fact.payload {
+            Payload::WorkOrder(content) => wanted(content),
+            _ => false,
+        })
+    };
+    let came: Vec<FactKey> = of(is_at_door).map(|fact| fact.key).collect();
+    let received = of(|content| matches!(content, F::Received)).map(|fact| fact.key);
+    let before = |key: &FactKey| !came.iter().any(|door| causality.is_before(*door, *key));
+    let received: Vec<FactKey> = received.filter(before).collect();
+    let last = causality.latest(&received).into_iter().filter_map(|key| causality.fact(key));
+    Stamp::earliest(last, causality, sessions)
 }
 
 fn first(
@@ -335,9 +339,9 @@ fn first(
     sessions: &SessionRows,
     wanted: fn(&WorkOrderFact) -> bool,
 ) -> Option<Stamp> {
-    let fact = causality.facts.iter().find(|fact| match &fact.payload {
+    let facts = causality.facts.iter().copied().filter(|fact| match &fact.payload {
         Payload::WorkOrder(content) => wanted(content),
         _ => false,
-    })?;
-    Some(Stamp::of(fact, sessions))
+    });
+    Stamp::earliest(facts, causality, sessions)
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::cases::Case;
-use super::closing::{Turn, closing};
+use super::closing::{Turn, Turns};
 use super::deadlines::Deadline;
 use super::denial::{Denial, DenialCode};
 use super::kind::{self, Details, FieldRule, FoldInput, Folded, Holds, Kind, Needs, name, note};
@@ -36,7 +36,7 @@ pub struct FollowUp {
     pub reached: Option<FactKey>,
     /// Whether the customer is satisfied: as said last, and no where two calls disagree.
     pub satisfied: Option<bool>,
-    /// How the customer rates it, as said last.
+    /// How the customer rates it, as said last, and the lowest where calls disagree.
     pub ratings: Option<Ratings>,
     /// When it was closed; none while it is open.
     pub closed_at_ms: Option<WallMs>,
@@ -127,10 +127,11 @@ impl Kind for FollowUps {
     }
 
     fn fold(&self, input: &FoldInput<'_>) -> Folded {
-        let closed = closing(input, |fact| match &fact.payload {
+        let turns = Turns::of(input.causality, |fact| match &fact.payload {
             Payload::FollowUp(FollowUpFact::FollowUpClosed(_)) => Some(Turn::Closes),
             _ => None,
         });
+        let closed = turns.closing(input);
         let (follow_up, latest) = fold(input, closed);
         let status = if closed.is_some() {
             Status::Closed
@@ -144,7 +145,7 @@ impl Kind for FollowUps {
         Folded {
             status,
             until_ms: None,
-            deadlines: vec![deadline(&follow_up, closed, input)],
+            deadlines: vec![deadline(&follow_up, turns.met(input), input)],
             cases: cases(&latest, input),
             closed_at_ms: follow_up.closed_at_ms,
             details: Some(Details::FollowUp(follow_up)),
@@ -170,8 +171,13 @@ fn fold<'a>(input: &FoldInput<'a>, closed: Option<Stamp>) -> (FollowUp, Vec<Call
     }
     let keys: Vec<FactKey> = calls.iter().map(|(key, _)| *key).collect();
     let latest = input.latest(&keys);
-    let reached = calls.first().map(|(key, _)| *key);
-    let ratings = calls.iter().rev().find_map(|(_, said)| said.ratings);
+    let asked = keys.iter().filter_map(|key| input.causality.fact(*key));
+    let reached = input.earliest(asked).map(|first| first.key);
+    let rated = calls.iter().filter_map(|(key, said)| Some((*key, said.ratings?)));
+    let rated: Vec<(FactKey, Ratings)> = rated.collect();
+    let last = input.latest(&rated.iter().map(|(key, _)| *key).collect::<Vec<_>>());
+    let last = rated.iter().filter(|(key, _)| last.contains(key)).map(|(_, ratings)| *ratings);
+    let ratings = last.reduce(Ratings::lower);
     calls.retain(|(key, _)| latest.contains(key));
     let satisfied = (!calls.is_empty()).then(|| calls.iter().all(|(_, said)| said.satisfied));
     let follow_up = FollowUp {

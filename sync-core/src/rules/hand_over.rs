@@ -15,6 +15,7 @@ use super::permission::DESK;
 use super::review::Review;
 use super::sla::{Limit, Stamp, Target};
 use super::status::Status;
+use super::words::together;
 use crate::model::fact::Fact;
 use crate::model::hand_over::{
     CashCounted, CashLine, HandOverFact, KIND, ListedKey, MatterListed, Radio, SCHEMA,
@@ -29,9 +30,9 @@ use crate::model::time::WallMs;
 pub struct HandOver {
     /// Every open matter.
     pub matters: Vec<Matter>,
-    /// The keys as listed last.
+    /// The keys as listed last: every one of any list that no later list knew of.
     pub keys: Vec<ListedKey>,
-    /// The radios as listed last.
+    /// The radios as listed last, likewise.
     pub radios: Vec<Radio>,
     /// The counts of the cash that no later count knew of.
     pub counts: Vec<Count>,
@@ -219,14 +220,17 @@ fn fold(input: &FoldInput<'_>) -> (HandOver, Turns) {
     let mut hand_over = HandOver::default();
     let mut turns = Turns::default();
     let mut counts: Vec<(FactKey, &CashCounted)> = Vec::new();
+    let mut keys: Vec<(FactKey, &[ListedKey])> = Vec::new();
+    let mut radios: Vec<(FactKey, &[Radio])> = Vec::new();
+    let mut differences: Vec<&str> = Vec::new();
     for fact in input.facts() {
         let Payload::HandOver(content) = &fact.payload else { continue };
         match content {
             F::MatterListed(matter) if hand_over.matters.len() < FACTS_MAX => {
                 hand_over.matters.push(Matter { key: fact.key, matter: matter.clone() });
             }
-            F::KeysListed(listed) => hand_over.keys.clone_from(&listed.keys),
-            F::RadiosListed(listed) => hand_over.radios.clone_from(&listed.radios),
+            F::KeysListed(listed) => keys.push((fact.key, &listed.keys)),
+            F::RadiosListed(listed) => radios.push((fact.key, &listed.radios)),
             F::CashCounted(counted) if counts.len() < FACTS_MAX => {
                 counts.push((fact.key, counted));
             }
@@ -234,7 +238,7 @@ fn fold(input: &FoldInput<'_>) -> (HandOver, Turns) {
                 turns.handed.push(turn(fact, input));
             }
             F::TakenOver(taken) if turns.taken.len() < FACTS_MAX => {
-                hand_over.differences = hand_over.differences.or_else(|| taken.differences.clone());
+                differences.extend(taken.differences.as_deref());
                 turns.taken.push(turn(fact, input));
             }
             _ => {}
@@ -249,9 +253,30 @@ fn fold(input: &FoldInput<'_>) -> (HandOver, Turns) {
             account: ShiftCash::of(counted),
         })
         .collect();
-    hand_over.handed_over = turns.handed.last().copied();
-    hand_over.taken_over = turns.taken.first().copied();
+    hand_over.keys = listed(&keys, input);
+    hand_over.radios = listed(&radios, input);
+    hand_over.differences = together(differences.into_iter());
+    let of = |turns: &[Turn], key: FactKey| turns.iter().find(|turn| turn.key == key).copied();
+    let last = input.latest(&turns.handed.iter().map(|turn| turn.key).collect::<Vec<_>>());
+    let last = last.into_iter().filter_map(|key| of(&turns.handed, key));
+    hand_over.handed_over = last.max_by_key(|turn| (turn.at_ms, turn.key));
+    let taken = turns.taken.iter().filter_map(|turn| input.causality.fact(turn.key));
+    hand_over.taken_over = input.earliest(taken).and_then(|first| of(&turns.taken, first.key));
     (hand_over, turns)
+}
+
+/// What stands in the lists that no later list knew of, each once.
+fn listed<T: Clone + PartialEq>(lists: &[(FactKey, &[T])], input: &FoldInput<'_>) -> Vec<T> {
+    let latest = input.latest(&lists.iter().map(|(key, _)| *key).collect::<Vec<_>>());
+    let mut all: Vec<T> = Vec::new();
+    for (_, list) in lists.iter().filter(|(key, _)| latest.contains(key)) {
+        for one in list.iter() {
+            if all.len() < FACTS_MAX && !all.contains(one) {
+                all.push(one.clone());
+            }
+        }
+    }
+    all
 }
 
 fn turn(fact: &Fact, input: &FoldInput<'_>) -> Turn {

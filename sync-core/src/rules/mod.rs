@@ -55,6 +55,7 @@ mod violation_cases;
 mod violation_forms;
 pub mod visit;
 mod waits;
+mod words;
 
 pub use alarm::Alarm;
 pub use audience::audiences;

@@ -14,6 +14,9 @@ use crate::model::session::SessionRows;
 use crate::model::time::WallMs;
 use crate::model::work_order::{PaymentMethod, QuoteItem, WorkOrderFact};
 
+/// Answers to one quote beside one another; what hostile facts could make is not bounded.
+const ANSWERS_MAX: usize = 100;
+
 /// The money of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Money {
@@ -43,8 +46,11 @@ pub struct Quote {
     pub visit: FactKey,
     /// Fen.
     pub amount_fen: i64,
-    /// None: not answered yet.
+    /// None: not answered yet. Of answers that knew nothing of one another a no holds.
     pub accepted: Option<bool>,
+    /// The answers that no other answer to it knew of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<FactKey>,
     /// Its lines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<QuoteItem>,
@@ -177,7 +183,7 @@ pub(super) fn money(causality: &Causality<'_>, sessions: &SessionRows) -> Money 
     use WorkOrderFact as F;
     let mut money = Money::default();
     let mut places: BTreeMap<FactKey, usize> = BTreeMap::new();
-    let mut answers: Vec<(FactKey, bool)> = Vec::new();
+    let mut answers: BTreeMap<FactKey, Vec<(FactKey, bool)>> = BTreeMap::new();
     let mut delivered = BTreeSet::new();
     // Charges first: two that wrote beside one another stand in the order of their keys, and what
     // names a charge counts wherever it stands.
@@ -189,10 +195,11 @@ pub(super) fn money(causality: &Causality<'_>, sessions: &SessionRows) -> Money 
                 visit: quoted.visit,
                 amount_fen: fen(quoted.amount_fen),
                 accepted: None,
+                answers: Vec::new(),
                 items: quoted.items.clone(),
             }),
-            F::QuoteAccepted(of) => answers.push((of.quote, true)),
-            F::QuoteDeclined(of) => answers.push((of.quote, false)),
+            F::QuoteAccepted(of) => answers.entry(of.quote).or_default().push((fact.key, true)),
+            F::QuoteDeclined(of) => answers.entry(of.quote).or_default().push((fact.key, false)),
             F::Charged(charged) => {
                 places.insert(fact.key, money.charges.len());
                 money.charges.push(Charge {
@@ -216,13 +223,13 @@ pub(super) fn money(causality: &Causality<'_>, sessions: &SessionRows) -> Money 
             _ => {}
         }
     }
-    for (quote, accepted) in answers {
-        answer(&mut money, quote, accepted);
+    for quote in &mut money.quotes {
+        answer(quote, answers.get(&quote.key).map_or(&[], |answers| &answers[..]), causality);
     }
     for fact in &causality.facts {
         let Payload::WorkOrder(content) = &fact.payload else { continue };
         let entry = Entry { key: fact.key, at_ms: fact_time(fact, sessions).at_ms };
-        entry.add(&mut money, content, &places, &delivered);
+        entry.add(&mut money, content, &places, &delivered, causality);
     }
     for charge in &mut money.charges {
         charge.delivered = !charge.invoices.is_empty()
@@ -244,6 +251,7 @@ impl Entry {
         content: &WorkOrderFact,
         places: &BTreeMap<FactKey, usize>,
         delivered: &BTreeSet<FactKey>,
+        causality: &Causality<'_>,
     ) {
         let Self { key, at_ms } = self;
         match content {
@@ -274,11 +282,16 @@ impl Entry {
             WorkOrderFact::Refunded(refund) => {
                 let amount_fen = fen(refund.amount_fen);
                 money.refunded_fen = money.refunded_fen.saturating_add(amount_fen);
-                let of_visit = || money.charges.iter().position(|c| c.visit == refund.visit);
+                // The charge that whoever paid it back knew of, if there is one.
+                let of_visit = || {
+                    let charges = money.charges.iter().enumerate();
+                    let here = charges.filter(|(_, charge)| charge.visit == refund.visit);
+                    here.min_by_key(|(_, charge)| !causality.is_before(charge.key, key))
+                };
                 let place = match refund.charge {
                     Some(charge) => places.get(&charge).copied(),
                     // Written before refunds named their charge.
-                    None => of_visit(),
+                    None => of_visit().map(|(place, _)| place),
                 };
                 let charge = place.map(|place| &mut money.charges[place]);
                 let charge = charge.map(|charge| {
@@ -294,8 +307,10 @@ impl Entry {
     }
 }
 
-fn answer(money: &mut Money, key: FactKey, accepted: bool) {
-    if let Some(quote) = money.quotes.iter_mut().find(|quote| quote.key == key) {
-        quote.accepted = Some(accepted);
-    }
+/// What the customer said last of a quote (R3.43).
+fn answer(quote: &mut Quote, answers: &[(FactKey, bool)], causality: &Causality<'_>) {
+    quote.answers = causality.latest(&answers.iter().map(|(key, _)| *key).collect::<Vec<_>>());
+    let mut last = answers.iter().filter(|(key, _)| quote.answers.contains(key));
+    quote.accepted = (!answers.is_empty()).then(|| last.all(|(_, accepted)| *accepted));
+    quote.answers.truncate(ANSWERS_MAX);
 }

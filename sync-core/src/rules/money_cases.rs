@@ -1,6 +1,8 @@
 //! What does not balance in the money of an order, with both sides: prices, hand-ins, invoices,
 //! refunds. Each imbalance is one case.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::cases::{Case, CaseInput, day_end_ms};
@@ -9,9 +11,10 @@ use super::paid_service::told_fen;
 use super::site_time::SiteTime;
 use crate::model::id::FactKey;
 use crate::model::paid_service::{PriceLine, amount_fen};
+use crate::model::payload::Payload;
 use crate::model::policy::SlaPolicy;
 use crate::model::time::WallMs;
-use crate::model::work_order::QuoteItem;
+use crate::model::work_order::{QuoteItem, WorkOrderFact};
 
 /// What was told when the order was opened, and by which fact.
 struct Told {
@@ -47,7 +50,20 @@ pub(super) fn money_cases(input: &CaseInput<'_>) -> Vec<Case> {
     found.extend(stray.map(|refund| input.case("refunded_too_much", [refund.key])));
     let quotes = input.money.quotes.iter();
     found.extend(quotes.filter_map(|quote| price_differs(input, quote, told.as_ref())));
+    let quotes = input.money.quotes.iter();
+    found.extend(quotes.filter_map(|quote| answers_differ(input, quote)));
     found
+}
+
+/// Accepted and declined by people who knew nothing of one another: a no holds until somebody who
+/// knows both says what the customer said (R3.43).
+fn answers_differ(input: &CaseInput<'_>, quote: &Quote) -> Option<Case> {
+    let accepted =
+        quote.answers.iter().filter_map(|key| input.causality.fact(*key)).map(|fact| {
+            matches!(&fact.payload, Payload::WorkOrder(WorkOrderFact::QuoteAccepted(_)))
+        });
+    let said: BTreeSet<bool> = accepted.collect();
+    (said.len() > 1).then(|| input.case("quote_answers_differ", quote.answers.iter().copied()))
 }
 
 /// When a case of the money comes by itself.

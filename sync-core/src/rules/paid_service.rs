@@ -1,6 +1,8 @@
 //! Paid-service orders (五 4): opened from reception, told to the department, visited like a work
 //! order, then checked by the supervisor. Steps, money and signature are those of work orders.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::deadlines::Deadline;
@@ -11,8 +13,9 @@ use super::kind::{
 use super::limits::{self, range, text, time};
 use super::permission::DESK;
 use super::review::Review;
-use super::sla::{Limit, Stamp, Target};
+use super::sla::{Limit, Target};
 use super::status::Status;
+use crate::model::fact::Fact;
 use crate::model::id::{FactKey, PersonId};
 use crate::model::paid_service::{KIND, PaidServiceCreated, PaidServiceFact, PriceLine, SCHEMA};
 use crate::model::payload::{OpeningContent, Payload};
@@ -198,11 +201,14 @@ fn fold(input: &FoldInput<'_>) -> PaidService {
     let lines: Vec<PriceLine> = input.field("lines").unwrap_or_default();
     let mut service =
         PaidService { told_fen: told_fen(&lines), notified_at_ms: None, checks: Vec::new() };
+    let mut notified = None;
     for fact in input.facts() {
         let Payload::PaidService(content) = &fact.payload else { continue };
         match content {
             PaidServiceFact::Notified => {
-                service.notified_at_ms.get_or_insert(input.time(fact).at_ms);
+                if input.counts(&mut notified, fact) {
+                    service.notified_at_ms = Some(input.time(fact).at_ms);
+                }
             }
             PaidServiceFact::QualityChecked(of) if service.checks.len() < CHECKS_MAX => {
                 service.checks.push(QualityCheck {
@@ -222,22 +228,21 @@ fn fold(input: &FoldInput<'_>) -> PaidService {
 /// Every finished visit is checked within some days (五 4.5.2; the number is ours, R6.7).
 fn deadlines(service: &PaidService, input: &FoldInput<'_>) -> Vec<Deadline> {
     let sla = input.sla();
-    let mut finished: Vec<(FactKey, Stamp)> = Vec::new();
+    let mut finished: BTreeMap<FactKey, Vec<&Fact>> = BTreeMap::new();
     for fact in input.facts() {
         if let Payload::WorkOrder(WorkOrderFact::FinishWork(of)) = &fact.payload
-            && finished.len() < CHECKS_MAX
-            && !finished.iter().any(|(visit, _)| *visit == of.visit)
+            && (finished.len() < CHECKS_MAX || finished.contains_key(&of.visit))
         {
-            finished.push((of.visit, Stamp::of(fact, input.sessions)));
+            finished.entry(of.visit).or_default().push(fact);
         }
     }
     let days = Limit::Days(input.policy.quality_checked_days);
-    let judged = finished.into_iter().map(|(visit, stamp)| {
-        let check = service.checks.iter().find(|check| check.visit == visit);
-        let check = check.and_then(|check| input.causality.fact(check.key));
-        let met = check.map(|fact| Stamp::of(fact, input.sessions));
+    let judged = finished.into_iter().filter_map(|(visit, finished)| {
+        let stamp = input.earliest(finished.into_iter())?;
+        let checks = service.checks.iter().filter(|check| check.visit == visit);
+        let met = input.earliest(checks.filter_map(|check| input.causality.fact(check.key)));
         let target = Target::new("quality_checked", stamp.judgeable_ms(), days);
-        sla.judge(&target.of(visit).met(met).tells(CHECKERS))
+        Some(sla.judge(&target.of(visit).met(met).tells(CHECKERS)))
     });
     judged.collect()
 }

@@ -8,13 +8,15 @@ use serde::{Deserialize, Serialize};
 use super::fields::Field;
 use super::order::Causality;
 use super::position::{distance_mm, is_too_fast};
+use super::sla::Stamp;
 use super::status::Status;
 use super::time::{elapsed_ms, fact_time};
+use super::words::together;
 use crate::model::fact::Fact;
 use crate::model::id::{FactKey, PersonId, RecordId};
 use crate::model::patrol::{
-    CheckResult, Checkpoint, CheckpointVisited, Finding, FindingKind, PatrolFact, Position,
-    VisitMethod,
+    CheckResult, Checked, Checkpoint, CheckpointVisited, Finding, FindingKind, PatrolFact,
+    Position, VisitMethod,
 };
 use crate::model::payload::Payload;
 use crate::model::policy::SlaPolicy;
@@ -150,6 +152,12 @@ impl<'a> Walk<'a> {
         })
     }
 
+    /// Of facts that say the same, the one that counts.
+    fn earliest(&self, facts: impl Iterator<Item = &'a Fact>) -> Option<&'a Fact> {
+        let counts = Stamp::earliest(facts, self.causality, self.sessions)?;
+        self.causality.fact(counts.key)
+    }
+
     fn checkpoint(&self, code: &str) -> Option<&Checkpoint> {
         self.checkpoints.iter().find(|checkpoint| checkpoint.code == code)
     }
@@ -177,7 +185,7 @@ pub(super) fn round(
         items.truncate(ITEMS_MAX);
     });
     let walk = Walk { causality, sessions, policy, checkpoints };
-    let started = walk.facts().next().map(|(fact, _)| fact);
+    let started = walk.earliest(walk.facts().map(|(fact, _)| fact));
     let started_at_ms = started.map(|fact| fact_time(fact, sessions).at_ms);
     let ended = walk.facts().filter(|(_, content)| {
         matches!(content, PatrolFact::RoundFinished | PatrolFact::RoundStopped(_))
@@ -252,7 +260,9 @@ impl Round {
 
 // R7.21
 fn covered(walk: &Walk<'_>, checkpoint: &Checkpoint, over: bool) -> Coverage {
-    let first = walk.visits().find(|(_, visited)| visited.checkpoint == checkpoint.code);
+    let here = || walk.visits().filter(|(_, visited)| visited.checkpoint == checkpoint.code);
+    let first = walk.earliest(here().map(|(fact, _)| fact));
+    let first = first.and_then(|first| here().find(|(fact, _)| fact.key == first.key));
     let visit = first.map(|(fact, visited)| {
         let time = fact_time(fact, walk.sessions);
         PointVisit {
@@ -264,12 +274,13 @@ fn covered(walk: &Walk<'_>, checkpoint: &Checkpoint, over: bool) -> Coverage {
             position: visited.position,
         }
     });
-    let skipped = walk.facts().find_map(|(_, content)| match content {
+    let skipped = walk.facts().filter_map(|(_, content)| match content {
         PatrolFact::CheckpointSkipped(skipped) if skipped.checkpoint == checkpoint.code => {
-            Some(skipped.reason.clone())
+            Some(&*skipped.reason)
         }
         _ => None,
     });
+    let skipped = together(skipped);
     let items = listed(checkpoint);
     Coverage {
         missed: over && visit.is_none() && skipped.is_none(),
@@ -288,32 +299,39 @@ fn listed(checkpoint: &Checkpoint) -> Vec<&str> {
     }
 }
 
-/// The last word on an item. "The rest is ok" is no word on an item that anybody flagged, in
-/// whatever order the two arrived.
+/// The last word on an item; of words that knew nothing of one another the worst, with what every
+/// one of those notes. "The rest is ok" is no word on an item that anybody flagged, in whatever
+/// order the two arrived.
 /// R7.10.
 fn item_state(walk: &Walk<'_>, checkpoint: &Checkpoint, item: &str) -> ItemState {
-    let mut state = ItemState { item: item.to_owned(), result: None, by_rest: false, note: None };
-    for (_, content) in walk.facts() {
-        match content {
-            PatrolFact::Checked(checked)
-                if checked.checkpoint == checkpoint.code && checked.item == item =>
-            {
-                state.result = Some(checked.result);
-                state.by_rest = false;
-                state.note = checked.note.clone();
+    let words: Vec<(FactKey, &Checked)> = walk
+        .facts()
+        .filter_map(|(fact, content)| match content {
+            PatrolFact::Checked(checked) => Some((fact.key, checked)),
+            _ => None,
+        })
+        .filter(|(_, checked)| checked.checkpoint == checkpoint.code && checked.item == item)
+        .collect();
+    let latest = walk.causality.latest(&words.iter().map(|(key, _)| *key).collect::<Vec<_>>());
+    let last = || words.iter().filter(|(key, _)| latest.contains(key)).map(|(_, word)| *word);
+    let by_rest = words.is_empty()
+        && walk.facts().any(|(_, content)| match content {
+            PatrolFact::RestOk(rest) => {
+                rest.checkpoint == checkpoint.code && rest.items.iter().any(|other| other == item)
             }
-            PatrolFact::RestOk(rest)
-                if rest.checkpoint == checkpoint.code
-                    && state.result.is_none()
-                    && rest.items.iter().any(|other| other == item) =>
-            {
-                state.result = Some(CheckResult::Ok);
-                state.by_rest = true;
-            }
-            _ => {}
-        }
+            _ => false,
+        });
+    let worst = last().map(|word| word.result).max_by_key(|result| match result {
+        CheckResult::Ok => 0,
+        CheckResult::NotApplicable => 1,
+        CheckResult::NotOk => 2,
+    });
+    ItemState {
+        item: item.to_owned(),
+        result: worst.or(by_rest.then_some(CheckResult::Ok)),
+        by_rest,
+        note: together(last().filter_map(|word| word.note.as_deref())),
     }
-    state
 }
 
 fn findings(record: RecordId, walk: &Walk<'_>) -> Vec<FindingState> {
@@ -334,9 +352,9 @@ fn finding_state(
     let settled = walk.facts().any(|(_, content)| {
         matches!(content, PatrolFact::FindingSettled(settled) if settled.finding == key)
     });
-    let reported_to = walk.facts().find_map(|(_, content)| match content {
+    let reported_to = walk.facts().filter_map(|(_, content)| match content {
         PatrolFact::FindingReported(reported) if reported.finding == key => {
-            Some(reported.reported_to.clone())
+            Some(&*reported.reported_to)
         }
         _ => None,
     });
@@ -346,7 +364,7 @@ fn finding_state(
         opens: site.and_then(|site| super::opening::opened_by(record, site, key, finding)),
         content: finding.clone(),
         settled: finding.settled || settled,
-        reported_to,
+        reported_to: together(reported_to),
     }
 }
 
@@ -386,8 +404,10 @@ fn anomalies(walk: &Walk<'_>) -> Vec<Anomaly> {
             }
         }
     }
-    for pair in visits.windows(2) {
-        if let [first, second] = pair
+    // Of each person by itself: whoever walks beside makes nobody slower.
+    let mut last: BTreeMap<Option<PersonId>, &(&Fact, &CheckpointVisited)> = BTreeMap::new();
+    for second in &visits {
+        if let Some(first) = last.insert(walk.by(second.0), second)
             && is_impossible(walk, first, second)
         {
             found.push(anomaly("impossible_speed", vec![first.0.key, second.0.key]));
@@ -415,15 +435,12 @@ fn is_out_of_radius(
     distance_mm(at, place) > allowed_mm
 }
 
-/// Two visits of one person with more way between them than anybody walks in that time.
+/// Two visits with more way between them than anybody walks in that time.
 fn is_impossible(
     walk: &Walk<'_>,
     first: &(&Fact, &CheckpointVisited),
     second: &(&Fact, &CheckpointVisited),
 ) -> bool {
-    if walk.by(first.0) != walk.by(second.0) {
-        return false;
-    }
     let place = |visited: &CheckpointVisited| {
         let planned = walk.checkpoint(&visited.checkpoint).and_then(|point| point.position);
         visited.position.or(planned)

@@ -12,6 +12,7 @@ use super::site_time::SiteTime;
 use super::sla::{Limit, Sla, Stamp, Target};
 use super::status::Status;
 use crate::model::calendar::Weekday;
+use crate::model::fact::Fact;
 use crate::model::id::{FactKey, PersonId, RecordId, SiteId};
 use crate::model::payload::{Created, OpeningContent, Payload};
 use crate::model::periodic::{KIND, PeriodicFact, PeriodicTask, PeriodicTaskCreated, SCHEMA};
@@ -265,37 +266,36 @@ impl Kind for PeriodicTasks {
     fn fold(&self, input: &FoldInput<'_>) -> Folded {
         let task: Option<PeriodicTask> = input.field("task");
         let mut periodic = Periodic { task, reports: Vec::new(), plan: None, spot_checks: 0 };
-        let mut done: Vec<Stamp> = Vec::new();
+        let mut done: Vec<&Fact> = Vec::new();
         for fact in input.facts() {
             let Payload::Periodic(content) = &fact.payload else { continue };
-            let stamp = Stamp::of(fact, input.sessions);
             match content {
                 PeriodicFact::ReportSent(_) if periodic.reports.len() < REPORTS_MAX => {
-                    done.push(stamp);
+                    done.push(fact);
                     periodic.reports.push(Report {
                         key: fact.key,
                         by: input.by(fact),
-                        at_ms: stamp.at_ms,
+                        at_ms: input.time(fact).at_ms,
                         confirmed: None,
                     });
                 }
                 PeriodicFact::ReportConfirmed(of) => {
                     let mut reports = periodic.reports.iter_mut();
                     if let Some(report) = reports.find(|report| report.key == of.report) {
-                        report.confirmed.get_or_insert(fact.key);
+                        input.counts(&mut report.confirmed, fact);
                     }
                 }
                 PeriodicFact::SpotChecked(_) => {
                     periodic.spot_checks = periodic.spot_checks.saturating_add(1);
                 }
                 PeriodicFact::PlanMade(made) => {
-                    done.push(stamp);
+                    done.push(fact);
                     periodic.plan.get_or_insert(made.plan);
                 }
                 PeriodicFact::ReportSent(_) => {}
             }
         }
-        let met = done.iter().copied().min_by_key(|stamp| (stamp.at_ms, stamp.key));
+        let met = input.earliest(done.into_iter());
         let due_ms: Option<WallMs> = input.field("due_ms");
         let sla: Sla<'_> = input.sla();
         let deadlines = due_ms.map(|due_ms| {

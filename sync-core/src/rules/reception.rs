@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::cases::Case;
-use super::closing::{Turn, closing};
+use super::closing::{Turn, Turns};
 use super::deadlines::Deadline;
 use super::denial::{Denial, DenialCode};
 use super::kind::{
@@ -163,13 +163,14 @@ impl Kind for Receptions {
 
     fn fold(&self, input: &FoldInput<'_>) -> Folded {
         let mut reception = fold(input);
-        let closed = closing(input, |fact| turn(&reception, fact));
+        let turns = Turns::of(input.causality, |fact| turn(&reception, fact));
+        let closed = turns.closing(input);
         reception.closed_at_ms = closed.map(|closed| closed.at_ms);
         Folded {
             status: status(&reception),
             until_ms: None,
-            deadlines: deadlines(&reception, closed, input),
-            cases: cases(&reception, input),
+            deadlines: deadlines(&reception, turns.met(input), input),
+            cases: cases(&reception, &turns, input),
             closed_at_ms: reception.closed_at_ms,
             details: Some(Details::Reception(reception)),
         }
@@ -293,14 +294,20 @@ fn deadlines(reception: &Reception, closed: Option<Stamp>, input: &FoldInput<'_>
     targets.iter().map(|target| sla.judge(target)).collect()
 }
 
-fn cases(reception: &Reception, input: &FoldInput<'_>) -> Vec<Case> {
+fn cases(reception: &Reception, turns: &Turns, input: &FoldInput<'_>) -> Vec<Case> {
     let mut found = Vec::new();
+    found.extend(turns.case("closed_and_reopened", input.causality, input.sessions));
     let others = reception.passings.iter().filter_map(|passing| passing.received_by_another);
     found.extend(others.map(|key| input.case("received_by_another", [key])));
     // Two people told the customer two times, and neither knew of the other (R1.10).
     if reception.appointments.len() > 1 {
         let keys = reception.appointments.iter().map(|(key, _)| *key);
         found.push(input.case("appointments_disagree", keys));
+    }
+    // Two prices likewise (R1.19).
+    if reception.prices.iter().any(|(_, price)| Some(*price) != reception.price) {
+        let keys = reception.prices.iter().map(|(key, _)| *key);
+        found.push(input.case("prices_told_differ", keys));
     }
     if reception.closed_at_ms.is_none() {
         return found;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::kind::FoldInput;
+use super::words::last_words;
 use crate::model::fact::Fact;
 use crate::model::id::{FactKey, PersonId, RecordId};
 use crate::model::payload::{GeneralFact, Payload};
@@ -32,6 +33,9 @@ pub struct Reception {
     pub put_through: Option<String>,
     /// What it costs, as told last.
     pub price: Option<PriceTold>,
+    /// The prices that no later one replaces, with their facts: one, or several that knew nothing
+    /// of one another.
+    pub prices: Vec<(FactKey, PriceTold)>,
     /// The appointments that no later one replaces, with their facts: one, or several that knew
     /// nothing of one another.
     pub appointments: Vec<(FactKey, WallMs)>,
@@ -98,15 +102,22 @@ const EACH_MAX: usize = 100;
 pub(super) fn fold(input: &FoldInput<'_>) -> Reception {
     let mut reception = opened(input);
     let mut over: Vec<(RecordId, WallMs)> = Vec::new();
+    let mut said = Said::default();
     for fact in input.facts() {
         let Payload::Reception(content) = &fact.payload else { continue };
         match content {
             ReceptionFact::OutageOver(of) if over.len() < EACH_MAX => {
                 over.push((of.record, of.at_ms));
             }
-            _ => said(&mut reception, input, fact, content),
+            _ => take((&mut reception, &mut said), input, fact, content),
         }
     }
+    reception.put_through = last_words(&said.put_through, input.causality);
+    let last = input.latest(&said.prices.iter().map(|(key, _)| *key).collect::<Vec<_>>());
+    said.prices.retain(|(key, _)| last.contains(key));
+    said.prices.truncate(EACH_MAX);
+    reception.price = said.prices.first().map(|(_, price)| *price);
+    reception.prices = said.prices;
     for outage in &mut reception.outages {
         let ends = over.iter().filter(|(record, _)| *record == outage.record);
         outage.over_at_ms = ends.map(|(_, at_ms)| *at_ms).min();
@@ -132,6 +143,7 @@ fn opened(input: &FoldInput<'_>) -> Reception {
         declined: false,
         put_through: None,
         price: None,
+        prices: Vec::new(),
         appointments: Vec::new(),
         to_desk: None,
         outages: Vec::new(),
@@ -139,7 +151,19 @@ fn opened(input: &FoldInput<'_>) -> Reception {
     }
 }
 
-fn said(reception: &mut Reception, input: &FoldInput<'_>, fact: &Fact, content: &ReceptionFact) {
+/// What was said, of which the last counts.
+#[derive(Default)]
+struct Said<'a> {
+    put_through: Vec<(FactKey, &'a str)>,
+    prices: Vec<(FactKey, PriceTold)>,
+}
+
+fn take<'a>(
+    (reception, said): (&mut Reception, &mut Said<'a>),
+    input: &FoldInput<'_>,
+    fact: &Fact,
+    content: &'a ReceptionFact,
+) {
     use ReceptionFact as F;
     let knew = |key: FactKey| input.causality.is_before(key, fact.key);
     match content {
@@ -147,11 +171,11 @@ fn said(reception: &mut Reception, input: &FoldInput<'_>, fact: &Fact, content: 
         F::ReadBack => reception.read_back = true,
         F::ReceptionAnswered(_) => {
             reception.answered = true;
-            answer(&mut reception.promises, fact.key, |promise| knew(promise.key));
+            answer(&mut reception.promises, input, fact, |promise| knew(promise.key));
         }
         F::Replied(of) => {
             reception.answered = true;
-            answer(&mut reception.promises, fact.key, |promise| {
+            answer(&mut reception.promises, input, fact, |promise| {
                 of.promise.map_or_else(|| knew(promise.key), |key| promise.key == key)
             });
         }
@@ -168,10 +192,9 @@ fn said(reception: &mut Reception, input: &FoldInput<'_>, fact: &Fact, content: 
             });
         }
         F::TookOver(of) | F::MessageReceived(of) => {
-            let by = fact.on_behalf_of.or_else(|| input.by(fact));
             let mut passings = reception.passings.iter_mut();
             if let Some(passing) = passings.find(|passing| passing.key == of.passing) {
-                receive(passing, fact.key, by);
+                receive(passing, input, fact);
             }
         }
         // R1.7
@@ -182,26 +205,32 @@ fn said(reception: &mut Reception, input: &FoldInput<'_>, fact: &Fact, content: 
         // R1.7
         F::PutThrough(of) => {
             reception.answered = true;
-            reception.put_through = Some(of.to.clone());
+            said.put_through.push((fact.key, &of.to));
         }
-        // R1.2
-        F::PriceTold(price) => reception.price = Some(*price),
+        F::PriceTold(price) => said.prices.push((fact.key, *price)),
         // R1.10
         F::Appointed(of) => {
-            reception.appointments.retain(|(key, at_ms)| !knew(*key) && *at_ms != of.at_ms);
-            if reception.appointments.len() < EACH_MAX {
+            reception.appointments.retain(|(key, _)| !knew(*key));
+            let same = reception.appointments.iter().any(|(_, at_ms)| *at_ms == of.at_ms);
+            if !same && reception.appointments.len() < EACH_MAX {
                 reception.appointments.push((fact.key, of.at_ms));
             }
         }
         F::ToDesk(_) => {
-            reception.to_desk.get_or_insert(fact.key);
+            input.counts(&mut reception.to_desk, fact);
         }
-        _ => of_outage(&mut reception.outages, fact.key, content),
+        _ => of_outage(&mut reception.outages, input, fact, content),
     }
 }
 
-fn of_outage(outages: &mut Vec<Outage>, key: FactKey, content: &ReceptionFact) {
+fn of_outage(
+    outages: &mut Vec<Outage>,
+    input: &FoldInput<'_>,
+    fact: &Fact,
+    content: &ReceptionFact,
+) {
     use ReceptionFact as F;
+    let key = fact.key;
     match content {
         F::AttachedTo(of) if outages.len() < EACH_MAX => {
             outages.push(Outage {
@@ -216,29 +245,30 @@ fn of_outage(outages: &mut Vec<Outage>, key: FactKey, content: &ReceptionFact) {
             outage.detached = true;
         }),
         F::OutageCalledBack(of) => on(outages, of.attachment, |outage| {
-            outage.called_back.get_or_insert(key);
+            input.counts(&mut outage.called_back, fact);
         }),
         _ => {}
     }
 }
 
 // R1.4
-fn answer(promises: &mut [Promise], key: FactKey, of: impl Fn(&Promise) -> bool) {
+fn answer(
+    promises: &mut [Promise],
+    input: &FoldInput<'_>,
+    fact: &Fact,
+    of: impl Fn(&Promise) -> bool,
+) {
     for promise in promises.iter_mut().filter(|promise| of(promise)) {
-        promise.replied.get_or_insert(key);
+        input.counts(&mut promise.replied, fact);
     }
 }
 
 /// Only the person it went to has it; a department is anybody of it (R1.5).
-fn receive(passing: &mut Passing, key: FactKey, by: Option<PersonId>) {
-    match &passing.to {
-        PassedTo::Person(person) if by != Some(*person) => {
-            passing.received_by_another.get_or_insert(key);
-        }
-        _ => {
-            passing.received.get_or_insert(key);
-        }
-    }
+fn receive(passing: &mut Passing, input: &FoldInput<'_>, fact: &Fact) {
+    let by = fact.on_behalf_of.or_else(|| input.by(fact));
+    let is_another = matches!(&passing.to, PassedTo::Person(person) if by != Some(*person));
+    let place = if is_another { &mut passing.received_by_another } else { &mut passing.received };
+    input.counts(place, fact);
 }
 
 fn on(outages: &mut [Outage], key: FactKey, change: impl FnOnce(&mut Outage)) {

@@ -207,12 +207,11 @@ fn fold(input: &FoldInput<'_>) -> RepairNotice {
         DateTime::parse_from_rfc3339(&text).ok().map(|time| time.timestamp_millis())
     };
     let first = |wanted: fn(&RepairNoticeFact) -> bool| {
-        let fact = input.facts().find(|fact| match &fact.payload {
+        let facts = input.facts().filter(|fact| match &fact.payload {
             Payload::RepairNotice(content) => wanted(content),
             _ => false,
         });
-        let fact = fact?;
-        Some((fact.key, input.time(fact).at_ms))
+        input.earliest(facts).map(|stamp| (stamp.key, stamp.at_ms))
     };
     let published = first(|fact| matches!(fact, RepairNoticeFact::NoticePublished(_)));
     let ended = first(|fact| matches!(fact, RepairNoticeFact::NoticeEnded(_)));

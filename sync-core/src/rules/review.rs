@@ -267,7 +267,8 @@ fn visits(
             let told = folded.fields.get("lines").and_then(|field| field.value.as_array());
             let quoted = elsewhere || (is_paid && told.is_some_and(|lines| !lines.is_empty()));
             let end = endings.get(&key).copied();
-            let site = Site { policy, sessions, public, is_paid, end };
+            let causality = folded.causality;
+            let site = Site { causality, policy, sessions, public, is_paid, end };
             fold(key, steps, &site, quoted)
         })
         .collect()

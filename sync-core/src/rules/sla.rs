@@ -68,6 +68,21 @@ impl Stamp {
         Self { key: fact.key, at_ms: time.at_ms, judgeable }
     }
 
+    /// Of facts that say the same, in causal order, the one that counts: the first; of several that
+    /// knew nothing of one another the earliest, and one that can be judged before one that cannot.
+    /// R8.9.
+    pub(super) fn earliest<'a>(
+        facts: impl Iterator<Item = &'a Fact>,
+        causality: &Causality<'_>,
+        sessions: &SessionRows,
+    ) -> Option<Self> {
+        facts.map(|fact| Self::of(fact, sessions)).reduce(|first, other| {
+            let rank = |stamp: &Self| (!stamp.judgeable, stamp.at_ms, stamp.key);
+            let beside = !causality.is_before(first.key, other.key);
+            if beside && rank(&other) < rank(&first) { other } else { first }
+        })
+    }
+
     /// The moment, where it may be measured from.
     pub fn judgeable_ms(&self) -> Option<WallMs> {
         self.judgeable.then_some(self.at_ms)
@@ -179,6 +194,19 @@ impl<'a> FoldInput<'a> {
     /// What the record's deadlines are judged by.
     pub(super) fn sla(&self) -> Sla<'a> {
         Sla::of(self.causality, self.policy, self.sessions, self.now_ms)
+    }
+
+    /// Of facts that say the same, the one that counts.
+    pub(super) fn earliest<'f>(&self, facts: impl Iterator<Item = &'f Fact>) -> Option<Stamp> {
+        Stamp::earliest(facts, self.causality, self.sessions)
+    }
+
+    /// Puts the next fact into the place of the one that counts of those that say the same; false
+    /// if the one there stays.
+    pub(super) fn counts(&self, place: &mut Option<FactKey>, next: &Fact) -> bool {
+        let first = place.and_then(|key| self.causality.fact(key));
+        let counts = self.earliest(first.into_iter().chain([next])).map(|stamp| stamp.key);
+        std::mem::replace(place, counts) != counts
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::closing::{Turn, closing};
+use super::closing::{Turn, Turns};
 use super::deadlines::Deadline;
 use super::denial::{Denial, DenialCode};
 use super::form::Form;
@@ -64,6 +64,8 @@ pub struct Decision {
     pub measure: Measure,
     /// When the project manager signed: from here it is in effect (四 3.3.6).
     pub signed_at_ms: Option<WallMs>,
+    /// The fact that says so.
+    pub signed: Option<FactKey>,
     /// When customer service had carried it out.
     pub executed_at_ms: Option<WallMs>,
     /// The fact that says so.
@@ -262,12 +264,15 @@ impl Kind for Violations {
     }
 
     fn fold(&self, input: &FoldInput<'_>) -> Folded {
-        let violation = fold(input);
+        let turns = Turns::of(input.causality, turn);
+        let violation = fold(input, &turns);
+        let mut cases = violation_cases::cases(&violation, input);
+        cases.extend(turns.case("closed_and_reopened", input.causality, input.sessions));
         Folded {
             status: status(&violation),
             until_ms: None,
             deadlines: deadlines(&violation, input),
-            cases: violation_cases::cases(&violation, input),
+            cases,
             closed_at_ms: violation.closed_at_ms,
             details: Some(Details::Violation(violation)),
         }
@@ -355,7 +360,7 @@ fn may_decide(measure: &Measure, before: &Review) -> Result<Needs, Denial> {
     }
 }
 
-fn fold(input: &FoldInput<'_>) -> Violation {
+fn fold(input: &FoldInput<'_>, turns: &Turns) -> Violation {
     use ViolationFact as F;
     let assessment: Option<Assessment> = input.field("assessment");
     let mut violation = Violation {
@@ -368,6 +373,7 @@ fn fold(input: &FoldInput<'_>) -> Violation {
         mediation_failed: false,
         closed_at_ms: None,
     };
+    let mut registered = None;
     for fact in input.facts() {
         let Payload::Violation(content) = &fact.payload else { continue };
         let at_ms = input.time(fact).at_ms;
@@ -377,7 +383,9 @@ fn fold(input: &FoldInput<'_>) -> Violation {
             F::BreachStopped => violation.stopped = true,
             F::BreachIgnored => violation.ignored = true,
             F::Registered => {
-                violation.registered_at_ms.get_or_insert(at_ms);
+                if input.counts(&mut registered, fact) {
+                    violation.registered_at_ms = Some(at_ms);
+                }
             }
             F::ViolationDecided(decided) if decisions.len() < DECISIONS_MAX => {
                 decisions.push(Decision {
@@ -386,6 +394,7 @@ fn fold(input: &FoldInput<'_>) -> Violation {
                     at_ms,
                     measure: decided.measure.clone(),
                     signed_at_ms: None,
+                    signed: None,
                     executed_at_ms: None,
                     executed: None,
                     rectified: None,
@@ -394,24 +403,28 @@ fn fold(input: &FoldInput<'_>) -> Violation {
                 });
             }
             F::ViolationSigned(of) => on(decisions, of.decision, |d| {
-                d.signed_at_ms.get_or_insert(at_ms);
+                if input.counts(&mut d.signed, fact) {
+                    d.signed_at_ms = Some(at_ms);
+                }
             }),
             F::DecisionExecuted(of) => on(decisions, of.decision, |d| {
-                d.executed_at_ms.get_or_insert(at_ms);
-                d.executed.get_or_insert(fact.key);
+                if input.counts(&mut d.executed, fact) {
+                    d.executed_at_ms = Some(at_ms);
+                }
             }),
             F::Rectified(of) => on(decisions, of.decision, |d| {
-                d.rectified.get_or_insert(fact.key);
+                input.counts(&mut d.rectified, fact);
             }),
             F::CompensationRefused(of) => on(decisions, of.decision, |d| d.refused = true),
             F::Reconciled(of) => on(decisions, of.decision, |d| {
-                d.reconciled.get_or_insert(fact.key);
+                input.counts(&mut d.reconciled, fact);
             }),
             F::MediationFailed(_) => violation.mediation_failed = true,
             F::ViolationDecided(_) | F::ViolationClosed(_) | F::ViolationReopened(_) => {}
         }
     }
-    violation.closed_at_ms = closed_at_ms(input);
+    // 四 3.4, R5.15
+    violation.closed_at_ms = turns.closing(input).map(|closing| closing.at_ms);
     violation
 }
 
@@ -421,14 +434,12 @@ fn on(decisions: &mut [Decision], key: FactKey, change: impl FnOnce(&mut Decisio
     }
 }
 
-/// The closing that holds (四 3.4, R5.15).
-fn closed_at_ms(input: &FoldInput<'_>) -> Option<WallMs> {
-    let turn = |fact: &Fact| match &fact.payload {
+fn turn(fact: &Fact) -> Option<Turn> {
+    match &fact.payload {
         Payload::Violation(ViolationFact::ViolationClosed(_)) => Some(Turn::Closes),
         Payload::Violation(ViolationFact::ViolationReopened(_)) => Some(Turn::Reopens),
         _ => None,
-    };
-    closing(input, turn).map(|closing| closing.at_ms)
+    }
 }
 
 fn status(violation: &Violation) -> Status {

@@ -14,7 +14,7 @@ use crate::model::payload::Payload;
 use crate::model::policy::SlaPolicy;
 use crate::model::session::SessionRows;
 use crate::model::time::WallMs;
-use crate::model::work_order::{Ratings, SetOut, WorkOrderFact};
+use crate::model::work_order::{Prepare, Ratings, SetOut, WorkOrderFact};
 
 /// One visit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -208,6 +208,7 @@ fn doer(fact: &Fact, sessions: &SessionRows) -> Option<PersonId> {
 /// What stands beside the steps of a visit.
 #[derive(Clone, Copy)]
 pub(super) struct Site<'a> {
+    pub(super) causality: &'a Causality<'a>,
     pub(super) policy: &'a SlaPolicy,
     pub(super) sessions: &'a SessionRows,
     /// A public facility: no door, no customer (R4.30).
@@ -220,7 +221,7 @@ pub(super) struct Site<'a> {
 
 /// Folds the steps of one visit; `quoted` if the customer accepted a price at another visit.
 pub(super) fn fold(visit: FactKey, steps: &[Step<'_>], site: &Site<'_>, quoted: bool) -> Visit {
-    let Site { policy, sessions, public, is_paid, end } = *site;
+    let Site { causality, policy, sessions, public, is_paid, end } = *site;
     let set_out = steps.iter().find_map(|step| match step.content {
         WorkOrderFact::SetOut(set_out) => Some(*set_out),
         _ => None,
@@ -248,19 +249,12 @@ pub(super) fn fold(visit: FactKey, steps: &[Step<'_>], site: &Site<'_>, quoted: 
         WorkOrderFact::HelperJoined(joined) => Some(joined.person),
         _ => None,
     });
-    let signature = steps.iter().rev().find_map(|step| {
-        let outcome = match step.content {
-            WorkOrderFact::Signed(_) => "signed",
-            WorkOrderFact::SignRefused(_) => "sign_refused", // R4.26
-            WorkOrderFact::SignAbsent(_) => "sign_absent",
-            _ => return None,
-        };
-        Some(SignatureOutcome { outcome: outcome.to_owned(), key: step.fact.key })
-    });
-    let ratings = steps.iter().rev().find_map(|step| match step.content {
+    let signature = outcomes(steps, causality).into_iter().next();
+    let ratings = latest(steps, causality, |content| match content {
         WorkOrderFact::Signed(signed) => Some(signed.ratings),
         _ => None,
     });
+    let ratings = ratings.into_iter().map(|(_, ratings)| ratings);
     let mut all_waits = waits;
     all_waits.extend(work_waits(steps, sessions));
     Visit {
@@ -272,33 +266,62 @@ pub(super) fn fold(visit: FactKey, steps: &[Step<'_>], site: &Site<'_>, quoted: 
         from_ms: times.iter().map(|time| time.at_ms).min().unwrap_or_default(),
         to_ms: times.iter().map(|time| time.at_ms).max().unwrap_or_default(),
         verified: times.iter().all(|time| time.verified),
-        state: state(steps),
+        state: state(steps, causality),
         waits: all_waits,
         deviations,
         signature,
-        ratings,
+        ratings: ratings.reduce(Ratings::lower),
     }
 }
 
-fn state(steps: &[Step<'_>]) -> VisitState {
+/// The steps that say something of a sort and that no later one of that sort knew of, each with
+/// what it says.
+fn latest<T>(
+    steps: &[Step<'_>],
+    causality: &Causality<'_>,
+    says: impl Fn(&WorkOrderFact) -> Option<T>,
+) -> Vec<(FactKey, T)> {
+    let said = || steps.iter().filter_map(|step| Some((step.fact.key, says(step.content)?)));
+    let latest = causality.latest(&said().map(|(key, _)| key).collect::<Vec<_>>());
+    said().filter(|(key, _)| latest.contains(key)).collect()
+}
+
+/// How the customer ended the visit, as said last; several where people knew nothing of one
+/// another, with a signature before what somebody says of one (R4.35).
+pub(super) fn outcomes(steps: &[Step<'_>], causality: &Causality<'_>) -> Vec<SignatureOutcome> {
+    let said = latest(steps, causality, |content| match content {
+        WorkOrderFact::Signed(_) => Some("signed"),
+        WorkOrderFact::SignRefused(_) => Some("sign_refused"), // R4.26
+        WorkOrderFact::SignAbsent(_) => Some("sign_absent"),
+        _ => None,
+    });
+    let outcome =
+        |(key, outcome): (FactKey, &str)| SignatureOutcome { outcome: outcome.to_owned(), key };
+    let mut all: Vec<SignatureOutcome> = said.into_iter().map(outcome).collect();
+    all.sort_by_key(|said| {
+        let rank = ["signed", "sign_refused"].iter().position(|first| said.outcome == *first);
+        (rank.unwrap_or(usize::MAX), said.key)
+    });
+    all
+}
+
+/// As the last steps say; of those that knew nothing of one another the most advanced (R3.32).
+fn state(steps: &[Step<'_>], causality: &Causality<'_>) -> VisitState {
     use WorkOrderFact as F;
-    let mut state = VisitState::OnTheWay;
-    for step in steps {
-        state = match step.content {
-            F::Ring(_) | F::Knock(_) | F::Introduce(_) | F::Enter(_) | F::EnteredWithKey(_)
-                if state == VisitState::OnTheWay =>
-            {
-                VisitState::AtTheDoor
-            }
-            F::StartWork(_) | F::Resumed(_) => VisitState::Working,
-            F::Paused(_) => VisitState::Paused,
-            F::NoAnswer(_) => VisitState::NoAnswer,
-            F::UnableToFinish(_) | F::LeftMidway(_) => VisitState::Unfinished,
-            F::FinishWork(_) => VisitState::Finished,
-            _ => state,
-        };
-    }
-    state
+    let work = latest(steps, causality, |content| match content {
+        F::StartWork(_) | F::Resumed(_) => Some(VisitState::Working),
+        F::Paused(_) => Some(VisitState::Paused),
+        F::NoAnswer(_) => Some(VisitState::NoAnswer),
+        F::UnableToFinish(_) | F::LeftMidway(_) => Some(VisitState::Unfinished),
+        F::FinishWork(_) => Some(VisitState::Finished),
+        _ => None,
+    });
+    let came = steps.iter().any(|step| {
+        use F::{Enter, EnteredWithKey, Introduce, Knock, Ring};
+        matches!(step.content, Ring(_) | Knock(_) | Introduce(_) | Enter(_) | EnteredWithKey(_))
+    });
+    let door = if came { VisitState::AtTheDoor } else { VisitState::OnTheWay };
+    work.into_iter().map(|(_, state)| state).max().unwrap_or(door)
 }
 
 pub(super) fn deviation(code: &str, keys: &[FactKey]) -> Deviation {
@@ -331,26 +354,29 @@ fn before(earlier: Option<usize>, later: usize) -> bool {
 // R4.4
 fn preparation(steps: &[Step<'_>]) -> Vec<Deviation> {
     use WorkOrderFact as F;
-    let prepared = steps.iter().find_map(|step| match step.content {
+    let prepared = steps.iter().filter_map(|step| match step.content {
         F::Prepare(prepare) => Some((step.fact.key, *prepare)),
         _ => None,
     });
-    let Some((key, prepare)) = prepared else {
+    let prepared: Vec<(FactKey, Prepare)> = prepared.collect();
+    if prepared.is_empty() {
         let at_door =
             position(steps, |c| matches!(c, F::Introduce(_) | F::Enter(_) | F::EnteredWithKey(_)));
         let missing = at_door.map(|index| deviation("not_prepared", &[steps[index].fact.key]));
         return missing.into_iter().collect();
-    };
-    let mut found = Vec::new();
-    if !prepare.trained {
-        found.push(deviation("not_trained", &[key])); // R4.5
     }
-    let complete = prepare.appearance
-        && prepare.tools
-        && prepare.materials
-        && prepare.instructions_acknowledged;
-    if !complete {
-        found.push(deviation("prepared_incompletely", &[key]));
+    let mut found = Vec::new();
+    for (key, prepare) in prepared {
+        if !prepare.trained {
+            found.push(deviation("not_trained", &[key])); // R4.5
+        }
+        let complete = prepare.appearance
+            && prepare.tools
+            && prepare.materials
+            && prepare.instructions_acknowledged;
+        if !complete {
+            found.push(deviation("prepared_incompletely", &[key]));
+        }
     }
     found
 }

@@ -106,6 +106,8 @@ deviation-worked-without-quote = Worked without an accepted quote
 # cases
 case-changed-after-signature = What the customer signed was changed afterwards
 case-clock-unverified = The phone's clock was never compared with the server's
+case-closed-and-reopened = Closed by one and opened again by another, neither knowing of the other: somebody has to say which
+case-dispatched-though-over = Handed out by somebody who did not know that it was cancelled, returned or closed
 case-done-after-reassignment = The work was done by someone it had been taken from
 case-field-conflict = One field has two values: somebody has to choose
 case-finished-though-cancelled = The order was cancelled and yet finished
@@ -113,6 +115,7 @@ case-money-not-equal = Amounts differ
 case-money-not-handed-in = Money was not handed in by the end of the day
 case-patrol-anomaly = Something about the round is odd: please look at it
 case-finding-not-reported = A finding is neither settled nor reported to the supervisor
+case-signatures-disagree = Two people recorded how the customer ended one visit, neither knowing of the other
 case-step-deviation = The visit deviates from the procedure
 case-two-peoples-visits = Two people's visits to one order overlap or both finish
 

@@ -32,6 +32,7 @@ case-handed-to-oneself = Handed over and taken over by the same person
 case-invoice-not-delivered = The invoice was not brought to the customer in time
 case-price-differs = The quote differs from the catalogue's price that was told
 case-prices-disagree = Two verdicts on prices that did not know of one another differ
+case-quote-answers-differ = Two people recorded different answers of the customer to a quote, neither knowing of the other
 case-refunded-too-much = More was paid back than was charged
 deadline-quality-checked = Quality check
 deadline-taken-over = Taking over

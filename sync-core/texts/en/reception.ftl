@@ -37,6 +37,7 @@ price-on-site = Quoted on site
 case-appointments-disagree = Two people gave the customer two times and did not know of one another
 case-closed-before-reply = Closed though a promised reply was not given
 case-message-not-received = Closed before the colleague said that the message had come
+case-prices-told-differ = Two people told the customer two prices and did not know of one another
 case-received-by-another = Taken by somebody else than it was passed on to
 deadline-reply = Customer has the reply
 deadline-same-day = Closed by the end of the working day

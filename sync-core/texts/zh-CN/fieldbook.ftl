@@ -106,6 +106,8 @@ deviation-worked-without-quote = 没有客户同意的报价就施工
 # cases
 case-changed-after-signature = 客户签字以后，签过的内容又有改动
 case-clock-unverified = 手机时钟没有与服务器对过，时间不能作准
+case-closed-and-reopened = 一个人办结，另一个人不知情又重新打开，请确定是否还要处理
+case-dispatched-though-over = 派工单已取消、交回或办结，另一个人不知情又派了出去
 case-done-after-reassignment = 已改派他人，原来的人不知情仍然做了
 case-field-conflict = 同一项有两个不同的值，需要选定一个
 case-finished-though-cancelled = 派工单已取消，现场却做完了
@@ -113,6 +115,7 @@ case-money-not-equal = 金额不一致
 case-money-not-handed-in = 收的费用当日没有交到前台
 case-patrol-anomaly = 巡查记录有疑点，请核对
 case-finding-not-reported = 发现的问题尚未处理，也未向主管报告
+case-signatures-disagree = 同一次上门，客户签字的结果有两份互不知情的记录
 case-step-deviation = 上门步骤与规定不符
 case-two-peoples-visits = 两个人为同一张单上门，时间重叠或都完工
 

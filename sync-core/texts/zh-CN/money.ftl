@@ -32,6 +32,7 @@ case-handed-to-oneself = 交班和接班是同一个人
 case-invoice-not-delivered = 发票开出后没有按时送达客户
 case-price-differs = 报价与告知的目录价不同
 case-prices-disagree = 对价格的批示互不知情，结论不同
+case-quote-answers-differ = 两个人互不知情，对客户是否同意报价的记录不一致
 case-refunded-too-much = 退款多于收费
 deadline-quality-checked = 质量检查
 deadline-taken-over = 接班

@@ -37,6 +37,7 @@ price-on-site = 现场核价
 case-appointments-disagree = 两个人互不知情，给客户约了不同的时间
 case-closed-before-reply = 答应了答复，还没有答复就办结了
 case-message-not-received = 转告的事本人还没有说收到就办结了
+case-prices-told-differ = 两个人互不知情，告诉客户的价格不同
 case-received-by-another = 说收到的人不是转交的那个人
 deadline-reply = 答复客户
 deadline-same-day = 当日下班前办结

@@ -2,6 +2,7 @@
 
 mod afterwards;
 mod alarms;
+mod beside;
 mod cases;
 mod commands;
 mod complaint_story;
