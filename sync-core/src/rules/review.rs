@@ -143,7 +143,7 @@ impl Review {
     }
 }
 
-/// Reviews a record (R8.6).
+/// Reviews a record (R8.6, R8.10).
 pub fn review(input: &ReviewInput<'_>) -> Review {
     let causality = Causality::of(input.facts, input.sessions);
     let fields = fields(&causality, input.sessions);

@@ -52,6 +52,8 @@ pub(super) struct Drawn {
     pub(super) kind: &'static str,
     dice: Dice,
     manner: Manner,
+    /// The types that belong to the kind, with a content of each.
+    fits: Vec<(&'static str, Value)>,
 }
 
 /// Every kind there is.
@@ -123,9 +125,12 @@ impl Drawn {
         }
         let kinds = all_kinds();
         let kind = *dice.pick(&kinds);
-        let mut drawn = Self { story, kind, dice, manner };
+        let mut drawn = Self { story, kind, dice, manner, fits: Vec::new() };
         let created = drawn.fact("created", opening(kind), 12, Some(Vec::new()));
         drawn.story.facts.push(created);
+        let opened = drawn.story.review();
+        drawn.fits = kinds::facts();
+        drawn.fits.retain(|(name, content)| is_of_kind(kind, &opened, name, content));
         drawn
     }
 
@@ -142,7 +147,7 @@ impl Drawn {
     }
 
     fn any_fact(&mut self) -> Fact {
-        let (fact_type, content) = self.any_content();
+        let (fact_type, content) = self.any_content(None);
         let writer = *self.dice.pick(&WRITERS);
         let after = self.after(&content);
         let mut fact = self.fact(fact_type, content, writer, after);
@@ -150,6 +155,34 @@ impl Drawn {
             self.spoil(&mut fact);
         }
         fact
+    }
+
+    /// Two people write something each, at two moments, on all that is here; neither knows of the
+    /// other. They are not part of the story yet.
+    pub(super) fn beside(&mut self, seed: u64) -> [Fact; 2] {
+        self.dice = Dice::of(seed);
+        let writer = self.dice.below(WRITERS.len());
+        let other = (writer + 1 + self.dice.below(WRITERS.len() - 1)) % WRITERS.len();
+        let mut one = self.by_a_person(WRITERS[writer], None);
+        // What contradicts is often of one type.
+        let like = self.dice.percent(40).then(|| one.payload.fact_type());
+        let mut two = self.by_a_person(WRITERS[other], like.as_deref());
+        let later = if self.dice.percent(50) { &mut one } else { &mut two };
+        later.wall_ms += MINUTE;
+        later.monotonic_ms = later.monotonic_ms.map(|ms| ms + MINUTE);
+        [one, two]
+    }
+
+    /// A fact that is no server's, on all that is here; of one type, if that is said.
+    fn by_a_person(&mut self, writer: u8, fact_type: Option<&str>) -> Fact {
+        let after: Vec<FactKey> = self.story.facts.iter().map(|fact| fact.key).collect();
+        loop {
+            let (name, content) = self.any_content(fact_type);
+            let fact = self.fact(name, content, writer, Some(after.clone()));
+            if fact.key.session().is_some() {
+                return fact;
+            }
+        }
     }
 
     fn after(&mut self, content: &Value) -> Option<Vec<FactKey>> {
@@ -225,14 +258,12 @@ impl Drawn {
         }
     }
 
-    /// A type of the list and a content of its shape.
-    fn any_content(&mut self) -> (&'static str, Value) {
-        let all = kinds::facts();
+    /// A type of the list, or the one that is said, and a content of its shape.
+    fn any_content(&mut self, wanted: Option<&str>) -> (&'static str, Value) {
         let stranger = self.manner == Manner::Hostile && self.dice.percent(20);
-        let fits: Vec<_> = all
-            .into_iter()
-            .filter(|(name, content)| stranger || self.is_of_kind(name, content))
-            .collect();
+        let all = if stranger { kinds::facts() } else { self.fits.clone() };
+        let fits = all.into_iter().filter(|(name, _)| wanted.is_none_or(|wanted| wanted == *name));
+        let fits: Vec<_> = fits.collect();
         let (fact_type, content) = self.dice.pick(&fits).clone();
         match fact_type {
             "created" => {
@@ -244,23 +275,6 @@ impl Drawn {
             }
             "set" | "resolve" => (fact_type, self.field_content(fact_type, content)),
             _ => (fact_type, self.varied(fact_type, content)),
-        }
-    }
-
-    fn is_of_kind(&self, name: &str, content: &Value) -> bool {
-        let payload = Payload::from_parts(name.to_owned(), content.clone());
-        let visits = kind::has_visits(self.kind);
-        match (&payload, kind::kind(self.kind)) {
-            (Payload::General(_), _) => true,
-            (Payload::WorkOrder(_), _) => visits,
-            (Payload::Patrol(_), _) => self.kind == patrol::ROUND,
-            (Payload::Alarm(_), _) => self.kind == alarm::KIND,
-            (_, None) => false,
-            (_, Some(rules)) => {
-                let opened = self.story.review_of(&self.story.facts[..1]);
-                let wrong = |denial: Denial| denial.code == DenialCode::WrongKind;
-                !rules.needs(&payload, &opened).is_err_and(wrong)
-            }
         }
     }
 
@@ -386,6 +400,22 @@ impl Drawn {
             }
         };
         (rule.name.to_owned(), value)
+    }
+}
+
+/// Whether a type belongs to records of a kind, of which one was just opened.
+fn is_of_kind(of: &str, opened: &Review, name: &str, content: &Value) -> bool {
+    let payload = Payload::from_parts(name.to_owned(), content.clone());
+    match (&payload, kind::kind(of)) {
+        (Payload::General(_), _) => true,
+        (Payload::WorkOrder(_), _) => kind::has_visits(of),
+        (Payload::Patrol(_), _) => of == patrol::ROUND,
+        (Payload::Alarm(_), _) => of == alarm::KIND,
+        (_, None) => false,
+        (_, Some(rules)) => {
+            let wrong = |denial: Denial| denial.code == DenialCode::WrongKind;
+            !rules.needs(&payload, opened).is_err_and(wrong)
+        }
     }
 }
 
