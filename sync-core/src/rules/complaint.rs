@@ -10,7 +10,8 @@ use super::complaint_fold::{Facts, fold, status};
 use super::denial::{Denial, DenialCode};
 use super::follow::Follow;
 use super::kind::{
-    Details, FieldRule, FoldInput, Folded, Holds, Kind, Needs, missing, name, note, reason,
+    Details, FieldRule, FoldInput, Folded, Holds, Kind, Needs, concerned, missing, name, note,
+    reason,
 };
 use super::limits;
 use super::opening::Opening;
@@ -20,6 +21,7 @@ use crate::model::complaint::{
     ComplaintCreated, ComplaintFact, ComplaintSeverity, ComplaintSubject, Escalated,
     EscalationWithdrawn, Judgement, KIND, LadderStep, SCHEMA, Validity,
 };
+use crate::model::department::Department;
 use crate::model::follow_up::{self, FollowUpCreated, FollowUpReason};
 use crate::model::id::{FactKey, RecordId};
 use crate::model::payload::{Created, OpeningContent, Payload};
@@ -172,6 +174,14 @@ impl Kind for Complaints {
         FIELDS
     }
 
+    fn fixed(&self) -> &'static [&'static str] {
+        &["received_at_ms"]
+    }
+
+    fn departments(&self, before: &Review) -> Vec<Department> {
+        concerned(before)
+    }
+
     // R2.17
     fn needs(&self, payload: &Payload, before: &Review) -> Result<Needs, Denial> {
         use ComplaintFact as F;
@@ -186,8 +196,8 @@ impl Kind for Complaints {
         }
         Ok(match fact {
             F::Escalated(_) | F::EscalationWithdrawn(_) | F::RepeatOf(_) => Needs::server(),
-            F::PlanCarriedOut(_) => Needs::roles(DOERS),
-            _ => Needs::roles(HANDLERS),
+            F::PlanCarriedOut(_) => Needs::roles(DOERS).of_any(concerned(before)),
+            _ => Needs::roles(HANDLERS).of_any(concerned(before)),
         })
     }
 
