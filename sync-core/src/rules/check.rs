@@ -9,11 +9,10 @@ use super::kind;
 use super::limits::{self, range, text, time};
 use super::review::{Review, TimelineEntry};
 use super::sla::PAUSED_NAMES_MAX;
-use crate::model::contact::{self, ContactCreated};
-use crate::model::id::{FactKey, RecordId};
-use crate::model::patrol;
+use crate::model::contact::ContactCreated;
+use crate::model::id::FactKey;
 use crate::model::payload::Attached;
-use crate::model::work_order::{self, Material, Photo, Quoted, WorkOrderCreated, WorkOrderFact};
+use crate::model::work_order::{Material, Photo, Quoted, WorkOrderCreated, WorkOrderFact};
 
 pub(super) fn check_order(order: &WorkOrderCreated) -> Result<(), Denial> {
     text("description", &order.description, limits::DESCRIPTION_CHARACTERS_MAX)?;
@@ -40,56 +39,8 @@ pub(super) fn check_contact(contact: &ContactCreated) -> Result<(), Denial> {
 }
 
 pub(super) fn check_field(kind: &str, field: &str, value: &Value) -> Result<(), Denial> {
-    let out_of_range = || Denial::new(DenialCode::OutOfRange).with("field", field);
-    let string = || value.as_str().ok_or_else(out_of_range);
-    if let Some(rules) = kind::kind(kind) {
-        let rule = rules.fields().iter().find(|rule| rule.name == field);
-        let rule =
-            rule.ok_or_else(|| Denial::new(DenialCode::UnknownField).with("field", field))?;
-        return rule.check(value);
-    }
-    match (kind, field) {
-        (work_order::KIND, "assignee") => value
-            .as_u64()
-            .filter(|n| u32::try_from(*n).is_ok())
-            .map(|_| ())
-            .ok_or_else(out_of_range),
-        (work_order::KIND, "appointment") => time(field, string()?),
-        (work_order::KIND, "priority") => {
-            matches!(string()?, "urgent" | "appointed").then_some(()).ok_or_else(out_of_range)
-        }
-        (work_order::KIND, "category") => {
-            matches!(string()?, "household" | "public").then_some(()).ok_or_else(out_of_range)
-        }
-        (work_order::KIND, "description") => {
-            text(field, string()?, limits::DESCRIPTION_CHARACTERS_MAX)
-        }
-        (work_order::KIND, "contact") => {
-            string()?.parse::<RecordId>().map(|_| ()).map_err(|_| out_of_range())
-        }
-        // R3.25
-        (work_order::KIND, "chargeable_fen") => {
-            range(field, value.as_i64().ok_or_else(out_of_range)?, 0, limits::AMOUNT_FEN_MAX)
-        }
-        // Why the desk watches it: it is complex, or about compensation (三 3.4, R3.34).
-        (work_order::KIND, "watched") => text(field, string()?, limits::REASON_CHARACTERS_MAX),
-        (work_order::KIND, "unit" | "place") | (contact::KIND, "unit" | "name" | "relation") => {
-            text(field, string()?, limits::NAME_CHARACTERS_MAX)
-        }
-        (patrol::ROUND, "officer") => value
-            .as_u64()
-            .filter(|n| u32::try_from(*n).is_ok())
-            .map(|_| ())
-            .ok_or_else(out_of_range),
-        (contact::KIND, "phones") => {
-            let phones =
-                value.as_array().filter(|list| list.len() <= 10).ok_or_else(out_of_range)?;
-            phones.iter().try_for_each(|phone| {
-                text(field, phone.as_str().ok_or_else(out_of_range)?, limits::NAME_CHARACTERS_MAX)
-            })
-        }
-        _ => Err(Denial::new(DenialCode::UnknownField).with("field", field)),
-    }
+    let rule = kind::fields(kind).iter().find(|rule| rule.name == field);
+    rule.ok_or_else(|| Denial::new(DenialCode::UnknownField).with("field", field))?.check(value)
 }
 
 /// Texts, ranges, and whether what a step names is there.

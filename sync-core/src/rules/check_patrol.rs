@@ -10,7 +10,7 @@ use super::denial::{Denial, DenialCode};
 use super::limits::{self, range, text};
 use super::patrol::{CHECKPOINTS_MAX, Coverage, ITEMS_MAX};
 use super::review::Review;
-use crate::model::alarm::{AlarmCreated, AlarmFact};
+use crate::model::alarm::{AlarmCreated, AlarmFact, AlarmKind};
 use crate::model::patrol::{
     Checked, ChecklistItem, Checkpoint, CheckpointVisited, Finding, PatrolFact, PatrolPlanCreated,
     PatrolRoundCreated, PhotoRef, PlanItem, Position, VisitMethod,
@@ -114,6 +114,10 @@ fn check_photo(photo: &PhotoRef) -> Result<(), Denial> {
 }
 
 pub(super) fn check_alarm(alarm: &AlarmCreated) -> Result<(), Denial> {
+    // That a round has not begun only the server says (R7.22).
+    if alarm.alarm == AlarmKind::RoundNotStarted {
+        return Err(out_of_range("alarm"));
+    }
     name("place", &alarm.place)?;
     let mut description = alarm.description.iter();
     description.try_for_each(|d| text("description", d, limits::DESCRIPTION_CHARACTERS_MAX))

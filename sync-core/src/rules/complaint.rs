@@ -11,7 +11,8 @@ use super::complaint_fold::{Facts, fold, status, turn};
 use super::denial::{Denial, DenialCode};
 use super::follow::Follow;
 use super::kind::{
-    Details, FieldRule, FoldInput, Folded, Holds, Kind, Needs, missing, name, note, reason,
+    Details, FieldRule, FoldInput, Folded, Holds, Kind, Needs, concerned, missing, name, note,
+    reason,
 };
 use super::limits;
 use super::opening::Opening;
@@ -21,6 +22,7 @@ use crate::model::complaint::{
     ComplaintCreated, ComplaintFact, ComplaintSeverity, ComplaintSubject, Escalated,
     EscalationWithdrawn, Judgement, KIND, LadderStep, SCHEMA, Validity,
 };
+use crate::model::department::Department;
 use crate::model::follow_up::{self, FollowUpCreated, FollowUpReason};
 use crate::model::id::{FactKey, RecordId};
 use crate::model::payload::{Created, OpeningContent, Payload};
@@ -173,6 +175,14 @@ impl Kind for Complaints {
         FIELDS
     }
 
+    fn fixed(&self) -> &'static [&'static str] {
+        &["received_at_ms"]
+    }
+
+    fn departments(&self, before: &Review) -> Vec<Department> {
+        concerned(before)
+    }
+
     // R2.17
     fn needs(&self, payload: &Payload, before: &Review) -> Result<Needs, Denial> {
         use ComplaintFact as F;
@@ -187,8 +197,8 @@ impl Kind for Complaints {
         }
         Ok(match fact {
             F::Escalated(_) | F::EscalationWithdrawn(_) | F::RepeatOf(_) => Needs::server(),
-            F::PlanCarriedOut(_) => Needs::roles(DOERS),
-            _ => Needs::roles(HANDLERS),
+            F::PlanCarriedOut(_) => Needs::roles(DOERS).of_any(concerned(before)),
+            _ => Needs::roles(HANDLERS).of_any(concerned(before)),
         })
     }
 

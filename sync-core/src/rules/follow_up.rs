@@ -95,6 +95,10 @@ impl Kind for FollowUps {
         FIELDS
     }
 
+    fn fixed(&self) -> &'static [&'static str] {
+        &["follow_up", "of"]
+    }
+
     fn needs(&self, payload: &Payload, _before: &Review) -> Result<Needs, Denial> {
         match payload {
             Payload::FollowUp(_) => Ok(Needs::roles(CALLERS)),

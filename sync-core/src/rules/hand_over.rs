@@ -120,6 +120,10 @@ impl Kind for HandOvers {
         &[]
     }
 
+    fn fixed(&self) -> &'static [&'static str] {
+        &["date", "desk", "from_person", "shift", "shift_ends_at_ms"]
+    }
+
     // R1.14
     fn needs(&self, payload: &Payload, before: &Review) -> Result<Needs, Denial> {
         use HandOverFact as F;

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::cases::{Case, case_of};
 use super::deadlines::Deadline;
 use super::denial::{Denial, DenialCode};
+use super::field_rules;
 use super::fields::Field;
 use super::follow::Follow;
 use super::form::Form;
@@ -80,6 +81,16 @@ pub fn kinds() -> impl Iterator<Item = &'static str> {
     KINDS.iter().map(|kind| kind.name())
 }
 
+/// The fields of a kind: what they hold, and who writes them.
+pub(super) fn fields(name: &str) -> &'static [FieldRule] {
+    kind(name).map_or_else(|| field_rules::fields(name), Kind::fields)
+}
+
+/// Members of a kind's `created` that nobody writes later.
+pub(super) fn fixed(name: &str) -> &'static [&'static str] {
+    kind(name).map_or_else(|| field_rules::fixed(name), Kind::fixed)
+}
+
 /// The forms of a kind; none for one that has no rules of its own.
 pub fn forms(name: &str) -> &'static [Form] {
     kind(name).map_or(&[], Kind::forms)
@@ -96,6 +107,14 @@ pub fn guards(fact_type: &str) -> Option<&'static [Role]> {
 /// Whether records of a kind have visits and money, like a work order.
 pub(super) fn has_visits(name: &str) -> bool {
     name == crate::model::work_order::KIND || name == crate::model::paid_service::KIND
+}
+
+/// Customer service, and the department that a record's field of that name names; none where it
+/// names none, and then every department is concerned.
+pub(super) fn concerned(review: &Review) -> Vec<Department> {
+    let named = review.text("department").and_then(|code| code.parse().ok());
+    let all = |named| vec![Department::CUSTOMER_SERVICE, named];
+    named.map(all).unwrap_or_default()
 }
 
 /// The facts that a kind's fact names, each with the type it has to be of.
@@ -129,6 +148,23 @@ pub(super) trait Kind: Sync {
 
     /// Its fields: what they hold, and who writes them.
     fn fields(&self) -> &'static [FieldRule];
+
+    /// Members of `created` that are no field: what a record was opened with and nobody writes
+    /// later (R0.21).
+    fn fixed(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Who writes a field of a record as it stands.
+    fn field_roles(&self, rule: &FieldRule, _before: &Review) -> &'static [Role] {
+        rule.roles
+    }
+
+    /// Whose business its fields and cases are: a role held for another department does nothing
+    /// there (R0.4). Every department's if none is named.
+    fn departments(&self, _before: &Review) -> Vec<Department> {
+        Vec::new()
+    }
 
     /// What an app asks for to open one, to write each of its fields that has a shape of its own,
     /// and to write each of its facts that people write.
@@ -178,8 +214,8 @@ pub(super) trait Kind: Sync {
 pub(super) struct Needs {
     /// One of these roles at the site.
     pub(super) roles: &'static [Role],
-    /// Held for this department, or for every one.
-    pub(super) department: Option<Department>,
+    /// Held for one of these departments, or for every one; any if none is named.
+    pub(super) departments: Vec<Department>,
     /// A role held for one group of buildings reaches no record of another.
     pub(super) narrow: bool,
     /// None of these people, whatever their roles.
@@ -188,17 +224,17 @@ pub(super) struct Needs {
 
 impl Needs {
     pub(super) const fn roles(roles: &'static [Role]) -> Self {
-        Self { roles, department: None, narrow: true, other_than: Vec::new() }
+        Self { roles, departments: Vec::new(), narrow: true, other_than: Vec::new() }
     }
 
     /// Any role at the site.
     pub(super) const fn anyone() -> Self {
-        Self { roles: &Role::ALL, department: None, narrow: false, other_than: Vec::new() }
+        Self { roles: &Role::ALL, departments: Vec::new(), narrow: false, other_than: Vec::new() }
     }
 
     /// Only the server, by a rule.
     pub(super) const fn server() -> Self {
-        Self { roles: &[], department: None, narrow: false, other_than: Vec::new() }
+        Self { roles: &[], departments: Vec::new(), narrow: false, other_than: Vec::new() }
     }
 
     /// By somebody else than these people.
@@ -208,7 +244,12 @@ impl Needs {
 
     /// Of one department.
     pub(super) fn of(self, department: Department) -> Self {
-        Self { department: Some(department), ..self }
+        self.of_any(vec![department])
+    }
+
+    /// Of one of these departments; of any if there is none.
+    pub(super) fn of_any(self, departments: Vec<Department>) -> Self {
+        Self { departments, ..self }
     }
 }
 

@@ -16,6 +16,7 @@ mod complaint_cases;
 mod complaint_fold;
 pub mod deadlines;
 mod denial;
+mod field_rules;
 mod fields;
 mod follow;
 pub mod follow_up;

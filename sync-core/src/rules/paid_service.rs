@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::deadlines::Deadline;
 use super::denial::{Denial, DenialCode};
 use super::kind::{
-    Details, FieldRule, FoldInput, Folded, Holds, Kind, Needs, amount, missing, name, note,
+    Details, FieldRule, FoldInput, Folded, Holds, Kind, Needs, amount, concerned, missing, name,
+    note,
 };
 use super::limits::{self, range, text, time};
 use super::permission::DESK;
@@ -121,6 +122,10 @@ impl Kind for PaidServices {
         FIELDS
     }
 
+    fn fixed(&self) -> &'static [&'static str] {
+        &["lines", "reception"]
+    }
+
     fn needs(&self, payload: &Payload, before: &Review) -> Result<Needs, Denial> {
         let Payload::PaidService(fact) = payload else {
             return Err(Denial::new(DenialCode::WrongKind));
@@ -132,7 +137,7 @@ impl Kind for PaidServices {
                     let visit = entry.content["visit"].as_str();
                     entry.fact_type == "finish_work" && visit == Some(&of.visit.to_string())
                 });
-                let done = finished.then(|| Needs::roles(CHECKERS));
+                let done = finished.then(|| Needs::roles(CHECKERS).of_any(concerned(before)));
                 done.ok_or_else(|| missing("finish_work"))
             }
         }

@@ -196,6 +196,10 @@ impl Kind for PeriodicTasks {
         &[]
     }
 
+    fn fixed(&self) -> &'static [&'static str] {
+        &["due_ms", "period", "task"]
+    }
+
     // R2.20
     fn needs(&self, payload: &Payload, before: &Review) -> Result<Needs, Denial> {
         use PeriodicFact as F;

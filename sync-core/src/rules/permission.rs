@@ -6,7 +6,7 @@ use super::bounds::check_bounds;
 use super::check::check_attached;
 use super::denial::{Denial, DenialCode};
 use super::kind::{self, Needs};
-use super::review::Review;
+use super::review::{Review, TimelineEntry};
 use crate::model::alarm::{self, AlarmFact};
 use crate::model::department::Department;
 use crate::model::fact::Fact;
@@ -41,7 +41,7 @@ pub(super) const DESK_AND_LEAD: &[Role] = &[
 /// Who enters homes.
 pub(super) const WORKERS: &[Role] = &[Role::Technician, Role::ServiceWorker, Role::EngineeringLead];
 /// Who hands over between the work and the desk.
-const EVERYONE_ON_ORDERS: &[Role] = &[
+pub(super) const EVERYONE_ON_ORDERS: &[Role] = &[
     Role::FrontDesk,
     Role::Assistant,
     Role::DutyOperator,
@@ -106,16 +106,20 @@ pub fn permit(
     for fact in facts {
         check_bounds(&fact.payload, kind)?;
         let mut needs = needs(fact, kind, known)?;
-        if let Payload::General(GeneralFact::Set(set)) = &fact.payload {
+        if let Payload::General(GeneralFact::Set(set)) = &fact.payload
+            && set.replaces.len() > 1
+        {
             // A plain set may replace one value only; what ends a conflict says why.
-            if set.replaces.len() > 1 {
-                return Err(Denial::new(DenialCode::ReplacesSeveral).with("field", &set.field));
-            }
-            // The technician of a household order is named by the desk (三 3.1.3, R3.19).
-            let named_first = !public && set.replaces.is_empty();
-            if kind == work_order::KIND && set.field == "assignee" && named_first {
-                needs = Needs::roles(DESK);
-            }
+            return Err(Denial::new(DenialCode::ReplacesSeveral).with("field", &set.field));
+        }
+        // The technician of a household order is named by the desk (三 3.1.3, R3.19).
+        if kind == work_order::KIND && !public && names_first(&fact.payload, known) {
+            needs = Needs::roles(DESK);
+        }
+        // Entering for somebody else (补录) is the desk's, and lends nobody's authority (R4.33).
+        let entered = fact.on_behalf_of.is_some();
+        if entered && (needs.roles == WORKERS || needs.roles == ANYONE) {
+            needs = Needs { roles: DESK, narrow: true, ..needs };
         }
         if needs.other_than.contains(&principal.person) {
             return Err(kind::missing("another_person"));
@@ -123,6 +127,7 @@ pub fn permit(
         let holds = |grant: &RoleGrant| {
             grant.person == principal.person
                 && grant.site == site
+                && (!entered || DESK.contains(&grant.role))
                 && reaches(grant, &needs, group)
                 && held(grant, fact, when, now_ms)
         };
@@ -155,7 +160,8 @@ pub(super) fn holds_role(
     now_ms: WallMs,
 ) -> bool {
     principal.grants.iter().any(|grant| {
-        let needs = Needs { department: department.cloned(), narrow: true, ..Needs::anyone() };
+        let departments = department.cloned().into_iter().collect();
+        let needs = Needs { departments, narrow: true, ..Needs::anyone() };
         let in_force = grant.ended.is_none()
             && grant.from_ms <= now_ms
             && grant.to_ms.is_none_or(|to_ms| now_ms < to_ms);
@@ -180,9 +186,9 @@ fn held(grant: &RoleGrant, fact: &Fact, when: Seen, now_ms: WallMs) -> bool {
 /// Whether a grant's role, department and group are what a fact of a record of `group` needs.
 fn reaches(grant: &RoleGrant, needs: &Needs, group: Option<u64>) -> bool {
     // R0.4
-    let other_department = needs.department.is_some()
-        && grant.department.is_some()
-        && needs.department != grant.department;
+    let named = !needs.departments.is_empty();
+    let held_for = grant.department.as_ref();
+    let other_department = named && held_for.is_some_and(|held| !needs.departments.contains(held));
     // What belongs to no group is everybody's (R0.3).
     let other_group = needs.narrow
         && grant.group.zip(group).is_some_and(|(held, group)| u64::from(held) != group);
@@ -193,24 +199,17 @@ fn reaches(grant: &RoleGrant, needs: &Needs, group: Option<u64>) -> bool {
 fn needs(fact: &Fact, kind: &str, before: Option<&Review>) -> Result<Needs, Denial> {
     let wrong_kind = || Err(Denial::new(DenialCode::WrongKind));
     match &fact.payload {
-        Payload::General(general) => general_needs(general, kind),
-        Payload::Unknown { fact_type, .. } => {
-            Ok(Needs::roles(kind::guards(fact_type).unwrap_or_else(|| unknown_roles(fact_type))))
-        }
+        Payload::General(general) => general_needs(general, kind, before),
+        Payload::Unknown { fact_type, .. } => Ok(unread_needs(fact_type, kind, before)),
         Payload::WorkOrder(_) if !kind::has_visits(kind) => wrong_kind(),
-        Payload::WorkOrder(content) => Ok(order_needs(content, fact.on_behalf_of.is_some())),
+        Payload::WorkOrder(content) => Ok(Needs::roles(order_roles(content))),
         payload if kind::kind(kind).is_some() => {
             let rules = kind::kind(kind).ok_or(Denial::new(DenialCode::WrongKind))?;
             let before = before.ok_or(Denial::new(DenialCode::RecordNotHere))?;
             rules.check(payload)?;
-            let needs = rules.needs(payload, before)?;
-            // Entering for somebody else (补录) is the desk's, and lends nobody's authority.
-            let lent = fact.on_behalf_of.is_some() && needs.roles == ANYONE;
-            Ok(if lent { Needs::roles(DESK) } else { needs })
+            rules.needs(payload, before)
         }
         Payload::Patrol(_) if kind != patrol::ROUND => wrong_kind(),
-        // The desk or a supervisor enters for somebody else (补录); nobody else does.
-        Payload::Patrol(_) if fact.on_behalf_of.is_some() => Ok(Needs::roles(DESK)),
         // Any management-office employee walks rounds (六 2.2, R7.3).
         Payload::Patrol(_) => Ok(Needs::anyone()),
         Payload::Alarm(_) if kind != alarm::KIND => wrong_kind(),
@@ -219,37 +218,59 @@ fn needs(fact: &Fact, kind: &str, before: Option<&Review>) -> Result<Needs, Deni
     }
 }
 
-/// What it takes to write a fact of an order or its visits; a supervisor or the desk enters for a
-/// worker without a phone (补录) (R4.33).
-pub(super) fn order_needs(content: &WorkOrderFact, on_behalf: bool) -> Needs {
-    let roles = order_roles(content);
-    Needs::roles(if on_behalf && roles == WORKERS { DESK } else { roles })
-}
-
-fn general_needs(fact: &GeneralFact, kind: &str) -> Result<Needs, Denial> {
+fn general_needs(fact: &GeneralFact, kind: &str, before: Option<&Review>) -> Result<Needs, Denial> {
     match (fact, kind::kind(kind)) {
         (GeneralFact::FellDue(_) | GeneralFact::DueWithdrawn(_), _) => Ok(Needs::server()),
         (GeneralFact::Attached(attached), _) => check_attached(attached).map(|()| Needs::anyone()),
         (GeneralFact::Created(created), Some(rules)) => opening_needs(created, rules),
-        (GeneralFact::Set(set), Some(rules)) => {
-            let rule = rules.fields().iter().find(|rule| rule.name == set.field);
-            if let Some(rule) = rule {
-                rule.check(&set.value)?;
-            }
-            // A newer app's field: the desk's, judged again after the upgrade.
-            Ok(Needs::roles(rule.map_or(DESK, |rule| rule.roles)))
+        (GeneralFact::Set(set), _) => field_needs(&set.field, kind, before),
+        (GeneralFact::Resolve(resolve), _) => {
+            // Whoever may write a field may end its conflict; an order's is the office's to end.
+            let needs = field_needs(&resolve.field, kind, before)?;
+            let order = kind == work_order::KIND && needs.roles == EVERYONE_ON_ORDERS;
+            Ok(if order { Needs::roles(DESK_AND_LEAD) } else { needs })
         }
-        (GeneralFact::Resolve(resolve), Some(rules)) => {
-            // Whoever may write a field may end its conflict.
-            let rule = rules.fields().iter().find(|rule| rule.name == resolve.field);
-            Ok(Needs::roles(rule.map_or(DESK_AND_LEAD, |rule| rule.roles)))
+        (GeneralFact::CaseClosed(_), Some(rules)) => {
+            let departments = before.map(|before| rules.departments(before)).unwrap_or_default();
+            Ok(Needs::roles(rules.case_closers()).of_any(departments))
         }
-        (GeneralFact::CaseClosed(_), Some(rules)) => Ok(Needs::roles(rules.case_closers())),
         _ => {
             let roles = general_roles(fact, kind);
             Ok(if roles == ANYONE { Needs::anyone() } else { Needs::roles(roles) })
         }
     }
+}
+
+/// What it takes to write a field. One that is not known here is a newer app's: the desk's, or
+/// the planners' of a plan, judged again after the upgrade.
+fn field_needs(field: &str, kind: &str, before: Option<&Review>) -> Result<Needs, Denial> {
+    // R0.21
+    if kind::fixed(kind).contains(&field) {
+        return Err(Denial::new(DenialCode::UnknownField).with("field", field));
+    }
+    let unknown = if kind == patrol::PLAN { PLANNERS } else { DESK };
+    let rule = kind::fields(kind).iter().find(|rule| rule.name == field);
+    let Some((rules, before)) = kind::kind(kind).zip(before) else {
+        return Ok(Needs::roles(rule.map_or(unknown, |rule| rule.roles)));
+    };
+    let roles = rule.map_or(unknown, |rule| rules.field_roles(rule, before));
+    Ok(Needs::roles(roles).of_any(rules.departments(before)))
+}
+
+/// Whether a fact names who works on an order that nobody was named for: what it says it replaces
+/// has to be there.
+fn names_first(payload: &Payload, before: Option<&Review>) -> bool {
+    let (field, replaces) = match payload {
+        Payload::General(GeneralFact::Set(set)) => (&set.field, &set.replaces),
+        Payload::General(GeneralFact::Resolve(resolve)) => (&resolve.field, &resolve.replaces),
+        _ => return false,
+    };
+    let named = |entry: &TimelineEntry| {
+        replaces.contains(&entry.key)
+            && matches!(entry.fact_type.as_str(), "set" | "resolve")
+            && entry.content["field"] == "assignee"
+    };
+    field == "assignee" && !before.is_some_and(|before| before.timeline.iter().any(named))
 }
 
 fn opening_needs(created: &Created, rules: &dyn kind::Kind) -> Result<Needs, Denial> {
@@ -271,20 +292,14 @@ fn general_roles(fact: &GeneralFact, kind: &str) -> &'static [Role] {
         GeneralFact::Created(_) if kind == patrol::ROUND || kind == alarm::KIND => ANYONE,
         // A newer app's kind: whoever works in the office, judged again after the upgrade.
         GeneralFact::Created(_) => DESK_AND_LEAD,
-        GeneralFact::Set(set) if kind == work_order::KIND => match set.field.as_str() {
-            // R3.20
-            "assignee" => DESK_AND_LEAD,
-            // R3.22
-            "appointment" => EVERYONE_ON_ORDERS,
-            _ => DESK,
-        },
-        GeneralFact::Set(_) if kind == patrol::PLAN => PLANNERS,
-        GeneralFact::Set(_) => DESK,
-        GeneralFact::Resolve(_) | GeneralFact::CaseClosed(_) => DESK_AND_LEAD,
-        GeneralFact::Asked(_) => DESK_AND_LEAD,
+        GeneralFact::CaseClosed(_) | GeneralFact::Asked(_) => DESK_AND_LEAD,
         // R3.14
         GeneralFact::DeadlinePaused(_) | GeneralFact::DeadlineResumed(_) => DESK_AND_LEAD,
-        GeneralFact::FellDue(_) | GeneralFact::DueWithdrawn(_) => &[],
+        // Fields are judged by their own rules, and what is due is the server's.
+        GeneralFact::Set(_)
+        | GeneralFact::Resolve(_)
+        | GeneralFact::FellDue(_)
+        | GeneralFact::DueWithdrawn(_) => &[],
         GeneralFact::Note(_)
         | GeneralFact::Attached(_)
         | GeneralFact::Read(_)
@@ -322,27 +337,44 @@ fn order_roles(fact: &WorkOrderFact) -> &'static [Role] {
     }
 }
 
-/// Types of orders, alarms and every record in a shape that this version does not read.
-fn unknown_roles(fact_type: &str) -> &'static [Role] {
+/// What it takes to write a type of this version in a shape that it does not read: a later one
+/// may, so it is no way around the type's own rules (R0.22). A type that is not known here either
+/// is a newer app's, and anybody's who may write to the record.
+fn unread_needs(fact_type: &str, kind: &str, before: Option<&Review>) -> Needs {
+    let rules = kind::kind(kind);
+    let opened = || rules.map_or(DESK, |rules| rules.opened_unread().roles);
+    let roles = match fact_type {
+        "set" | "resolve" if kind == patrol::PLAN => PLANNERS,
+        "created" | "set" | "resolve" => opened(),
+        "case_closed" => rules.map_or(DESK_AND_LEAD, kind::Kind::case_closers),
+        _ => kind::guards(fact_type).unwrap_or_else(|| unread_roles(fact_type)),
+    };
+    let departments = rules.zip(before).map(|(rules, before)| rules.departments(before));
+    let departments = departments.filter(|_| roles != ANYONE).unwrap_or_default();
+    Needs::roles(roles).of_any(departments)
+}
+
+fn unread_roles(fact_type: &str) -> &'static [Role] {
     match fact_type {
-        // A type of this version in a shape it does not read: a later one may, so it is no way
-        // around the type's own roles.
-        "created"
-        | "set"
-        | "resolve"
-        | "case_closed"
-        | "dispatched"
+        "dispatched"
         | "told"
         | "cancelled"
         | "closed"
-        | "returned"
         | "no_answer_confirmed"
         | "invoiced"
         | "refunded"
         | "called_back" => DESK,
-        "asked" | "deadline_paused" | "deadline_resumed" => DESK_AND_LEAD,
+        "asked" | "deadline_paused" | "deadline_resumed" | "returned" => DESK_AND_LEAD,
+        "handed_in" | "invoice_delivered" => EVERYONE_ON_ORDERS,
+        "received" | "declined" | "waiting_for_parts" | "out_of_scope" | "set_out" | "prepare"
+        | "ring" | "knock" | "no_answer" | "introduce" | "enter" | "shoe_covers"
+        | "entered_with_key" | "key_received" | "key_used" | "key_returned" | "scope_confirmed"
+        | "valuables_reminded" | "start_work" | "paused" | "resumed" | "finish_work"
+        | "material" | "material_removed" | "photo" | "advice" | "unable_to_finish"
+        | "left_midway" | "tidy" | "explain" | "quoted" | "quote_accepted" | "quote_declined"
+        | "charged" | "acceptance" | "signed" | "sign_refused" | "sign_absent" | "farewell"
+        | "helper_joined" => WORKERS,
         "alarm_settled" => SETTLERS,
-        // A type of alarms in a shape this version does not read: still the server's alone.
         "alerted" | "nobody_left" | "alarm_withdrawn" | "fell_due" | "due_withdrawn" => &[],
         _ => ANYONE,
     }

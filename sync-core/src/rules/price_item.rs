@@ -119,15 +119,26 @@ impl Kind for PriceItems {
         ]
     }
 
+    fn fixed(&self) -> &'static [&'static str] {
+        &["service"]
+    }
+
+    /// What a price is for changes with the price's own rules: the pricers' until one is approved,
+    /// then the general manager's (五 3.1, R6.10).
+    fn field_roles(&self, _rule: &FieldRule, before: &Review) -> &'static [Role] {
+        let approved = match &before.details {
+            Some(Details::PriceItem(item)) => item.prices.iter().any(|price| price.approved),
+            _ => false,
+        };
+        if approved { APPROVERS } else { pricers_of(before) }
+    }
+
     fn needs(&self, payload: &Payload, before: &Review) -> Result<Needs, Denial> {
         use PriceItemFact as F;
         let Payload::PriceItem(fact) = payload else {
             return Err(Denial::new(DenialCode::WrongKind));
         };
-        let service = before.text("service").and_then(|code| {
-            ServiceKind::ALL.into_iter().find(|kind| Some(code) == code_of(*kind).as_deref())
-        });
-        let may_price = service.map_or(OPERATIONS, pricers);
+        let may_price = pricers_of(before);
         Ok(match fact {
             F::Priced(_) => Needs::roles(may_price),
             F::PriceApproved(of) => {
@@ -211,6 +222,13 @@ fn pricers(service: ServiceKind) -> &'static [Role] {
         ServiceKind::Household => HOUSEHOLD,
         ServiceKind::HomeRepair | ServiceKind::Business => OPERATIONS,
     }
+}
+
+fn pricers_of(item: &Review) -> &'static [Role] {
+    let service = item.text("service").and_then(|code| {
+        ServiceKind::ALL.into_iter().find(|kind| Some(code) == code_of(*kind).as_deref())
+    });
+    service.map_or(OPERATIONS, pricers)
 }
 
 fn code_of(service: ServiceKind) -> Option<String> {

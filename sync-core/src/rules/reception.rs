@@ -86,6 +86,14 @@ impl Kind for Receptions {
         FIELDS
     }
 
+    fn fixed(&self) -> &'static [&'static str] {
+        &["by_caller_id"]
+    }
+
+    fn departments(&self, _before: &Review) -> Vec<Department> {
+        vec![Department::CUSTOMER_SERVICE]
+    }
+
     fn needs(&self, payload: &Payload, before: &Review) -> Result<Needs, Denial> {
         use ReceptionFact as F;
         let Payload::Reception(fact) = payload else {

@@ -161,6 +161,14 @@ impl Kind for Violations {
         ]
     }
 
+    fn fixed(&self) -> &'static [&'static str] {
+        &["reception", "round"]
+    }
+
+    fn departments(&self, _before: &Review) -> Vec<Department> {
+        vec![Department::CUSTOMER_SERVICE]
+    }
+
     fn forms(&self) -> &'static [Form] {
         super::violation_forms::FORMS
     }

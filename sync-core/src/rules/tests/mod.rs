@@ -32,6 +32,7 @@ mod retention;
 mod roster;
 mod sla;
 mod statements;
+mod table;
 mod violations;
 mod visits;
 
