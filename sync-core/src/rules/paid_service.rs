@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::deadlines::Deadline;
 use super::denial::{Denial, DenialCode};
+use super::form::Form;
 use super::kind::{
     Details, FieldRule, FoldInput, Folded, Holds, Kind, Needs, amount, missing, name, note,
 };
@@ -116,6 +117,10 @@ impl Kind for PaidServices {
             rule("unit", Holds::Text(limits::NAME_CHARACTERS_MAX), DESK),
         ];
         FIELDS
+    }
+
+    fn forms(&self) -> &'static [Form] {
+        super::paid_service_forms::FORMS
     }
 
     fn needs(&self, payload: &Payload, before: &Review) -> Result<Needs, Denial> {

@@ -4,6 +4,7 @@ use chrono::{Datelike as _, Months, NaiveDate};
 use serde::{Deserialize, Serialize};
 
 use super::denial::{Denial, DenialCode};
+use super::form::Form;
 use super::kind::{Details, FieldRule, FoldInput, Folded, Kind, Needs, missing, note};
 use super::limits;
 use super::opening::Opening;
@@ -193,6 +194,10 @@ impl Kind for PeriodicTasks {
 
     fn fields(&self) -> &'static [FieldRule] {
         &[]
+    }
+
+    fn forms(&self) -> &'static [Form] {
+        super::periodic_forms::FORMS
     }
 
     // R2.20

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cases::Case;
 use super::denial::{Denial, DenialCode};
+use super::form::Form;
 use super::kind::{
     Details, FieldRule, FoldInput, Folded, Holds, Kind, Needs, amount, date, name, reason,
 };
@@ -117,6 +118,10 @@ impl Kind for PriceItems {
             FieldRule { name: "measure", holds: TEXT, roles: HOUSEHOLD },
             FieldRule { name: "name", holds: TEXT, roles: HOUSEHOLD },
         ]
+    }
+
+    fn forms(&self) -> &'static [Form] {
+        super::price_item_forms::FORMS
     }
 
     fn needs(&self, payload: &Payload, before: &Review) -> Result<Needs, Denial> {
