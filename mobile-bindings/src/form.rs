@@ -23,7 +23,8 @@ pub fn forms(kind: String) -> Result<String, ApiError> {
 }
 
 /// The command, as JSON for `Phone.perform`, of the form `name` of a kind, filled with `typed`:
-/// texts as people type them, amounts in yuan, times local to `zone` (an IANA name).
+/// texts as people type them, amounts in yuan, times local to `zone` (an IANA name); what stands in
+/// a line of a list by `lines.0.name`, in a group by `ratings.quality`.
 #[uniffi::export]
 pub fn fill_form(
     kind: String,
@@ -34,8 +35,7 @@ pub fn fill_form(
 ) -> Result<String, ApiError> {
     let unknown = || ApiError::BadInput { reason: format!("{kind} has no form {name}") };
     let form = Form::of(&kind, &name).ok_or_else(unknown)?;
-    let asked = |input: &String| form.inputs.iter().any(|known| known.name == input);
-    if let Some(other) = typed.keys().find(|input| !asked(input)) {
+    if let Some(other) = typed.keys().find(|input| !form.asks_for(input)) {
         return Err(ApiError::BadInput { reason: format!("{name} does not ask for {other}") });
     }
     let text = |input: &str| typed.get(input).map_or("", String::as_str);
@@ -70,5 +70,23 @@ mod tests {
         assert!(matches!(more, ApiError::BadInput { .. }), "{more:?}");
         let missing = fill("open", &full[..2]).expect_err("incomplete");
         assert!(matches!(missing, ApiError::Denied { ref code, .. } if code == "text_empty"));
+    }
+
+    #[test]
+    fn lines_are_typed_by_their_number_and_half_a_line_is_told() {
+        let fill = |typed: &[(&str, &str)]| {
+            let typed = typed.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+            let (kind, name) = ("hand_over".to_owned(), "radios_listed".to_owned());
+            fill_form(kind, name, typed, 7, "Asia/Shanghai".to_owned())
+        };
+        let command = fill(&[("radios.0.name", "1 号"), ("radios.0.present", "true")]);
+        let command: serde_json::Value =
+            serde_json::from_str(&command.expect("fits")).expect("JSON");
+        let radios = serde_json::json!([{ "name": "1 号", "present": true }]);
+        assert_eq!(command["fact"]["p"]["radios"], radios);
+        let half = fill(&[("radios.0.note", "坏了")]).expect_err("no name");
+        assert!(matches!(half, ApiError::Denied { ref params, .. } if params["line"] == "1"));
+        let beyond = fill(&[("radios.100.name", "1 号")]).expect_err("too many");
+        assert!(matches!(beyond, ApiError::BadInput { .. }), "{beyond:?}");
     }
 }

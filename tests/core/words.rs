@@ -130,8 +130,8 @@ fn forms(add: &mut impl FnMut(&str, Vec<String>)) {
 
     add("kind", kinds().map(str::to_owned).collect());
     add("department", Department::KNOWN.iter().map(|known| known.code().to_owned()).collect());
-    for input in kinds().flat_map(forms).flat_map(|form| form.inputs) {
-        add("field", vec![input.name.to_owned()]);
+    for input in kinds().flat_map(forms).flat_map(|form| form.every_input()) {
+        add("field", vec![input.words.to_owned()]);
         if let Asks::Choice(group, codes) = input.asks {
             add(group, codes.iter().map(|code| (*code).to_owned()).collect());
         }

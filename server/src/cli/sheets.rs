@@ -31,8 +31,8 @@ pub struct SheetImport {
     /// Only say what would become of it.
     #[arg(long)]
     dry_run: bool,
-    /// In whose name records are opened, for contacts: they are commands, which rules
-    /// judge by the person's roles.
+    /// In whose name records are written, for contacts and prices: they are commands, which
+    /// rules judge by the person's roles.
     #[arg(long, value_name = "PERSON")]
     by: Option<PersonId>,
 }

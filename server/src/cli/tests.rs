@@ -257,6 +257,25 @@ async fn contacts_are_imported_in_somebodys_name_whom_the_rules_let() {
 }
 
 #[tokio::test]
+async fn prices_are_proposed_in_the_name_of_whoever_prices_them() {
+    let terminal = Terminal::new();
+    terminal.init().await;
+    terminal.says("admin person add 吴经理").await;
+    terminal.says("admin role grant 2 operations_manager 7").await;
+    let sheet = "item,unit,price,service,from\n日常保洁,小时,45,household,2026-12-01\n";
+    std::fs::write(terminal.path("prices.csv"), sheet).expect("written");
+    let import = format!("admin import prices {} --site 7", terminal.path("prices.csv"));
+    assert_eq!(terminal.refuses(&import).await, "configuration: --by says in whose name");
+    let said = terminal.says(&(import.clone() + " --by 2")).await;
+    assert_eq!(said, "1 rows of prices\nadded 1, changed 0, removed 0, unchanged 0\n");
+    let again = terminal.says(&(import + " --by 2")).await;
+    assert_eq!(again, "1 rows of prices\nadded 0, changed 0, removed 0, unchanged 1\n");
+    let exported = terminal.says("admin export prices --site 7").await;
+    assert_eq!(exported, format!("\u{feff}{}", sheet.replace(",45,", ",45.00,")));
+    assert_eq!(terminal.says("check").await, "1 records checked, 0 findings\n");
+}
+
+#[tokio::test]
 async fn an_enrolment_code_is_shown_as_text_and_picture() {
     let terminal = Terminal::new();
     terminal.init().await;

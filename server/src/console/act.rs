@@ -189,7 +189,7 @@ pub(super) fn told(desk: &Desk, fields: Fields, done: Result<Response>) -> Resul
     let (code, params) = failed.ok_or(Error::Broken("an error that says nothing"))?;
     let form = fields.text("form").to_owned();
     let problem = reason(desk.words, code, &params);
-    Ok(Some(Typed { form, fields, problem, status: status_of(code) }))
+    Ok(Some(Typed { form, fields, problem, params, status: status_of(code) }))
 }
 
 pub(super) fn command_of(action: &str, fields: &Fields) -> Result<Command> {

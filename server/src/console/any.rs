@@ -10,7 +10,7 @@ use sqlx::SqliteConnection;
 use sync_core::model::id::{PersonId, RecordId, SiteId};
 use sync_core::model::time::WallMs;
 use sync_core::protocol::problem::ProblemCode;
-use sync_core::rules::form::{Form, Writes};
+use sync_core::rules::form::{Form, Writes, words_of};
 use sync_core::rules::{Command, forms, kinds};
 
 use super::act::{self, told};
@@ -26,8 +26,8 @@ use crate::http::command;
 use crate::http::idempotency::OfficePost;
 use crate::{App, Error, Result};
 
-/// People to choose from.
-const PEOPLE_MAX: i64 = 500;
+/// People to choose from; where a site has as many, a number is typed instead.
+pub const PEOPLE_MAX: usize = 200;
 
 /// Everybody who has a role at a site.
 ///
@@ -46,7 +46,7 @@ pub async fn people(
     )
     .bind(site.0)
     .bind(now_ms)
-    .bind(PEOPLE_MAX)
+    .bind(PEOPLE_MAX as i64)
     .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().map(|(person, name)| (PersonId(person), name)).collect())
@@ -78,7 +78,9 @@ pub async fn answer(
         h1 #content {
             (title) " " (badge("status", &words.code("status", &sheet.review.status.code())))
         }
-        @if let Some(typed) = typed { p.problem role="alert" { (typed.problem) } }
+        @if let Some(typed) = typed {
+            p.problem role="alert" { (asked::problem(words, &kind, typed)) }
+        }
         div.two {
             div {
                 (cases::of_record(desk, &sheet, typed))
@@ -117,7 +119,7 @@ fn fields(desk: &Desk, sheet: &Sheet) -> Markup {
             h2 #fields-title { (words.say("office-fields")) }
             dl {
                 @for (name, field) in shown {
-                    dt { (words.code("field", name)) }
+                    dt { (words.code("field", words_of(&review.kind, name))) }
                     dd {
                         @if let Some(said) = said(name, &field.value) { (said) }
                         @else if let Some(record) = record_of(&field.value) {

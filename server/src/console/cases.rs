@@ -29,6 +29,8 @@ pub struct Typed {
     pub fields: Fields,
     /// Why not, in words.
     pub problem: String,
+    /// What the words are about: a `field`, the `line` it stands in.
+    pub params: BTreeMap<String, String>,
     /// The status of the answer.
     pub status: StatusCode,
 }

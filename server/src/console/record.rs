@@ -158,16 +158,23 @@ fn people(review: &Review, desk_cases: &[DeskCaseRow]) -> BTreeSet<PersonId> {
     for entry in &review.timeline {
         people.extend(entry.by);
         people.extend(entry.on_behalf_of);
-        let of = |member: &str| entry.content.get(member).and_then(Value::as_u64);
-        let assigned =
-            (entry.content.get("field") == Some(&json!("assignee"))).then(|| of("value"));
-        let named = assigned.flatten().or_else(|| of("person"));
-        people.extend(named.and_then(|person| u32::try_from(person).ok()).map(PersonId));
+        people.extend(named(&entry.content));
     }
     people.extend(review.assignee());
     people.extend(review.round.as_ref().and_then(|round| round.officer));
     people.extend(review.visits.iter().flat_map(|visit| visit.helpers.iter().copied()));
     people
+}
+
+/// The people that a fact names.
+fn named(content: &Value) -> impl Iterator<Item = PersonId> {
+    let field = content.get("field").and_then(Value::as_str);
+    let of_people = matches!(field, Some("assignee" | "about" | "owner"));
+    let value = content.get("value").filter(|_| of_people);
+    let members = ["person", "about", "from_person"].map(|member| content.get(member));
+    let of_value = [value, value.and_then(|value| value.get("person"))];
+    let numbers = members.into_iter().chain(of_value).flatten().filter_map(Value::as_u64);
+    numbers.filter_map(|number| u32::try_from(number).ok()).map(PersonId)
 }
 
 async fn devices(

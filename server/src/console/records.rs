@@ -13,7 +13,7 @@ use sync_core::rules::{forms, kinds};
 
 use super::act::told;
 use super::any::people;
-use super::asked::Drawn;
+use super::asked::{Drawn, problem};
 use super::cases::Typed;
 use super::desk::Desk;
 use super::form::Post;
@@ -246,7 +246,7 @@ async fn blank(
     let content = html! {
         p.crumb { a href={ (URL) "?site=" (site) "&kind=" (kind) } { (words.code("kind", kind)) } }
         h1 #content { (title) }
-        @if let Some(typed) = typed { p.problem role="alert" { (typed.problem) } }
+        @if let Some(typed) = typed { p.problem role="alert" { (problem(words, kind, typed)) } }
         section {
             form #open method="post" action={ (URL) "/new" } {
                 (desk.guard())

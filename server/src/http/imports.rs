@@ -73,7 +73,7 @@ fn body_of(table: Table, outcome: &Outcome, dry_run: bool) -> Result<Vec<u8>> {
 
 /// Import a table from a sheet (.xlsx, or comma-separated text in UTF-8 or GB 18030), all or
 /// nothing. The same sheet again changes nothing. An administrator of the site may; contacts also
-/// the desk, the roster also supervisors.
+/// the desk, the roster also supervisors, prices those who propose them.
 #[utoipa::path(
     post, path = "/v1/imports/{table}", tag = "sheets",
     params(

@@ -146,7 +146,7 @@ pub async fn note_export(
 }
 
 /// Every code a problem may have.
-pub const CODES: [&str; 44] = [
+pub const CODES: [&str; 45] = [
     "too_large",
     "unpacked_too_large",
     "too_many_rows",
@@ -191,4 +191,5 @@ pub const CODES: [&str; 44] = [
     "person_elsewhere",
     "self_deputy",
     "unknown_day",
+    "not_yours",
 ];

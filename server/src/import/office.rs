@@ -5,7 +5,7 @@ use sync_core::environment::Randomness;
 use sync_core::model::id::{DeviceId, PersonId, SessionId};
 use sync_core::protocol::problem::ProblemCode;
 
-use super::tables::{Changes, Table, contacts};
+use super::tables::{Changes, Table, contacts, prices};
 use super::{Outcome, Plan, Rows, Scope, detail};
 use crate::db::Database;
 use crate::idempotency::{self, RequestName};
@@ -57,6 +57,7 @@ pub async fn run(
         let judged = (office.sync, office.randomness);
         let plan = match table {
             Table::Contacts => contacts::plan(&mut conn, scope, rows.clone(), judged).await?,
+            Table::Prices => prices::plan(&mut conn, scope, rows.clone(), office.sync).await?,
             _ => return Err(Error::Broken("a table of rows, not of commands")),
         };
         drop(conn);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use sqlx::SqliteConnection;
-use sync_core::model::id::{DeviceId, PersonId, SessionId, SiteId};
+use sync_core::model::id::{DeviceId, PersonId, RecordId, SessionId, SiteId};
 use sync_core::model::time::WallMs;
 use sync_core::rules::Command;
 
@@ -14,9 +14,9 @@ use super::office::{self, OfficeJob, OfficeWrite};
 use super::people::People as Judges;
 use super::standing;
 use super::write::Poke;
-use crate::Result;
 use crate::idempotency::{self, RequestName};
 use crate::people::{self, Act};
+use crate::{Error, Result};
 
 /// Commands of one session.
 #[derive(Debug)]
@@ -27,14 +27,25 @@ pub struct OfficeBatch {
     pub device: DeviceId,
     /// The session that begins their keys.
     pub session: SessionId,
-    /// What to do, in this order.
-    pub commands: Vec<Command>,
+    /// What to do, in this order, and to which record.
+    pub commands: Vec<(Target, Command)>,
     /// What they were planned on: nothing is written if it has moved.
     pub planned_on: Stamp,
     /// The audit row that goes with them.
     pub audit: (&'static str, Value),
     /// The answer to the request they came with.
     pub keep: Option<(RequestName, Vec<u8>)>,
+}
+
+/// What a command of a batch is written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// It opens a record.
+    New,
+    /// A record that is there.
+    Record(RecordId),
+    /// The record that was opened last before it in the batch.
+    Opened,
 }
 
 /// How far the records of a kind at a site are: any write to one of them moves it.
@@ -108,11 +119,20 @@ pub async fn write(
     if Stamp::read(conn, planned_on.kind, planned_on.site).await? != planned_on {
         return Ok((false, Vec::new()));
     }
-    let mut pokes = Vec::new();
-    for command in commands {
-        let write = OfficeWrite { person, device, session, record: None, command };
+    let (mut pokes, mut opened) = (Vec::new(), None);
+    for (target, command) in commands {
+        let record = match target {
+            Target::New => None,
+            Target::Record(record) => Some(record),
+            Target::Opened => Some(opened.ok_or(Error::Broken("a batch that opened nothing"))?),
+        };
+        let write = OfficeWrite { person, device, session, record, command };
         let job = OfficeJob::in_batch(write, Arc::clone(&people), epoch, now_ms);
-        pokes.extend(office::write(shared, conn, job).await?.1);
+        let (written, told) = office::write(shared, conn, job).await?;
+        pokes.extend(told);
+        if target == Target::New {
+            opened = Some(written.record);
+        }
     }
     let by = Act { at_ms: now_ms, by: Some(person) };
     people::audit::append(conn, by, audit.0, &audit.1).await?;

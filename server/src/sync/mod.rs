@@ -70,7 +70,7 @@ use crate::ledger::Ledger;
 use crate::people::Act;
 use crate::{Error, Result};
 
-pub use self::batch::{OfficeBatch, Stamp};
+pub use self::batch::{OfficeBatch, Stamp, Target};
 pub use self::cases::{Account, CaseDecision, CloseCase, DeskCaseRow, KeepClosing};
 pub use self::check::{Checked, Mismatch};
 pub use self::derive::{Derived, Follows};

@@ -19,6 +19,7 @@ office-back-to-today = Back to today
 office-news = There is something new
 office-reload = Reload
 office-more = More
+office-more-lines = More lines: { $lines }
 office-earlier = Earlier
 office-latest = Latest
 office-none = None

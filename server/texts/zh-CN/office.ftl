@@ -19,6 +19,7 @@ office-back-to-today = 返回今天
 office-news = 有新内容
 office-reload = 刷新
 office-more = 后面的
+office-more-lines = 更多{ $lines }
 office-earlier = 更早的
 office-latest = 最新的
 office-none = 没有

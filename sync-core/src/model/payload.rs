@@ -58,6 +58,20 @@ macro_rules! kinds {
                 Self::Unknown { fact_type, content }
             }
 
+            /// Every type of every kind's facts, with the name of its variant here.
+            #[cfg(test)]
+            pub(crate) fn every_type() -> Vec<(&'static str, String)> {
+                let mut all = Vec::new();
+                $({
+                    let unknown = read_parts::<$content>(&Value::String("?".to_owned()), None);
+                    let told = unknown.expect_err("no such type").to_string();
+                    // unknown variant `?`, expected one of `ring`, `knock`
+                    let types = told.split('`').skip(3).step_by(2);
+                    all.extend(types.map(|name| (stringify!($fact), name.to_owned())));
+                })+
+                all
+            }
+
             /// `t` and `p` in one object; `None` for what this version does not know.
             fn tagged(&self) -> Option<serde_json::Result<Value>> {
                 Some(match self {
@@ -393,10 +407,15 @@ struct StepParts {
 /// One parse attempt. The type's name comes first, so that a type of another kind costs no look at
 /// its content. A unit type has an empty object as content in the JSON, serde wants null.
 fn read<T: DeserializeOwned>(fact_type: &Value, content: &Value) -> Option<T> {
-    let parts = |content: Option<&Value>| {
-        let parts = [("t", fact_type)].into_iter().chain(content.map(|content| ("p", content)));
-        T::deserialize(MapDeserializer::<_, serde_json::Error>::new(parts)).ok()
-    };
+    let parts = |content| read_parts(fact_type, content).ok();
     let empty = content.as_object().is_some_and(Map::is_empty);
     parts(Some(content)).or_else(|| if empty { parts(None) } else { None })
+}
+
+fn read_parts<T: DeserializeOwned>(
+    fact_type: &Value,
+    content: Option<&Value>,
+) -> serde_json::Result<T> {
+    let parts = [("t", fact_type)].into_iter().chain(content.map(|content| ("p", content)));
+    T::deserialize(MapDeserializer::new(parts))
 }

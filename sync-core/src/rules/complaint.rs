@@ -10,6 +10,7 @@ use super::complaint_cases::cases;
 use super::complaint_fold::{Facts, fold, status, turn};
 use super::denial::{Denial, DenialCode};
 use super::follow::Follow;
+use super::form::Form;
 use super::kind::{
     Details, FieldRule, FoldInput, Folded, Holds, Kind, Needs, concerned, missing, name, note,
     reason,
@@ -181,6 +182,10 @@ impl Kind for Complaints {
 
     fn departments(&self, before: &Review) -> Vec<Department> {
         concerned(before)
+    }
+
+    fn forms(&self) -> &'static [Form] {
+        super::complaint_forms::FORMS
     }
 
     // R2.17
@@ -359,6 +364,23 @@ impl Complaint {
     }
 }
 
+/// Codes of what can be chosen, as fields hold them.
+pub(super) const EMERGENCIES: &[&str] = &["water_cut", "power_cut", "lift", "fire", "burglary"];
+pub(super) const RESPONSIBLE: &[&str] = &["developer", "contractor"];
+pub(super) const SOURCES: &[&str] = &["customer", "company"];
+pub(super) const SUBJECTS: &[&str] = &[
+    "reception",
+    "security",
+    "greening",
+    "cleaning",
+    "repair",
+    "public_facilities",
+    "public_order",
+    "emergency",
+    "construction_legacy",
+    "contract",
+];
+
 const fn field(name: &'static str, holds: Holds) -> FieldRule {
     FieldRule { name, holds, roles: DESK }
 }
@@ -369,28 +391,14 @@ const FIELDS: &[FieldRule] = &[
     field("contact", Holds::Record),
     field("department", Holds::Department),
     field("description", Holds::Text(limits::DESCRIPTION_CHARACTERS_MAX)),
-    field("emergency", Holds::OneOf(&["water_cut", "power_cut", "lift", "fire", "burglary"])),
+    field("emergency", Holds::OneOf(EMERGENCIES)),
     field("group", Holds::Whole(0, u32::MAX as i64)),
     field("judgement", Holds::Shape(check_judgement)),
     field("reception", Holds::Record),
-    field("responsible", Holds::OneOf(&["developer", "contractor"])),
-    field("source", Holds::OneOf(&["customer", "company"])),
+    field("responsible", Holds::OneOf(RESPONSIBLE)),
+    field("source", Holds::OneOf(SOURCES)),
     field("source_department", Holds::Department),
-    field(
-        "subject",
-        Holds::OneOf(&[
-            "reception",
-            "security",
-            "greening",
-            "cleaning",
-            "repair",
-            "public_facilities",
-            "public_order",
-            "emergency",
-            "construction_legacy",
-            "contract",
-        ]),
-    ),
+    field("subject", Holds::OneOf(SUBJECTS)),
     field("unit", Holds::Text(limits::NAME_CHARACTERS_MAX)),
 ];
 

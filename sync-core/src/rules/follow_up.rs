@@ -8,6 +8,7 @@ use super::cases::Case;
 use super::closing::{Turn, Turns};
 use super::deadlines::Deadline;
 use super::denial::{Denial, DenialCode};
+use super::form::Form;
 use super::kind::{self, Details, FieldRule, FoldInput, Folded, Holds, Kind, Needs, name, note};
 use super::limits;
 use super::opening::{Opening, content_of};
@@ -97,6 +98,10 @@ impl Kind for FollowUps {
 
     fn fixed(&self) -> &'static [&'static str] {
         &["follow_up", "of"]
+    }
+
+    fn forms(&self) -> &'static [Form] {
+        super::follow_up_forms::FORMS
     }
 
     fn needs(&self, payload: &Payload, _before: &Review) -> Result<Needs, Denial> {

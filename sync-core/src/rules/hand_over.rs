@@ -7,6 +7,7 @@ use super::cases::Case;
 use super::cash::ShiftCash;
 use super::deadlines::Deadline;
 use super::denial::{Denial, DenialCode};
+use super::form::Form;
 use super::kind::{
     Details, FieldRule, FoldInput, Folded, Kind, Needs, amount, date, missing, name, note,
 };
@@ -122,6 +123,10 @@ impl Kind for HandOvers {
 
     fn fixed(&self) -> &'static [&'static str] {
         &["date", "desk", "from_person", "shift", "shift_ends_at_ms"]
+    }
+
+    fn forms(&self) -> &'static [Form] {
+        super::hand_over_forms::FORMS
     }
 
     // R1.14

@@ -168,9 +168,7 @@ pub(super) trait Kind: Sync {
 
     /// What an app asks for to open one, to write each of its fields that has a shape of its own,
     /// and to write each of its facts that people write.
-    fn forms(&self) -> &'static [Form] {
-        &[]
-    }
+    fn forms(&self) -> &'static [Form];
 
     /// Who may write a fact of it. A fact of another kind is no business of it.
     fn needs(&self, payload: &Payload, before: &Review) -> Result<Needs, Denial>;

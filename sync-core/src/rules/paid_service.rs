@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::deadlines::Deadline;
 use super::denial::{Denial, DenialCode};
+use super::form::Form;
 use super::kind::{
     Details, FieldRule, FoldInput, Folded, Holds, Kind, Needs, amount, concerned, missing, name,
     note,
@@ -124,6 +125,10 @@ impl Kind for PaidServices {
 
     fn fixed(&self) -> &'static [&'static str] {
         &["lines", "reception"]
+    }
+
+    fn forms(&self) -> &'static [Form] {
+        super::paid_service_forms::FORMS
     }
 
     fn needs(&self, payload: &Payload, before: &Review) -> Result<Needs, Denial> {

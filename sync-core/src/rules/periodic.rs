@@ -4,6 +4,7 @@ use chrono::{Datelike as _, Months, NaiveDate};
 use serde::{Deserialize, Serialize};
 
 use super::denial::{Denial, DenialCode};
+use super::form::Form;
 use super::kind::{Details, FieldRule, FoldInput, Folded, Kind, Needs, missing, note};
 use super::limits;
 use super::opening::Opening;
@@ -198,6 +199,10 @@ impl Kind for PeriodicTasks {
 
     fn fixed(&self) -> &'static [&'static str] {
         &["due_ms", "period", "task"]
+    }
+
+    fn forms(&self) -> &'static [Form] {
+        super::periodic_forms::FORMS
     }
 
     // R2.20

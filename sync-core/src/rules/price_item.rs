@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cases::Case;
 use super::denial::{Denial, DenialCode};
+use super::form::Form;
 use super::kind::{
     Details, FieldRule, FoldInput, Folded, Holds, Kind, Needs, amount, date, name, reason,
 };
@@ -131,6 +132,10 @@ impl Kind for PriceItems {
             _ => false,
         };
         if approved { APPROVERS } else { pricers_of(before) }
+    }
+
+    fn forms(&self) -> &'static [Form] {
+        super::price_item_forms::FORMS
     }
 
     fn needs(&self, payload: &Payload, before: &Review) -> Result<Needs, Denial> {

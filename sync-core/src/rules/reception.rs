@@ -10,6 +10,7 @@ use super::cases::Case;
 use super::closing::{Turn, Turns};
 use super::deadlines::Deadline;
 use super::denial::{Denial, DenialCode};
+use super::form::Form;
 use super::kind::{
     Details, FieldRule, FoldInput, Folded, Holds, Kind, Needs, amount, name, note, reason,
 };
@@ -42,9 +43,9 @@ const HEADS: &[Role] = &[Role::Supervisor];
 /// The last moment anything may be promised for: the year 9999.
 const AT_MS_MAX: i64 = 253_402_300_799_999;
 /// Codes of matters and channels, as fields hold them.
-const MATTERS: &[&str] =
+pub(super) const MATTERS: &[&str] =
     &["inquiry", "repair", "complaint", "suggestion", "paid_service", "message"];
-const CHANNELS: &[&str] = &["walk_in", "phone", "assistant", "letter"];
+pub(super) const CHANNELS: &[&str] = &["walk_in", "phone", "assistant", "letter"];
 
 /// The kind.
 pub(super) struct Receptions;
@@ -92,6 +93,10 @@ impl Kind for Receptions {
 
     fn departments(&self, _before: &Review) -> Vec<Department> {
         vec![Department::CUSTOMER_SERVICE]
+    }
+
+    fn forms(&self) -> &'static [Form] {
+        super::reception_forms::FORMS
     }
 
     fn needs(&self, payload: &Payload, before: &Review) -> Result<Needs, Denial> {

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::cases::Case;
 use super::deadlines::Deadline;
 use super::denial::{Denial, DenialCode};
+use super::form::Form;
 use super::kind::reason;
 use super::kind::{Details, FieldRule, FoldInput, Folded, Holds, Kind, Needs, missing, name, note};
 use super::limits::{self, time};
@@ -104,6 +105,10 @@ impl Kind for RepairNotices {
         FIELDS
     }
 
+    fn forms(&self) -> &'static [Form] {
+        super::repair_notice_forms::FORMS
+    }
+
     fn needs(&self, payload: &Payload, _before: &Review) -> Result<Needs, Denial> {
         match payload {
             Payload::RepairNotice(_) => Ok(Needs::roles(ANNOUNCERS)),
@@ -163,7 +168,7 @@ impl Kind for RepairNotices {
 }
 
 /// The codes of what is out of service, as the field holds them.
-const INSTALLATIONS: &[&str] =
+pub(super) const INSTALLATIONS: &[&str] =
     &["water", "power", "fire_fighting", "surveillance", "lift", "other"];
 
 fn check_created(created: &RepairNoticeCreated) -> Result<(), Denial> {

@@ -1,6 +1,6 @@
 //! What apps ask for to open a violation, to assess it and to write its steps.
 
-use super::form::{Asks, Form, Input, Writes};
+use super::form::{Asks, Form, Input};
 
 const CATEGORIES: &[&str] =
     &["decoration", "fire_safety", "sanitation", "public_security", "harm_to_others"];
@@ -9,19 +9,16 @@ const TEXT: Input = Input::required("text", Asks::Note);
 
 /// What apps ask for.
 pub(super) const FORMS: &[Form] = &[
-    Form {
-        writes: Writes::Opening,
-        inputs: &[
-            Input::required("violation", Asks::Choice("violation", CATEGORIES)),
-            Input::required("place", Asks::Name),
-            Input::optional("unit", Asks::Name),
-            Input::optional("group", Asks::Whole),
-            Input::required("description", Asks::Description),
-        ],
-    },
-    Form {
-        writes: Writes::Field("assessment"),
-        inputs: &[
+    Form::opening(&[
+        Input::required("violation", Asks::Choice("violation", CATEGORIES)),
+        Input::required("place", Asks::Name),
+        Input::optional("unit", Asks::Name),
+        Input::optional("group", Asks::GROUP_OF_BUILDINGS),
+        Input::required("description", Asks::Description),
+    ]),
+    Form::field(
+        "assessment",
+        &[
             Input::required("loss", Asks::Flag),
             Input::required("threat", Asks::Flag),
             Input::required("sizeable", Asks::Flag),
@@ -29,7 +26,7 @@ pub(super) const FORMS: &[Form] = &[
             Input::required("fees_refused", Asks::Flag),
             Input::required("reason", Asks::Reason),
         ],
-    },
+    ),
     Form::fact("dissuaded", &[Input::optional("text", Asks::Note)]),
     Form::fact("breach_stopped", &[]),
     Form::fact("breach_ignored", &[]),
@@ -43,7 +40,8 @@ pub(super) const FORMS: &[Form] = &[
                     "measure",
                     &["dissuade", "rectify_by", "compensate", "public_notice", "legal_action"],
                 ),
-            ),
+            )
+            .called("violation_measure"),
             Input::optional("date", Asks::Date),
             Input::optional("amount_fen", Asks::Fen),
             Input::optional("text", Asks::Note),

@@ -364,6 +364,7 @@ sheet-login-taken = The login is somebody else's
 sheet-person-elsewhere = The person has roles at another site: name and login are changed at the machine
 sheet-self-deputy = Nobody stands in for oneself
 sheet-unknown-day = Neither a holiday, a working day nor an ordinary day
+sheet-not-yours = Your role does not price services of this kind
 swap-not-yours = Only those concerned or a supervisor may do this
 swap-same-person = Both sides are the same person
 swap-shift-begun = The shift has begun

@@ -63,6 +63,6 @@ field-threat = Public safety is threatened
 field-sizeable = The loss is sizeable
 field-loss-fen = Loss, yuan
 field-fees-refused = Fees badly overdue or refused
-field-measure = Measure
+field-violation-measure = Measure
 field-decision = Decision
 field-ground = Ground

@@ -364,6 +364,7 @@ sheet-login-taken = 登录名已被别人使用
 sheet-person-elsewhere = 此人也在别的项目任职，姓名和登录名只能在服务器上修改
 sheet-self-deputy = 不能代理自己
 sheet-unknown-day = 应填放假、上班或照常
+sheet-not-yours = 您的角色不给这类服务定价
 swap-not-yours = 只有当事人或主管可以这样做
 swap-same-person = 换班双方是同一个人
 swap-shift-begun = 班次已经开始

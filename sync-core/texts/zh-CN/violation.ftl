@@ -63,6 +63,6 @@ field-threat = 威胁公共安全
 field-sizeable = 损失较大
 field-loss-fen = 损失金额（元）
 field-fees-refused = 严重拖欠或拒交管理费
-field-measure = 处理措施
+field-violation-measure = 处理措施
 field-decision = 处理意见
 field-ground = 诉讼理由

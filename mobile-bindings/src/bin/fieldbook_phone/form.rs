@@ -39,20 +39,48 @@ fn line(words: Language, form: &Value) -> String {
     if !group.is_empty() {
         parts.push(format!("({})", words.code(group, name)));
     }
-    for input in form["inputs"].as_array().into_iter().flatten() {
-        let part = format!("{}={}", text(&input["name"]), sort(&input["asks"]));
-        let needed = input["required"] == true && input["asks"] != "flag";
-        parts.push(if needed { part } else { format!("[{part}]") });
-    }
+    parts.extend(members(&form["inputs"]).map(part));
     parts.join(" ")
+}
+
+fn members(inputs: &Value) -> impl Iterator<Item = &Value> {
+    inputs.as_array().into_iter().flatten()
+}
+
+/// `name=sort`, in brackets what may be left out; what stands in a line by `name.0.member=sort`.
+fn part(input: &Value) -> String {
+    let name = text(&input["name"]);
+    let within = |sort: &str, before: &str, between: &str| {
+        let within = members(&input["asks"][sort]).map(|one| format!("{before}{}", plain(one)));
+        within.collect::<Vec<_>>().join(between)
+    };
+    let asks = &input["asks"];
+    let part = if asks.get("lines").is_some() {
+        within("lines", &format!("{name}.0."), " ")
+    } else if asks.get("group").is_some() {
+        within("group", &format!("{name}."), " ")
+    } else if asks.get("either").is_some() {
+        within("either", "", " | ")
+    } else {
+        plain(input)
+    };
+    let needed = input["required"] == true && *asks != "flag";
+    if needed { part } else { format!("[{part}]") }
+}
+
+fn plain(input: &Value) -> String {
+    format!("{}={}", text(&input["name"]), sort(&input["asks"]))
 }
 
 fn sort(asks: &Value) -> String {
     match asks {
         Value::String(sort) => sort.clone(),
-        Value::Object(members) => match members.iter().next() {
+        Value::Object(asks) => match asks.iter().next() {
+            Some((sort, Value::Array(range))) if sort == "whole" => {
+                range.iter().map(Value::to_string).collect::<Vec<_>>().join("..")
+            }
             Some((_, Value::Array(choice))) => {
-                let codes = choice[1].as_array().into_iter().flatten().map(text);
+                let codes = choice.get(1).into_iter().flat_map(members).map(text);
                 codes.collect::<Vec<_>>().join("|")
             }
             Some((sort, of)) => format!("{sort}:{}", text(of)),
@@ -135,8 +163,15 @@ mod tests {
         );
         assert!(line("open").contains("violation=decoration|fire_safety|"), "{}", line("open"));
         assert!(line("assessment").contains("[loss=flag]") && line("open").contains("[unit=name]"));
+        let answer = asked(Language::En, Some("follow_up")).expect("a kind");
+        let reached = answer.lines.iter().find(|line| line.starts_with("reached"));
+        let ratings = "[ratings.quality=1..5 ratings.attitude=1..5 ratings.conduct=1..5]";
+        assert!(reached.is_some_and(|line| line.contains(ratings)), "{reached:?}");
+        let answer = asked(Language::En, Some("paid_service")).expect("a kind");
+        assert!(answer.lines[0].contains("[lines.0.item=record "), "{}", answer.lines[0]);
         assert!(asked(Language::En, Some("hologram")).is_err());
-        assert!(asked(Language::ZhCn, None).expect("kinds").lines[0].contains("违例"));
+        let kinds = asked(Language::ZhCn, None).expect("kinds").lines;
+        assert!(kinds.iter().any(|line| line == "violation  违例"), "{kinds:?}");
     }
 
     #[test]

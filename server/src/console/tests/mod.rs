@@ -1,6 +1,7 @@
 //! The pages by status and body, in process: refusals first, then what the forms write.
 
 mod inbox;
+mod kinds;
 mod records;
 mod rounds;
 

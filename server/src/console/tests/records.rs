@@ -2,7 +2,7 @@
 
 use super::*;
 
-async fn key(site: &Site, desk: &Desk, path: &str) -> (String, String) {
+pub(super) async fn key(site: &Site, desk: &Desk, path: &str) -> (String, String) {
     let page = site.open(desk, path).await;
     let csrf = after(&page, "name=\"csrf\" value=\"").to_owned();
     (csrf, after(&page, "name=\"key\" value=\"").to_owned())

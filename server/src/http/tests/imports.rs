@@ -14,30 +14,30 @@ use super::{Answer, Desk, PASSWORD, SITE, Site, problem, problem_with, request};
 use crate::import::Table;
 use crate::people::grant::NewGrant;
 use crate::people::{Act, directory, grant, password, place};
-use crate::sync::{OfficeBatch, Stamp};
+use crate::sync::{OfficeBatch, Stamp, Target};
 use crate::testing::{START_MS, Seeded};
 
 const BUILDINGS: &str = "code,name,group\n3,三号楼,2\n4,四号楼,\n";
 const CONTACTS: &str = "房号,姓名,电话,关系\n3-2-1501,示例甲,000-5550-0101,业主\n\
                         3-2-1501,示例乙,000-5550-0102；000-5550-0103,\n";
 
-async fn upload(site: &Site, desk: &Desk, key: &str, path: &str, file: &str) -> Answer {
+pub(super) async fn upload(site: &Site, desk: &Desk, key: &str, path: &str, file: &str) -> Answer {
     let path = format!("/v1/imports/{path}");
     let file = Body::from(file.to_owned());
     site.send(request(Method::POST, &path, &desk.writes(key), file)).await
 }
 
-async fn number(site: &Site, sql: &'static str) -> i64 {
+pub(super) async fn number(site: &Site, sql: &'static str) -> i64 {
     sqlx::query_scalar(sql).fetch_one(site.world.app.db.reader()).await.expect("reads")
 }
 
-fn counts(answer: &Answer) -> [u64; 4] {
+pub(super) fn counts(answer: &Answer) -> [u64; 4] {
     assert_eq!(answer.status, 200, "{:?}", answer.json());
     let body = answer.json();
     ["added", "changed", "removed", "unchanged"].map(|name| body[name].as_u64().expect("a number"))
 }
 
-async fn give(site: &Site, name: &str, login: &str, role: Role) {
+pub(super) async fn give(site: &Site, name: &str, login: &str, role: Role) {
     let act = Act::at_the_machine(START_MS);
     let hash = password::hash(PASSWORD.to_owned(), &Seeded::new(9)).await.expect("hashed");
     let mut conn = site.world.write().await;
@@ -75,6 +75,7 @@ async fn tables_are_an_administrators_contacts_also_the_desks_and_rosters_a_supe
         let expected: &[&str] = match table {
             Table::Contacts => &["chen", "sun", "root"],
             Table::Roster => &["sun", "root"],
+            Table::Prices => &[],
             _ => &["root"],
         };
         assert_eq!(may, expected, "{table:?}");
@@ -261,7 +262,7 @@ async fn a_batch_is_written_whole_or_not_and_only_on_what_it_was_planned_on() {
         let mut conn = site.world.app.db.reader().acquire().await.expect("a connection");
         Stamp::read(&mut conn, KIND, SITE).await.expect("reads")
     };
-    let batch = |commands, planned_on| OfficeBatch {
+    let batch = |commands: Vec<(Target, Command)>, planned_on| OfficeBatch {
         person: site.chen,
         device: sync_core::model::id::DeviceId(device),
         session: sync_core::model::id::SessionId(session.clone().try_into().expect("8 bytes")),
@@ -270,14 +271,19 @@ async fn a_batch_is_written_whole_or_not_and_only_on_what_it_was_planned_on() {
         audit: ("sheet_imported", json!({})),
         keep: None,
     };
+    let new = |name| (Target::New, contact(name));
+    // Written to the contact that was opened just before it.
+    let noted = (Target::Opened, Command::Note { text: "新业主".to_owned() });
     let sync = &site.world.app.sync;
     let planned_on = stamp().await;
-    let denied = sync.office_batch(batch(vec![contact("丙"), contact(" ")], planned_on.clone()));
+    let orphan = sync.office_batch(batch(vec![noted.clone()], planned_on.clone())).await;
+    assert!(orphan.is_err(), "nothing was opened before it");
+    let denied = sync.office_batch(batch(vec![new("丙"), new(" ")], planned_on.clone()));
     assert!(denied.await.is_err(), "the second is no contact");
     assert_eq!(number(&site, "select count(*) from contact_card").await, 2, "nor is the first");
-    let written = sync.office_batch(batch(vec![contact("丙")], planned_on.clone())).await;
+    let written = sync.office_batch(batch(vec![new("丙"), noted], planned_on.clone())).await;
     assert!(written.expect("written"));
-    let late = sync.office_batch(batch(vec![contact("丁")], planned_on)).await;
+    let late = sync.office_batch(batch(vec![new("丁")], planned_on)).await;
     assert!(!late.expect("answers"), "somebody wrote meanwhile");
     assert_eq!(number(&site, "select count(*) from contact_card").await, 3);
     // What was rolled back left nothing behind that later commands stumble over.

@@ -5,6 +5,7 @@ mod edges;
 mod enrol;
 mod imports;
 mod office;
+mod prices;
 mod records;
 mod roster;
 mod socket;

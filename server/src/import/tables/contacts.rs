@@ -15,7 +15,7 @@ use sync_core::rules::{Command, Review};
 use super::{Changes, Reading};
 use crate::import::{Column, Columns, Line, Plan, Rows, Scope};
 use crate::people::{NAME_CHARACTERS_MAX, place};
-use crate::sync::Sync;
+use crate::sync::{Sync, Target};
 use crate::{Error, Result};
 
 /// The columns of its sheets.
@@ -96,7 +96,7 @@ pub async fn plan(
             reading.tell(row, UNIT, "too_many");
         }
         if commands.len() <= NEW_MAX {
-            commands.push(open(scope, contact, randomness));
+            commands.push((Target::New, open(scope, contact, randomness)));
         }
     }
     Ok(reading.done(Changes::Commands(commands)))

@@ -6,6 +6,7 @@ pub mod calendar;
 pub mod checklists;
 pub mod contacts;
 pub mod people;
+pub mod prices;
 mod roster;
 mod staff;
 pub mod units;
@@ -24,7 +25,7 @@ use self::people::PeopleChange;
 use self::units::UnitChange;
 use super::{Columns, Line, Outcome, Plan, Row, Rows, Scope, in_order, write};
 use crate::people::roster::import;
-use crate::sync::Sync;
+use crate::sync::{Sync, Target};
 use crate::{Error, Result};
 
 /// A table.
@@ -39,6 +40,8 @@ pub enum Table {
     People,
     /// Occupants and callers.
     Contacts,
+    /// The catalogue of paid services.
+    Prices,
     /// A site's own checklists of patrols.
     Checklists,
     /// Days off and days made up for them (调休).
@@ -64,16 +67,17 @@ pub enum Changes {
     /// Shifts that come and go.
     Roster(import::Plan),
     /// Commands of an office session.
-    Commands(Vec<Command>),
+    Commands(Vec<(Target, Command)>),
 }
 
 impl Table {
     /// Every table, in the order in which a new site imports them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Buildings,
         Self::Units,
         Self::People,
         Self::Contacts,
+        Self::Prices,
         Self::Checklists,
         Self::Calendar,
         Self::Roster,
@@ -86,6 +90,7 @@ impl Table {
             Self::Units => "units",
             Self::People => "people",
             Self::Contacts => "contacts",
+            Self::Prices => "prices",
             Self::Checklists => "checklists",
             Self::Calendar => "calendar",
             Self::Roster => "roster",
@@ -99,6 +104,7 @@ impl Table {
             Self::Units => units::COLUMNS,
             Self::People => people::COLUMNS,
             Self::Contacts => contacts::COLUMNS,
+            Self::Prices => prices::COLUMNS,
             Self::Checklists => checklists::COLUMNS,
             Self::Calendar => calendar::COLUMNS,
             Self::Roster => crate::people::roster::COLUMNS,
@@ -116,6 +122,8 @@ impl Table {
                 Role::Supervisor,
                 Role::ProjectManager,
             ],
+            // Whose proposals prices are (五 3.2); an administrator is none of them.
+            Self::Prices => &[Role::OperationsManager, Role::CleaningManager],
             Self::Roster => &[Role::Supervisor, Role::ProjectManager, Role::Admin],
             Self::Buildings | Self::Units | Self::People | Self::Checklists | Self::Calendar => {
                 &[Role::Admin]
@@ -136,7 +144,11 @@ impl Table {
     /// The kind of records that its rows are, where they are records: then it is written by an
     /// office session.
     pub fn kind(self) -> Option<&'static str> {
-        (self == Self::Contacts).then_some(sync_core::model::contact::KIND)
+        match self {
+            Self::Contacts => Some(sync_core::model::contact::KIND),
+            Self::Prices => Some(sync_core::model::price_item::KIND),
+            _ => None,
+        }
     }
 }
 
@@ -169,7 +181,9 @@ pub async fn plan(
         Table::Calendar => calendar::plan(conn, scope, rows).await,
         Table::Checklists => checklists::plan(conn, scope, rows).await,
         Table::Roster => roster::plan(conn, scope, rows).await,
-        Table::Contacts => Err(Error::Broken("commands are planned by an office session")),
+        Table::Contacts | Table::Prices => {
+            Err(Error::Broken("commands are planned by an office session"))
+        }
     }
 }
 
@@ -187,6 +201,7 @@ pub async fn export(
         Table::People => people::export(conn, scope).await?,
         Table::Calendar => calendar::export(conn, scope).await?,
         Table::Contacts => contacts::export(conn, scope, sync).await?,
+        Table::Prices => prices::export(conn, scope, sync).await?,
         Table::Checklists => checklists::export(conn, scope).await?,
         Table::Roster => return roster::export(conn, scope).await,
         Table::Buildings => buildings::export(conn, scope).await?,
