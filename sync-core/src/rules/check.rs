@@ -73,6 +73,10 @@ pub(super) fn check_field(kind: &str, field: &str, value: &Value) -> Result<(), 
         }
         // Why the desk watches it: it is complex, or about compensation (三 3.4, R3.34).
         (work_order::KIND, "watched") => text(field, string()?, limits::REASON_CHARACTERS_MAX),
+        // Whom the work disturbs, and how they were told of it (三 3.1.5.2, R3.43).
+        (work_order::KIND, "disturbs" | "residents_told") => {
+            text(field, string()?, limits::REASON_CHARACTERS_MAX)
+        }
         (work_order::KIND, "unit" | "place") | (contact::KIND, "unit" | "name" | "relation") => {
             text(field, string()?, limits::NAME_CHARACTERS_MAX)
         }

@@ -12,6 +12,7 @@ mod fields;
 mod follow_ups;
 mod forms;
 mod hand_overs;
+mod heads;
 mod kinds;
 mod lists;
 mod money;
