@@ -250,12 +250,12 @@ impl Sync {
         Ok(written)
     }
 
-    /// Writes many commands of an office session in one transaction, or none; answers whether it
-    /// did: not if what they were planned on has moved.
+    /// Writes many commands of an office session in one transaction, or none; answers where the
+    /// records of their kind are then, or nothing if what they were planned on has moved.
     ///
     /// # Errors
     /// The first denial, or a failure of the database: then nothing was written.
-    pub async fn office_batch(&self, batch: OfficeBatch) -> Result<bool> {
+    pub async fn office_batch(&self, batch: OfficeBatch) -> Result<Option<Stamp>> {
         let shared = &self.shared;
         let job = batch::BatchJob::new(shared, batch, shared.clock.wall_ms()).await?;
         let stops = Stops::new(shared.hooks.as_ref(), "batch");
