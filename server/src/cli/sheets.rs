@@ -77,14 +77,10 @@ async fn by_rows(
     rows: Rows,
     outside: &Outside<'_>,
 ) -> Result<Outcome> {
-    let mut transaction = db.begin_write().await?;
-    let scope = Scope::of(&mut transaction, args.site, outside.act()).await?;
-    let plan = tables::plan(&mut transaction, args.table, &scope, rows).await?;
-    if !args.dry_run {
-        import::apply(&mut transaction, args.table, &scope, &plan).await?;
-        transaction.commit().await?;
-    }
-    Ok(plan.outcome)
+    let mut conn = db.reader().acquire().await?;
+    let scope = Scope::of(&mut conn, args.site, outside.act()).await?;
+    drop(conn);
+    import::rows::run(db, (args.table, &scope), &rows, args.dry_run, None).await
 }
 
 /// By an office session of the person, which ends with the import.

@@ -10,6 +10,7 @@ use sqlx::SqliteConnection;
 use sync_core::model::id::{FactKey, PersonId};
 use sync_core::rules::{Case, CaseSide, FieldValue};
 
+use super::cash;
 use super::desk::Desk;
 use super::form::Fields;
 use super::layout::badge;
@@ -18,6 +19,7 @@ use super::timeline::{detail, fact_name, field_value};
 use super::words::{Words, Zone, yuan};
 use crate::Result;
 use crate::sync::DeskCaseRow;
+use crate::sync::cash_days::CASH_UNACCOUNTED;
 use crate::sync::log::facts_from_cell;
 
 /// What was typed into a form that could not be carried out, and why.
@@ -235,6 +237,19 @@ pub fn desk_case(desk: &Desk, zone: Zone, case: &DeskCaseRow, around: Around<'_>
                 (zone.minute(case.opened_ms)) " · " (name) " · "
                 (words.with("office-numbers", &[("numbers", &numbers)]))
                 @if let Some(code) = &case.code { " · " (why(desk, code, case.params.as_ref())) }
+            }
+            @if let (CASH_UNACCOUNTED, Some(site), Some(params)) =
+                (case.kind.as_str(), case.site, case.params.as_ref())
+            {
+                @let day = params["day"].as_str().unwrap_or_default();
+                @let fen = |name: &str| params[name].as_i64().unwrap_or_default();
+                p {
+                    a href=(cash::url_of(site, day)) {
+                        (words.with("office-cash-of-day", &[("day", day)]))
+                    }
+                    " · " (words.code("cash", "handed_in")) " " (yuan(fen("taken_fen")))
+                    " · " (words.code("cash", "refunded")) " " (yuan(fen("refunded_fen")))
+                }
             }
             @if let Some(facts) = around.contents.get(&case.case) {
                 ul.plain { @for (fact_type, content) in facts {

@@ -1,18 +1,22 @@
 //! The inbox of somebody at the desk: what the records that concern them tell, by the rules that
 //! phones use. Reads the latest records only, so that the page costs the same whatever is stored.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
-use sync_core::model::id::{PersonId, RecordId};
+use serde_json::Value;
+use sync_core::model::id::{FactKey, PersonId, RecordId, SiteId};
+use sync_core::model::person::Role;
+use sync_core::model::time::WallMs;
 use sync_core::protocol::problem::ProblemCode;
-use sync_core::rules::{Command, InboxItem, InboxKind, inbox, told_by_role};
+use sync_core::rules::{Command, InboxItem, InboxKind, inbox};
 
 use super::act::told;
 use super::cases::Typed;
+use super::cash;
 use super::desk::Desk;
 use super::form::Post;
 use super::layout::{Frame, badge, page};
@@ -24,6 +28,8 @@ use crate::http::idempotency::OfficePost;
 use crate::http::names::names;
 use crate::http::work_order_list::id;
 use crate::people::grant;
+use crate::sync::cash_days::CASH_UNACCOUNTED;
+use crate::sync::due;
 use crate::{App, Error, Result};
 
 /// Where the page is.
@@ -41,6 +47,7 @@ pub async fn show(State(app): State<App>, desk: Desk) -> Result<Response> {
 
 async fn answer(app: &App, desk: &Desk, typed: Option<&Typed>) -> Result<Response> {
     let (items, zone) = items(app, desk).await?;
+    let reopened = reopened(app, desk).await?;
     let people: BTreeSet<PersonId> =
         items.iter().flat_map(|item| [Some(item.person), item.by]).flatten().collect();
     let mut conn = app.db.reader().acquire().await?;
@@ -52,7 +59,19 @@ async fn answer(app: &App, desk: &Desk, typed: Option<&Typed>) -> Result<Respons
     let content = html! {
         h1 #content { (title) }
         @if let Some(typed) = typed { p.problem role="alert" { (typed.problem) } }
-        @if items.is_empty() { p { (words.say("office-inbox-empty")) } }
+        @if items.is_empty() && reopened.is_empty() { p { (words.say("office-inbox-empty")) } }
+        @for case in &reopened {
+            section.case data-inbox="cash_reopened" data-done="false" {
+                h2 { (words.say("office-inbox-cash-reopened")) }
+                p {
+                    a href=(cash::url_of(case.site, &case.day)) {
+                        (words.with("office-cash-of-day", &[("day", &case.day)]))
+                    }
+                    " · " (zone.minute(case.at_ms)) " · "
+                    (words.with("office-cash-entries", &[("count", &case.entries.to_string())]))
+                }
+            }
+        }
         @for item in &items {
             section.case data-inbox=(item.kind.code()) data-done=(item.done || item.read) {
                 h2 {
@@ -134,41 +153,75 @@ async fn items(app: &App, desk: &Desk) -> Result<(Vec<InboxItem>, Zone)> {
             }
         }
     }
-    records.extend(telling(app, desk).await?);
     let mut items = Vec::new();
     let mut zone = Zone::named("Asia/Shanghai");
     for record in records {
         let Some((_, _, review)) = app.sync.read(record).await? else { continue };
         zone = Zone::named(&review.time_zone);
         items.extend(inbox(&review).into_iter().filter(|item| people.contains(&item.person)));
-        items.extend(told_by_role(&review, &desk.user.principal, desk.user.now_ms));
     }
+    items.extend(by_role(app, desk).await?);
     items.sort_by_key(|item| (item.done || item.read, item.kind, -item.at_ms, item.key));
     items.truncate(usize::try_from(RECORDS_MAX).unwrap_or(usize::MAX));
     Ok((items, zone))
 }
 
-/// The records that tell the holders of the person's roles something, the latest first.
-async fn telling(app: &App, desk: &Desk) -> Result<Vec<RecordId>> {
-    let grants = desk.user.principal.grants.iter();
-    let held = grants.filter(|grant| grant::in_force(grant, desk.user.now_ms));
+/// What the person is told by the roles held now, the latest first; no record is read for it.
+async fn by_role(app: &App, desk: &Desk) -> Result<Vec<InboxItem>> {
+    let user = &desk.user;
+    let supervisors = app.sync.supervisors().await?;
+    let grants = user.principal.grants.iter();
+    let held = grants.filter(|grant| grant::in_force(grant, user.now_ms));
     let held: BTreeSet<_> = held.map(|grant| (grant.site, grant.role)).collect();
-    let mut records = Vec::new();
-    for (site, role) in held {
-        let rows: Vec<Vec<u8>> = sqlx::query_scalar(
-            "select record from record_told where site = ? and role = ?
-             order by at_ms desc, record limit ?",
+    let mut conn = app.db.reader().acquire().await?;
+    // What is told to several roles of one person is told once.
+    let mut items: BTreeMap<(RecordId, FactKey), InboxItem> = BTreeMap::new();
+    for of_role in held {
+        for told in due::told_to(&mut conn, of_role, RECORDS_MAX).await? {
+            let item = told.of(&user.principal, &supervisors, user.now_ms);
+            items.extend(item.map(|item| ((item.record, item.key), item)));
+        }
+    }
+    Ok(items.into_values().collect())
+}
+
+/// A case of the day's end that was closed and is open again.
+struct Reopened {
+    site: SiteId,
+    day: String,
+    entries: i64,
+    at_ms: WallMs,
+}
+
+/// Cases of cash that opened again, for whoever gave a word on one and for those who answer for the
+/// desk's cash.
+async fn reopened(app: &App, desk: &Desk) -> Result<Vec<Reopened>> {
+    let mut found = Vec::new();
+    for site in desk.user.office_sites() {
+        let answers = desk.user.holds_at(site, &[Role::Supervisor, Role::ProjectManager]).is_ok();
+        let rows: Vec<(Option<String>, i64, bool)> = sqlx::query_as(
+            "select d.params, a.at_ms, exists(select 1 from desk_case_action o
+               where o.desk_case = d.id and o.person = ?)
+             from desk_case d join desk_case_action a on a.id =
+               (select max(id) from desk_case_action where desk_case = d.id)
+             where d.site = ? and d.kind = ? and d.closed_ms is null and a.action = 'reopened'
+             order by d.id desc limit ?",
         )
+        .bind(desk.user.person().0)
         .bind(site.0)
-        .bind(role.code())
+        .bind(CASH_UNACCOUNTED)
         .bind(RECORDS_MAX)
         .fetch_all(app.db.reader())
         .await?;
-        for row in rows {
-            records.push(id(&row)?);
+        for (params, at_ms, _) in rows.into_iter().filter(|(.., own)| answers || *own) {
+            let params: Value =
+                params.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
+            let day = params["day"].as_str().unwrap_or_default().to_owned();
+            let entries = params["entries"].as_i64().unwrap_or_default();
+            found.push(Reopened { site, day, entries, at_ms });
         }
     }
-    Ok(records)
+    Ok(found)
 }
 
 /// A form of the inbox: read, acknowledge, answer.

@@ -37,6 +37,7 @@ pub fn page(desk: &Desk, frame: Frame<'_>, content: &Markup) -> Response {
                     (HOME, "office-today"),
                     (super::inbox::URL, "office-inbox"),
                     (super::records::URL, "office-records"),
+                    (super::cash::URL, "office-cash"),
                     ("/office/phones", "office-phones"),
                 ];
                 @for (url, id) in pages {

@@ -7,6 +7,7 @@ mod any;
 mod asked;
 mod assets;
 mod cases;
+mod cash;
 mod desk;
 mod form;
 mod inbox;
@@ -73,6 +74,7 @@ pub fn router(app: &App) -> Router<App> {
         .route("/office/alarms/{record}/{action}", post(act::on_alarm))
         .route(inbox::URL, get(inbox::show))
         .route("/office/inbox/{record}/{action}", post(inbox::on_item).get(act::back_to_inbox))
+        .route(cash::URL, get(cash::show))
         .route("/office/phones", get(phones::show))
         .route(SIGN_IN, get(session::show).post(session::sign_in))
         .route("/office/sign-out", post(session::sign_out))

@@ -14,7 +14,7 @@ use super::schema;
 use super::upload::{SheetProblem, Upload, csv, refused};
 use crate::import::office::{Keep, Office};
 use crate::import::{self, FILE_BYTES_MAX, Outcome, Rows, Scope, Table, tables};
-use crate::{App, Error, Result, idempotency};
+use crate::{App, Error, Result};
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<App> {
@@ -71,9 +71,10 @@ fn body_of(table: Table, outcome: &Outcome, dry_run: bool) -> Result<Vec<u8>> {
     serde_json::to_vec(&answer).map_err(|_| Error::Broken("an answer"))
 }
 
-/// Import a table from a sheet (.xlsx, or comma-separated text in UTF-8 or GB 18030), all or
-/// nothing. The same sheet again changes nothing. An administrator of the site may; contacts also
-/// the desk, the roster also supervisors, prices those who propose them.
+/// Import a table from a sheet (.xlsx, or comma-separated text in UTF-8 or GB 18030); one with any
+/// problem changes nothing. It is written in pieces of 500 rows: one that was cut short is finished
+/// by the same sheet again, and a sheet that is all there changes nothing. An administrator of the
+/// site may; contacts also the desk, the roster also supervisors, prices those who propose them.
 #[utoipa::path(
     post, path = "/v1/imports/{table}", tag = "sheets",
     params(
@@ -102,6 +103,8 @@ async fn take(
         let columns = table.columns();
         let read = tokio::task::spawn_blocking(move || import::read(&file, columns)).await;
         let rows = read.unwrap_or_else(|_| Rows::unreadable("not_a_sheet"));
+        let body = |table, outcome: &Outcome| body_of(table, outcome, false);
+        let keep = (!dry_run).then_some(Keep { name: &name, body });
         let outcome = if table.kind().is_some() {
             let office = Office {
                 db: &app.db,
@@ -111,11 +114,9 @@ async fn take(
                 device: user.session.device,
                 session: user.session.session,
             };
-            let body = |table, outcome: &Outcome| body_of(table, outcome, false);
-            let keep = (!dry_run).then_some(Keep { name: &name, body });
             import::office::run(&office, (table, &scope), &rows, dry_run, keep).await?
         } else {
-            by_rows(&app, (table, &scope), rows, (!dry_run).then_some(&name)).await?
+            import::rows::run(&app.db, (table, &scope), &rows, dry_run, keep).await?
         };
         if !dry_run {
             refused(&outcome.problems)?;
@@ -123,29 +124,6 @@ async fn take(
         Ok((200, body_of(table, &outcome, dry_run)?))
     };
     once(&app, &name, work).await
-}
-
-/// Plans a sheet and, with the name of the request that wants it, writes it.
-async fn by_rows(
-    app: &App,
-    (table, scope): (Table, &Scope),
-    rows: Rows,
-    name: Option<&idempotency::RequestName>,
-) -> Result<Outcome> {
-    let Some(name) = name else {
-        let mut conn = app.db.reader().acquire().await?;
-        return Ok(tables::plan(&mut conn, table, scope, rows).await?.outcome);
-    };
-    let mut transaction = app.db.begin_write().await?;
-    let plan = tables::plan(&mut transaction, table, scope, rows).await?;
-    if !plan.outcome.problems.is_empty() {
-        return Ok(plan.outcome);
-    }
-    import::apply(&mut transaction, table, scope, &plan).await?;
-    let body = body_of(table, &plan.outcome, false)?;
-    idempotency::keep(&mut transaction, name, (200, &body), scope.act.at_ms).await?;
-    transaction.commit().await?;
-    Ok(plan.outcome)
 }
 
 /// Which table of which site.

@@ -2,6 +2,7 @@
 //! one log line without content.
 
 pub(crate) mod cases;
+pub(crate) mod cash;
 pub(crate) mod command;
 mod contacts;
 pub(crate) mod desk_cases;
@@ -60,6 +61,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(poke::routes())
         .merge(office::routes())
         .merge(desk_cases::routes())
+        .merge(cash::routes())
         .merge(work_orders::routes())
         .merge(records::routes())
         .merge(contacts::routes())

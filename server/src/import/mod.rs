@@ -1,6 +1,7 @@
 //! Sheets: one engine that reads a workbook or CSV text into a table's columns, plans what would
-//! become of it, names every problem by row and column, and writes all of it or nothing. Each table
-//! is one file in `tables`; who may import is decided by HTTP.
+//! become of it, names every problem by row and column, and writes nothing of a sheet with any. It
+//! writes in pieces of bounded length. Each table is one file in `tables`; who may import is decided
+//! by HTTP.
 //!
 //! The same sheet twice changes nothing, and an export is such a sheet.
 
@@ -9,6 +10,7 @@ mod column;
 pub mod office;
 mod problem;
 mod read;
+pub mod rows;
 mod sheet;
 pub mod tables;
 mod write;
@@ -87,17 +89,17 @@ impl Plan {
     }
 }
 
-/// Writes a plan whose changes are rows, in the caller's transaction, with its audit row; phones
-/// take the reference data again where they hold what changed. Without a difference nothing is
+/// Writes a piece of a plan whose changes are rows, in the caller's transaction, with its audit
+/// row; phones take the reference data again where they hold what changed. Without a difference nothing is
 /// written.
 ///
 /// # Errors
 /// If the database does not answer.
 pub async fn apply(
     conn: &mut SqliteConnection,
-    table: Table,
-    scope: &Scope,
+    (table, scope): (Table, &Scope),
     plan: &Plan,
+    piece: (usize, usize),
 ) -> Result<()> {
     if !plan.writes() {
         return Ok(());
@@ -116,16 +118,26 @@ pub async fn apply(
         // Written by whoever has an office session: `office`.
         Changes::Commands(_) => return Err(Error::Broken("commands are no rows")),
     }
-    audit::append(conn, scope.act, "sheet_imported", &detail(table, scope, &plan.outcome)).await?;
+    let detail = detail((table, scope), &plan.outcome, piece);
+    audit::append(conn, scope.act, "sheet_imported", &detail).await?;
     if table.is_on_phones() { reference_changed(conn).await } else { Ok(()) }
 }
 
-/// What the audit log says of an import: counts, nothing of what stands in the sheet.
-pub fn detail(table: Table, scope: &Scope, outcome: &Outcome) -> serde_json::Value {
-    json!({
+/// What the audit log says of an import: counts, nothing of what stands in the sheet; of a sheet
+/// that is written in several pieces which one it is, of how many.
+pub fn detail(
+    (table, scope): (Table, &Scope),
+    outcome: &Outcome,
+    (piece, pieces): (usize, usize),
+) -> serde_json::Value {
+    let mut detail = json!({
         "table": table.code(), "site": scope.site, "added": outcome.added,
         "changed": outcome.changed, "removed": outcome.removed, "unchanged": outcome.unchanged,
-    })
+    });
+    if pieces > 1 {
+        detail["piece"] = json!([piece, pieces]);
+    }
+    detail
 }
 
 /// Notes in the audit log that a table which names people leaves the building.

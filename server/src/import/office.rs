@@ -1,10 +1,11 @@
 //! Tables whose rows are commands: they are written by the office session of whoever imports them,
-//! judged like any other command, all of them in one transaction or none.
+//! judged like any other command, in pieces of which each is written whole or not at all.
 
 use sync_core::environment::Randomness;
 use sync_core::model::id::{DeviceId, PersonId, SessionId};
 use sync_core::protocol::problem::ProblemCode;
 
+use super::rows::{TRIES, pieces_of};
 use super::tables::{Changes, Table, contacts, prices};
 use super::{Outcome, Plan, Rows, Scope, detail};
 use crate::db::Database;
@@ -36,10 +37,8 @@ pub struct Keep<'a> {
     pub body: fn(Table, &Outcome) -> Result<Vec<u8>>,
 }
 
-/// How often it is planned anew because somebody wrote meanwhile.
-const TRIES: usize = 3;
-
-/// Plans a sheet and, unless it is a dry run or has a problem, writes it.
+/// Plans a sheet and, unless it is a dry run or has a problem, writes it: in pieces, between which
+/// others write. What was cut between two pieces is finished by importing the sheet again.
 ///
 /// # Errors
 /// What the rules deny; `unavailable` if others never stop writing; a failure of the database.
@@ -50,10 +49,12 @@ pub async fn run(
     dry_run: bool,
     keep: Option<Keep<'_>>,
 ) -> Result<Outcome> {
-    for _ in 0..TRIES {
+    let mut told: Option<Outcome> = None;
+    let mut stuck = 0;
+    loop {
         let mut conn = office.db.reader().acquire().await?;
         let kind = table.kind().ok_or(Error::Broken("a table of rows, not of commands"))?;
-        let planned_on = Stamp::read(&mut conn, kind, scope.site).await?;
+        let mut planned_on = Stamp::read(&mut conn, kind, scope.site).await?;
         let judged = (office.sync, office.randomness);
         let plan = match table {
             Table::Contacts => contacts::plan(&mut conn, scope, rows.clone(), judged).await?,
@@ -66,8 +67,10 @@ pub async fn run(
         if dry_run || !outcome.problems.is_empty() {
             return Ok(outcome);
         }
+        // What the whole sheet did is what was planned at first.
+        let told = told.get_or_insert_with(|| outcome.clone());
         let keep = match &keep {
-            Some(Keep { name, body }) => Some(((*name).clone(), body(table, &outcome)?)),
+            Some(Keep { name, body }) => Some(((*name).clone(), body(table, told)?)),
             None => None,
         };
         let Changes::Commands(commands) = changes else {
@@ -75,22 +78,36 @@ pub async fn run(
         };
         if !writes {
             kept_alone(office, scope, keep).await?;
-            return Ok(outcome);
+            return Ok(told.clone());
         }
-        let batch = OfficeBatch {
-            person: office.person,
-            device: office.device,
-            session: office.session,
-            commands,
-            planned_on,
-            audit: ("sheet_imported", detail(table, scope, &outcome)),
-            keep,
-        };
-        if office.sync.office_batch(batch).await? {
-            return Ok(outcome);
+        let pieces = pieces_of(commands);
+        let parts = pieces.len();
+        let mut moved = false;
+        for (part, commands) in pieces.into_iter().enumerate() {
+            let batch = OfficeBatch {
+                person: office.person,
+                device: office.device,
+                session: office.session,
+                commands,
+                planned_on,
+                audit: ("sheet_imported", detail((table, scope), &outcome, (part + 1, parts))),
+                keep: keep.clone().filter(|_| part + 1 == parts),
+            };
+            let Some(next) = office.sync.office_batch(batch).await? else {
+                moved = true;
+                break;
+            };
+            planned_on = next;
+            stuck = 0;
+        }
+        if !moved {
+            return Ok(told.clone());
+        }
+        stuck += 1;
+        if stuck == TRIES {
+            return Err(Error::problem(ProblemCode::Unavailable));
         }
     }
-    Err(Error::problem(ProblemCode::Unavailable))
 }
 
 /// Keeps the answer to a request that writes nothing else.

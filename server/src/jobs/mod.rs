@@ -11,6 +11,8 @@ pub mod retention;
 mod round_not_started;
 
 #[cfg(test)]
+mod day_end_tests;
+#[cfg(test)]
 mod due_tests;
 #[cfg(test)]
 mod retention_tests;

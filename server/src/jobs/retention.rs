@@ -14,22 +14,28 @@ use crate::{App, Result};
 pub(super) async fn run(app: &App, now_ms: WallMs, ran: &mut Ran) -> Result<()> {
     app.sync.carry_out_ledger().await?;
     for site in sites(app).await? {
-        let looked_at = candidates(app, site, now_ms, Looked::LongAgo).await?;
-        for record in &looked_at {
-            match look(app, *record, now_ms).await {
-                // Nothing to do is nothing due: it is looked at again when its time may be over.
-                Ok(false) => {}
-                Ok(true) => ran.add(Ok(true), "retention"),
-                Err(error) => {
-                    ran.add(Err(error), "retention");
-                    // One that fails for ever must not keep the others from their turn.
-                    put_off(app, *record, now_ms.saturating_add(RETRY_MS)).await?;
-                }
-            }
-        }
+        let looked_at = to_look_at(app, site, now_ms).await?;
         if looked_at.len() >= BATCH as usize {
             ran.due(Some(now_ms));
         }
+        let mut later = Vec::new();
+        for Look { record, young_until_ms } in looked_at {
+            if let Some(look_ms) = young_until_ms {
+                later.push((record, look_ms));
+                continue;
+            }
+            match look(app, record, now_ms).await {
+                // Nothing to do is nothing due: it is looked at again when its time may be over.
+                Ok(Some(look_ms)) => later.push((record, look_ms)),
+                Ok(None) => ran.add(Ok(true), "retention"),
+                Err(error) => {
+                    ran.add(Err(error), "retention");
+                    // One that fails for ever must not keep the others from their turn.
+                    later.push((record, now_ms.saturating_add(RETRY_MS)));
+                }
+            }
+        }
+        put_off(app, &later).await?;
     }
     while forget(app, now_ms).await? {}
     Ok(())
@@ -42,8 +48,19 @@ pub(super) async fn run(app: &App, now_ms: WallMs, ran: &mut Ran) -> Result<()> 
 pub async fn due(app: &App, now_ms: WallMs) -> Result<Vec<Kept>> {
     let mut due = Vec::new();
     for site in sites(app).await? {
-        for record in candidates(app, site, now_ms, Looked::Whenever).await? {
-            let kept = app.sync.kept(record, now_ms).await?;
+        let days = days(app, site).await?;
+        let rows: Vec<(Vec<u8>,)> = sqlx::query_as(
+            "select record from contact_card where site = ?1 and changed_at_ms <= ?2
+             union all
+             select record from violation where site = ?1 and created_at_ms <= ?3",
+        )
+        .bind(site.0)
+        .bind(now_ms.saturating_sub(days.contact_ms))
+        .bind(now_ms.saturating_sub(days.violation_ms))
+        .fetch_all(app.db.reader())
+        .await?;
+        for (id,) in rows {
+            let kept = app.sync.kept(record(id)?, now_ms).await?;
             due.extend(kept.filter(|kept| kept.is_over(now_ms)));
         }
     }
@@ -51,89 +68,102 @@ pub async fn due(app: &App, now_ms: WallMs) -> Result<Vec<Kept>> {
     Ok(due)
 }
 
-/// Which records are looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Looked {
-    /// A batch of those whose next look is due.
-    LongAgo,
-    /// All of them.
-    Whenever,
-}
-
 const DAY_MS: i64 = 86_400_000;
 /// A violation is kept for a year at least (四 3.4).
 const VIOLATION_DAYS_MIN: i64 = 365;
 /// Days of a zone may be an hour shorter: what is looked at is a day more than what can be due.
 const MARGIN_MS: i64 = DAY_MS;
-/// What is not due is looked at again after so long: its policy may have changed (ours).
+/// What has no end as things stand is looked at again after so long (ours).
 const LOOK_AGAIN_MS: i64 = 7 * DAY_MS;
 /// What failed is tried again after so long (ours).
 const RETRY_MS: i64 = 3_600_000;
 
-/// Records of a site that may be due: old enough by the plainest measure. A violation closes after
-/// it was made; a contact counts from its own last change at the earliest.
-async fn candidates(
-    app: &App,
-    site: SiteId,
-    now_ms: WallMs,
-    looked: Looked,
-) -> Result<Vec<RecordId>> {
-    let mut conn = app.db.reader().acquire().await?;
-    let policy = place::policy(&mut conn, site).await?;
-    let contact_days = i64::from(policy.contact_kept_days);
-    let before =
-        |days: i64| now_ms.saturating_sub(days.saturating_mul(DAY_MS)).saturating_add(MARGIN_MS);
-    let (look_ms, limit) = match looked {
-        Looked::LongAgo => (now_ms, i64::from(BATCH)),
-        Looked::Whenever => (i64::MAX, i64::MAX),
-    };
-    let rows: Vec<(Vec<u8>,)> = sqlx::query_as(
-        "select record from (
-           select record, look_ms from contact_card where site = ?1 and changed_at_ms <= ?2
-           union all
-           select record, look_ms from violation where site = ?1 and created_at_ms <= ?3)
-         where look_ms <= ?4 order by look_ms, record limit ?5",
-    )
-    .bind(site.0)
-    .bind(before(contact_days))
-    .bind(before(VIOLATION_DAYS_MIN))
-    .bind(look_ms)
-    .bind(limit)
-    .fetch_all(&mut *conn)
-    .await?;
-    rows.into_iter().map(|(id,)| record(id)).collect()
+/// How long records are kept at least, by the plainest measure: a violation closes after it was
+/// made, a contact counts from its own last change at the earliest.
+struct Days {
+    contact_ms: i64,
+    violation_ms: i64,
 }
 
-/// Purges a record, or says when to look again; true if it was purged.
-async fn look(app: &App, record: RecordId, now_ms: WallMs) -> Result<bool> {
+async fn days(app: &App, site: SiteId) -> Result<Days> {
+    let mut conn = app.db.reader().acquire().await?;
+    let policy = place::policy(&mut conn, site).await?;
+    let least_ms = |days: i64| days.saturating_mul(DAY_MS).saturating_sub(MARGIN_MS);
+    Ok(Days {
+        contact_ms: least_ms(policy.contact_kept_days.into()),
+        violation_ms: least_ms(VIOLATION_DAYS_MIN),
+    })
+}
+
+/// A record whose look is due.
+struct Look {
+    record: RecordId,
+    /// It cannot be over before.
+    young_until_ms: Option<WallMs>,
+}
+
+/// What is read of contacts and of violations whose look is due, by an index: all others cost
+/// nothing. A change of the policy makes every look of the site due.
+pub(super) const TO_LOOK_AT: [&str; 2] = [
+    "select record, coalesce(changed_at_ms, created_at_ms, 0) from contact_card
+     where site = ? and look_ms <= ? order by look_ms, record limit ?",
+    "select record, coalesce(created_at_ms, 0) from violation
+     where site = ? and look_ms <= ? order by look_ms, record limit ?",
+];
+
+/// A batch of each.
+async fn to_look_at(app: &App, site: SiteId, now_ms: WallMs) -> Result<Vec<Look>> {
+    let days = days(app, site).await?;
+    let mut found = Vec::new();
+    for (select, least_ms) in TO_LOOK_AT.into_iter().zip([days.contact_ms, days.violation_ms]) {
+        let rows: Vec<(Vec<u8>, i64)> = sqlx::query_as(select)
+            .bind(site.0)
+            .bind(now_ms)
+            .bind(BATCH)
+            .fetch_all(app.db.reader())
+            .await?;
+        for (id, since_ms) in rows {
+            let until_ms = since_ms.saturating_add(least_ms);
+            let young_until_ms = (until_ms > now_ms).then_some(until_ms);
+            found.push(Look { record: record(id)?, young_until_ms });
+        }
+    }
+    Ok(found)
+}
+
+/// Purges a record, or says when to look again; nothing if it was purged.
+async fn look(app: &App, record: RecordId, now_ms: WallMs) -> Result<Option<WallMs>> {
+    let again_ms = now_ms.saturating_add(LOOK_AGAIN_MS);
     let kept = match app.sync.kept(record, now_ms).await? {
         Some(kept) if kept.is_over(now_ms) => {
             let act = Act::at_the_machine(now_ms);
             match app.sync.purge(record, PurgeWhy::Due, act).await? {
-                Purged::Done => return Ok(true),
+                Purged::Done => return Ok(None),
                 // Another runner was first.
-                Purged::NotHere => return Ok(false),
+                Purged::NotHere => return Ok(Some(again_ms)),
                 Purged::Kept(kept) => kept,
             }
         }
         Some(kept) => kept,
-        None => return Ok(false),
+        None => return Ok(Some(again_ms)),
     };
-    let latest_ms = now_ms.saturating_add(LOOK_AGAIN_MS);
-    let look_ms = kept.until_ms.map_or(latest_ms, |until_ms| until_ms.min(latest_ms));
-    put_off(app, record, look_ms).await?;
-    Ok(false)
+    Ok(Some(kept.until_ms.unwrap_or(again_ms)))
 }
 
-/// Says when a record is looked at again.
-async fn put_off(app: &App, record: RecordId, look_ms: WallMs) -> Result<()> {
+/// Says when records are looked at again, all in one transaction.
+async fn put_off(app: &App, later: &[(RecordId, WallMs)]) -> Result<()> {
+    if later.is_empty() {
+        return Ok(());
+    }
     let mut transaction = app.db.begin_write().await?;
-    for update in [
-        "update contact_card set look_ms = ? where record = ?",
-        "update violation set look_ms = ? where record = ?",
-    ] {
-        let query = sqlx::query(update).bind(look_ms).bind(record.0.to_vec());
-        query.execute(&mut *transaction).await?;
+    for (record, look_ms) in later {
+        for update in [
+            "update contact_card set look_ms = ? where record = ?",
+            "update violation set look_ms = ? where record = ?",
+        ] {
+            let query = sqlx::query(update).bind(look_ms).bind(record.0.to_vec());
+            query.execute(&mut *transaction).await?;
+        }
     }
     transaction.commit().await?;
     Ok(())

@@ -141,8 +141,34 @@ async fn a_contact_goes_by_the_policy_of_its_site_also_when_that_is_shortened_me
     let mut conn = scene.world.write().await;
     place::change_policy(&mut conn, ACT, SITE, &change).await.expect("changed");
     conn.commit().await.expect("commits");
-    scene.after_ms(7 * DAY_MS).await;
-    assert!(!scene.is_there(contact).await, "noticed within a week");
+    scene.after_ms(0).await;
+    assert!(!scene.is_there(contact).await, "noticed at once");
+}
+
+#[tokio::test]
+async fn only_what_is_due_is_looked_at_by_an_index() {
+    let scene = Scene::new(SHEET).await;
+    for _ in 0..3 {
+        scene.contact().await;
+        scene.violation(false).await;
+    }
+    scene.after_ms(0).await;
+    let young = "select (select count(*) from contact_card where look_ms > 0)
+        + (select count(*) from violation where look_ms > 0)";
+    assert_eq!(scene.count(young).await, 6);
+    for select in super::retention::TO_LOOK_AT {
+        let steps: Vec<(i64, i64, i64, String)> =
+            sqlx::query_as(sqlx::AssertSqlSafe(format!("explain query plan {select}")))
+                .bind(7)
+                .bind(0)
+                .bind(1)
+                .fetch_all(scene.world.app.db.reader())
+                .await
+                .expect("explains");
+        let steps: Vec<String> = steps.into_iter().map(|(.., step)| step).collect();
+        assert_eq!(steps.len(), 1, "{steps:?}");
+        assert!(steps[0].contains("_look (site=? AND look_ms<?)"), "{steps:?}");
+    }
 }
 
 /// R5.17

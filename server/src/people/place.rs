@@ -162,6 +162,13 @@ pub async fn change_policy(
     after.from_ms = act.at_ms;
     check(&after)?;
     insert_policy(conn, site, &after).await?;
+    // How long things are kept may have changed: retention looks at all of the site again.
+    for look in [
+        "update contact_card set look_ms = 0 where site = ? and look_ms > 0",
+        "update violation set look_ms = 0 where site = ? and look_ms > 0",
+    ] {
+        sqlx::query(look).bind(site.0).execute(&mut *conn).await?;
+    }
     let detail = json!({ "site": site, "version": after.version });
     audit::append(conn, act, "policy_changed", &detail).await?;
     reference_changed(conn).await?;

@@ -1,5 +1,5 @@
 //! Which audiences a record is in: the rows the feed is read from, written with every accepted
-//! change. A contact is also read by those who work on an order that names it.
+//! change. A contact is also read by those who work on a record that names it or its unit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -112,7 +112,7 @@ pub async fn write(conn: &mut SqliteConnection, planned: &[Planned]) -> Result<M
         if planned.plan.kind.as_deref() == Some(projection::CONTACT)
             && let Some(site) = planned.plan.site
         {
-            now.extend(readers_by_orders(conn, planned.record, site).await?);
+            now.extend(readers_by_records(conn, planned.record, site).await?);
         }
         let before = before.remove(&planned.record).unwrap_or_default();
         changed.extend(moved(planned.record, &before, &now, sequence, true));
@@ -184,29 +184,37 @@ fn poke(place: &Place) -> Poke {
     Poke { audience: place.audience, sequence: place.sequence }
 }
 
-/// The people who are an audience of an order that names this contact.
-async fn readers_by_orders(
+/// The people who hold a record that names this contact, or an open one of its unit of the kinds
+/// whose readers need it.
+async fn readers_by_records(
     conn: &mut SqliteConnection,
     contact: RecordId,
     site: SiteId,
 ) -> Result<BTreeSet<Audience>> {
-    let rows: Vec<PlaceRow> = sqlx::query_as(
+    let mut query = QueryBuilder::<Sqlite>::new(
         "select f.record, f.site, f.audience, f.sequence, f.entered_sequence, f.left_sequence
-         from (select record, site, contact from work_order
-             union all select record, site, contact from paid_service) w
-           join feed f on f.record = w.record
-         where w.contact = ? and w.site = ? and f.left_sequence is null
-           and f.audience not in ('office', 'patrol', 'security', 'workers')",
-    )
-    .bind(contact.0.to_vec())
-    .bind(site.0)
-    .fetch_all(&mut *conn)
-    .await?;
+         from (select record from contact_link where contact = ",
+    );
+    query.push_bind(contact.0.to_vec());
+    query.push(
+        " union select w.record from contact_card c
+             join record_card w on w.site = c.site and w.unit = c.unit and w.closed_at_ms is null
+           where c.record = ",
+    );
+    query.push_bind(contact.0.to_vec()).push(" and w.kind in ");
+    list(&mut query, projection::OF_UNITS.into_iter());
+    query.push(
+        ") n join feed f on f.record = n.record
+         where f.left_sequence is null
+           and f.audience not in ('office', 'patrol', 'security', 'workers') and f.site = ",
+    );
+    query.push_bind(site.0);
+    let rows: Vec<PlaceRow> = query.build_query_as().fetch_all(&mut *conn).await?;
     rows.into_iter().map(|row| row.place().map(|place| place.audience)).collect()
 }
 
-/// Moves the contacts of orders whose readers or contact changed: in the same transaction, so that
-/// nobody holds an order without the contact it names (R0.9).
+/// Moves the contacts of records whose readers or contacts changed: in the same transaction, so that
+/// nobody holds a record without the contacts it brings (R0.9).
 ///
 /// # Errors
 /// If the database does not answer.
@@ -221,15 +229,15 @@ pub async fn write_contacts(
     let mut changed = Vec::new();
     for (contact, places) in before {
         if purged.contains(&contact) {
-            // Its rows say that it left, and stay so, whoever is given an order that names it.
+            // Its rows say that it left, and stay so, whoever is given a record that names it.
             continue;
         }
         let Some(site) = contacts.get(&contact).copied() else { continue };
-        // A contact of another site is none of this order's readers' business.
+        // A contact of another site is none of this record's readers' business.
         if places.iter().any(|place| place.audience.site() != site) {
             continue;
         }
-        let mut now = readers_by_orders(conn, contact, site).await?;
+        let mut now = readers_by_records(conn, contact, site).await?;
         now.insert(Audience::Office(site));
         if moved(contact, &places, &now, 0, false).is_empty() {
             continue;

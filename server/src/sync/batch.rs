@@ -104,8 +104,8 @@ impl BatchJob {
     }
 }
 
-/// Performs, decides and writes them; answers whether it did: not if what they were planned on has
-/// moved.
+/// Performs, decides and writes them; answers where the records are then, or nothing if what they
+/// were planned on has moved.
 ///
 /// # Errors
 /// The denial of the first that is denied, or the database's. The caller rolls back.
@@ -113,11 +113,11 @@ pub async fn write(
     shared: &Shared,
     conn: &mut SqliteConnection,
     job: BatchJob,
-) -> Result<(bool, Vec<Poke>)> {
+) -> Result<(Option<Stamp>, Vec<Poke>)> {
     let BatchJob { batch, people, epoch, now_ms } = job;
     let OfficeBatch { person, device, session, commands, planned_on, audit, keep } = batch;
     if Stamp::read(conn, planned_on.kind, planned_on.site).await? != planned_on {
-        return Ok((false, Vec::new()));
+        return Ok((None, Vec::new()));
     }
     let (mut pokes, mut opened) = (Vec::new(), None);
     for (target, command) in commands {
@@ -139,5 +139,6 @@ pub async fn write(
     if let Some((name, body)) = keep {
         idempotency::keep(conn, &name, (200, &body), now_ms).await?;
     }
-    Ok((true, pokes))
+    let stamp = Stamp::read(conn, planned_on.kind, planned_on.site).await?;
+    Ok((Some(stamp), pokes))
 }

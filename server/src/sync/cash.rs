@@ -1,32 +1,64 @@
-//! What a hand-over is proposed from: the cash of a shift, the keys that are out, what the drawer
-//! held last; and the cash that stands in no hand-over at the day's end.
+//! The cash account of a desk: what came to it and left it in a time, which of it stands in a
+//! hand-over, the keys that are out, what the drawers held last. A hand-over is proposed from it.
 
-use std::collections::BTreeMap;
-
-use serde_json::json;
 use sqlx::SqliteConnection;
 use sync_core::model::id::{FactKey, PersonId, RecordId, SiteId};
 use sync_core::model::time::WallMs;
-use sync_core::rules;
+use sync_core::model::work_order::PaymentMethod;
+use sync_core::rules::cash::{CashEntry, CashKind, reconcile};
 
+use super::cash_days::{key, kind_of, lines};
 use super::load::{exact, number};
-use crate::{Error, Result};
+use crate::Result;
 
-/// Money of an order that came to the desk or left it.
+/// The cash of a time.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Account {
+    /// What came in and went out, oldest first.
+    pub rows: Vec<CashRow>,
+    /// There is more than one answer holds; the sums are of the rows.
+    pub more: bool,
+    /// Came in, fen.
+    pub taken_fen: i64,
+    /// Went out, fen.
+    pub refunded_fen: i64,
+    /// What came in less what went out of what stands in no hand-over, or not as it is; fen.
+    pub open_fen: i64,
+}
+
+/// Cash of an order that came to the desk or left it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CashRow {
-    /// The order.
-    pub record: RecordId,
-    /// Its fact.
-    pub fact: FactKey,
-    /// `handed_in`, `refunded`.
-    pub kind: String,
-    /// When.
-    pub at_ms: WallMs,
-    /// Fen.
-    pub amount_fen: i64,
+    /// What the order says.
+    pub entry: CashEntry,
     /// The order's unit.
     pub unit: Option<String>,
+    /// Whether it stands in a hand-over.
+    pub standing: Standing,
+    /// The hand-overs that list it: the first two.
+    pub hand_overs: Vec<RecordId>,
+}
+
+/// Whether cash stands in a hand-over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// In exactly one, with its amount.
+    Accounted,
+    /// In none.
+    Unaccounted,
+    /// In several, or with another amount.
+    Disputed,
+}
+
+impl Standing {
+    /// The stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Accounted => "accounted",
+            Self::Unaccounted => "unaccounted",
+            Self::Disputed => "disputed",
+        }
+    }
 }
 
 /// A customer's key that somebody has.
@@ -48,8 +80,25 @@ pub struct KeyRow {
     pub unit: Option<String>,
 }
 
-/// Rows of one answer.
-const ROWS_MAX: u64 = 300;
+/// What was in a desk's drawer at its last count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastCount {
+    /// The desk.
+    pub desk: String,
+    /// The hand-over.
+    pub hand_over: RecordId,
+    /// Fen.
+    pub counted_fen: i64,
+    /// When the hand-over was opened.
+    pub at_ms: WallMs,
+}
+
+/// Cash of one answer.
+pub const ROWS_MAX: u64 = 300;
+/// Desks of one answer.
+const DESKS_MAX: u64 = 50;
+/// A desk that counted nothing for so long is none any more.
+const COUNT_AGE_MS: i64 = 60 * 86_400_000;
 
 #[derive(sqlx::FromRow)]
 struct Cash {
@@ -61,17 +110,64 @@ struct Cash {
     unit: Option<String>,
 }
 
-impl Cash {
-    fn row(self) -> Result<CashRow> {
-        Ok(CashRow {
-            record: RecordId(exact(&self.record)?),
-            fact: key(&self.fact)?,
-            kind: self.kind,
-            at_ms: self.at_ms,
-            amount_fen: self.amount_fen,
-            unit: self.unit,
-        })
+/// The cash that came to a site's desks and left them in `from_ms..to_ms`. Other means of payment
+/// are no cash.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn account(
+    conn: &mut SqliteConnection,
+    site: SiteId,
+    (from_ms, to_ms): (WallMs, WallMs),
+) -> Result<Account> {
+    let rows: Vec<Cash> = sqlx::query_as(
+        "select c.record, c.fact, c.kind, c.at_ms, c.amount_fen,
+           coalesce(w.unit, p.unit) as unit
+         from cash_entry c
+           left join work_order w on w.record = c.record
+           left join paid_service p on p.record = c.record
+         where c.site = ? and c.method = 'cash' and c.at_ms >= ? and c.at_ms < ?
+         order by c.at_ms, c.record, c.fact limit ?",
+    )
+    .bind(site.0)
+    .bind(from_ms)
+    .bind(to_ms)
+    .bind(number(ROWS_MAX + 1))
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut account = Account { more: rows.len() as u64 > ROWS_MAX, ..Account::default() };
+    for row in rows.into_iter().take(usize::try_from(ROWS_MAX).unwrap_or(usize::MAX)) {
+        let entry = CashEntry {
+            record: RecordId(exact(&row.record)?),
+            fact: key(&row.fact)?,
+            kind: kind_of(&row.kind)?,
+            at_ms: row.at_ms,
+            amount_fen: row.amount_fen,
+            method: PaymentMethod::Cash,
+        };
+        let listed = lines(conn, &entry).await?;
+        let reconciled = reconcile(&[entry], &listed);
+        let standing = match (reconciled.accounted.is_empty(), reconciled.disputed.is_empty()) {
+            (false, _) => Standing::Accounted,
+            (_, false) => Standing::Disputed,
+            _ => Standing::Unaccounted,
+        };
+        let sum = match entry.kind {
+            CashKind::HandedIn => &mut account.taken_fen,
+            CashKind::Refunded => &mut account.refunded_fen,
+        };
+        *sum = sum.saturating_add(entry.amount_fen);
+        if standing != Standing::Accounted {
+            let signed = match entry.kind {
+                CashKind::HandedIn => entry.amount_fen,
+                CashKind::Refunded => entry.amount_fen.saturating_neg(),
+            };
+            account.open_fen = account.open_fen.saturating_add(signed);
+        }
+        let hand_overs = listed.iter().map(|line| line.hand_over).collect();
+        account.rows.push(CashRow { entry, unit: row.unit, standing, hand_overs });
     }
+    Ok(account)
 }
 
 #[derive(sqlx::FromRow)]
@@ -83,43 +179,6 @@ struct Key {
     since_ms: i64,
     used: bool,
     unit: Option<String>,
-}
-
-fn key(text: &str) -> Result<FactKey> {
-    text.parse().map_err(|_| Error::Broken("a fact's key in the database is none"))
-}
-
-/// The cash of a shift: what came to the desk and left it in `from_ms..to_ms` and stands in no
-/// other hand-over than `hand_over`, oldest first. Other means of payment are no cash.
-///
-/// # Errors
-/// If the database does not answer.
-pub async fn of_shift(
-    conn: &mut SqliteConnection,
-    site: SiteId,
-    (from_ms, to_ms): (WallMs, WallMs),
-    hand_over: Option<RecordId>,
-) -> Result<Vec<CashRow>> {
-    let rows: Vec<Cash> = sqlx::query_as(
-        "select c.record, c.fact, c.kind, c.at_ms, c.amount_fen,
-           coalesce(w.unit, p.unit) as unit
-         from cash_entry c
-           left join work_order w on w.record = c.record
-           left join paid_service p on p.record = c.record
-         where c.site = ? and c.method = 'cash' and c.at_ms >= ? and c.at_ms < ?
-           and not exists (select 1 from hand_over_cash h
-             where h.record = c.record and h.fact = c.fact and h.kind = c.kind
-               and h.hand_over <> ?)
-         order by c.at_ms, c.record, c.fact limit ?",
-    )
-    .bind(site.0)
-    .bind(from_ms)
-    .bind(to_ms)
-    .bind(hand_over.map_or_else(Vec::new, |record| record.0.to_vec()))
-    .bind(number(ROWS_MAX))
-    .fetch_all(conn)
-    .await?;
-    rows.into_iter().map(Cash::row).collect()
 }
 
 /// The keys of a site that were received and not returned, oldest first.
@@ -153,185 +212,28 @@ pub async fn open_keys(conn: &mut SqliteConnection, site: SiteId) -> Result<Vec<
     rows.into_iter().map(row).collect()
 }
 
-/// What was in a desk's drawer at its last hand-over, fen.
+/// What each desk of a site counted last, of the hand-overs of the last 60 days, by desk.
 ///
 /// # Errors
 /// If the database does not answer.
-pub async fn last_counted_fen(
+pub async fn last_counts(
     conn: &mut SqliteConnection,
     site: SiteId,
-    desk: &str,
-) -> Result<Option<i64>> {
-    let counted = sqlx::query_scalar(
-        "select counted_fen from hand_over
-         where site = ? and desk = ? and counted_fen is not null
-         order by created_at_ms desc, record desc limit 1",
-    )
-    .bind(site.0)
-    .bind(desk)
-    .fetch_optional(conn)
-    .await?;
-    Ok(counted)
-}
-
-/// Tells of the cash of days that are over which stands in no hand-over: one open desk case a site
-/// and day, each entry in one case, once. A case all of whose cash stands in hand-overs by now is
-/// closed. Says whether anything changed; the caller's transaction holds the write lock.
-///
-/// # Errors
-/// If the database does not answer.
-pub async fn end_days(
-    conn: &mut SqliteConnection,
-    site: SiteId,
-    zone: &str,
-    (today_ms, now_ms): (WallMs, WallMs),
-) -> Result<bool> {
-    let new = unlisted(conn, site, today_ms).await?;
-    let mut days: BTreeMap<String, Vec<CashRow>> = BTreeMap::new();
-    for row in new {
-        // A clock beyond every calendar has no day.
-        let day = rules::day_of(Some(row.at_ms), zone).unwrap_or_else(|| "-".to_owned());
-        days.entry(day).or_default().push(row);
-    }
-    let mut changed = !days.is_empty();
-    for (day, rows) in days {
-        tell(conn, site, (&day, &rows), now_ms).await?;
-    }
-    changed |= settle(conn, site, now_ms).await?;
-    Ok(changed)
-}
-
-/// Whether [`end_days`] has anything to do.
-///
-/// # Errors
-/// If the database does not answer.
-pub async fn has_ended(
-    conn: &mut SqliteConnection,
-    site: SiteId,
-    today_ms: WallMs,
-) -> Result<bool> {
-    let new = !unlisted(conn, site, today_ms).await?.is_empty();
-    Ok(new || !settled(conn, site).await?.is_empty())
-}
-
-/// Cash of before `today_ms` that no hand-over lists and nobody was told of.
-async fn unlisted(
-    conn: &mut SqliteConnection,
-    site: SiteId,
-    today_ms: WallMs,
-) -> Result<Vec<CashRow>> {
-    let rows: Vec<Cash> = sqlx::query_as(
-        "select c.record, c.fact, c.kind, c.at_ms, c.amount_fen, null as unit
-         from cash_entry c
-         where c.site = ? and c.method = 'cash' and c.at_ms < ?
-           and not exists (select 1 from hand_over_cash h
-             where h.record = c.record and h.fact = c.fact and h.kind = c.kind)
-           and not exists (select 1 from cash_unaccounted u
-             where u.record = c.record and u.fact = c.fact)
-         order by c.at_ms, c.record, c.fact limit ?",
-    )
-    .bind(site.0)
-    .bind(today_ms)
-    .bind(number(ROWS_MAX))
-    .fetch_all(conn)
-    .await?;
-    rows.into_iter().map(Cash::row).collect()
-}
-
-async fn tell(
-    conn: &mut SqliteConnection,
-    site: SiteId,
-    (day, rows): (&str, &[CashRow]),
     now_ms: WallMs,
-) -> Result<()> {
-    let open: Option<i64> = sqlx::query_scalar(
-        "select d.id from desk_case d join cash_unaccounted u on u.desk_case = d.id
-         where d.site = ? and u.day = ? and d.closed_ms is null order by d.id limit 1",
+) -> Result<Vec<LastCount>> {
+    // Of the row with the largest time: SQLite's bare columns beside `max`.
+    let rows: Vec<(String, Vec<u8>, i64, i64)> = sqlx::query_as(
+        "select desk, record, counted_fen, max(created_at_ms) from hand_over
+         where site = ? and created_at_ms >= ? and desk is not null and counted_fen is not null
+         group by desk order by desk limit ?",
     )
     .bind(site.0)
-    .bind(day)
-    .fetch_optional(&mut *conn)
-    .await?;
-    let case: i64 = match open {
-        Some(case) => case,
-        None => {
-            sqlx::query_scalar(
-                "insert into desk_case (site, kind, person, device, from_number, to_number,
-                   opened_ms)
-                 values (?, 'cash_unaccounted', 0, 0, 0, 0, ?) returning id",
-            )
-            .bind(site.0)
-            .bind(now_ms)
-            .fetch_one(&mut *conn)
-            .await?
-        }
-    };
-    for row in rows {
-        sqlx::query(
-            "insert into cash_unaccounted (record, fact, desk_case, day) values (?, ?, ?, ?)",
-        )
-        .bind(row.record.0.to_vec())
-        .bind(row.fact.to_string())
-        .bind(case)
-        .bind(day)
-        .execute(&mut *conn)
-        .await?;
-    }
-    let (count, taken_fen, paid_fen): (i64, i64, i64) = sqlx::query_as(
-        "select count(*),
-           cast(coalesce(sum(case when c.kind = 'handed_in' then c.amount_fen else 0 end), 0)
-             as integer),
-           cast(coalesce(sum(case when c.kind = 'refunded' then c.amount_fen else 0 end), 0)
-             as integer)
-         from cash_unaccounted u join cash_entry c on c.record = u.record and c.fact = u.fact
-         where u.desk_case = ?",
-    )
-    .bind(case)
-    .fetch_one(&mut *conn)
-    .await?;
-    let params =
-        json!({ "day": day, "entries": count, "refunded_fen": paid_fen, "taken_fen": taken_fen });
-    sqlx::query("update desk_case set params = ? where id = ?")
-        .bind(params.to_string())
-        .bind(case)
-        .execute(&mut *conn)
-        .await?;
-    Ok(())
-}
-
-/// Open cases all of whose cash stands in hand-overs by now.
-async fn settled(conn: &mut SqliteConnection, site: SiteId) -> Result<Vec<i64>> {
-    Ok(sqlx::query_scalar(
-        "select d.id from desk_case d
-         where d.site = ? and d.kind = 'cash_unaccounted' and d.closed_ms is null
-           and not exists (select 1 from cash_unaccounted u
-             join cash_entry c on c.record = u.record and c.fact = u.fact
-             where u.desk_case = d.id and not exists (select 1 from hand_over_cash h
-               where h.record = c.record and h.fact = c.fact and h.kind = c.kind))
-         order by d.id",
-    )
-    .bind(site.0)
+    .bind(now_ms.saturating_sub(COUNT_AGE_MS))
+    .bind(number(DESKS_MAX))
     .fetch_all(conn)
-    .await?)
-}
-
-async fn settle(conn: &mut SqliteConnection, site: SiteId, now_ms: WallMs) -> Result<bool> {
-    let cases = settled(conn, site).await?;
-    for case in &cases {
-        sqlx::query("update desk_case set closed_ms = ? where id = ?")
-            .bind(now_ms)
-            .bind(case)
-            .execute(&mut *conn)
-            .await?;
-        // By nobody: the hand-over says it.
-        sqlx::query(
-            "insert into desk_case_action (desk_case, at_ms, person, action, reason)
-             values (?, ?, 0, 'settled', '')",
-        )
-        .bind(case)
-        .bind(now_ms)
-        .execute(&mut *conn)
-        .await?;
-    }
-    Ok(!cases.is_empty())
+    .await?;
+    let count = |(desk, record, counted_fen, at_ms): (String, Vec<u8>, i64, i64)| {
+        Ok(LastCount { desk, hand_over: RecordId(exact(&record)?), counted_fen, at_ms })
+    };
+    rows.into_iter().map(count).collect()
 }

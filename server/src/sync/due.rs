@@ -1,20 +1,22 @@
 //! What falls due: when each record next changes by itself, and what is written then. The rules say
 //! what; the job says when; here it is kept and carried out.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
-use sync_core::model::id::RecordId;
+use sync_core::model::id::{RecordId, SiteId};
+use sync_core::model::person::Role;
 use sync_core::model::time::WallMs;
-use sync_core::model::{alarm, patrol};
-use sync_core::rules::{Review, Status, roles_told};
+use sync_core::model::{alarm, complaint, patrol};
+use sync_core::rules::{Review, Status, TimelineEntry, ToldItem, told_items};
 
 use super::load::list;
 use super::people::People;
 use super::rows::pieces;
 use super::write::{Poke, WriteContext};
 use super::{Shared, derive, office, projection};
-use crate::Result;
+use crate::{Error, Result};
 
 /// A record that is due.
 pub struct DueJob {
@@ -153,29 +155,66 @@ pub(super) async fn again(
 
 /// Only few records ever tell anybody anything by role; of the others nothing is written.
 async fn keep_told(conn: &mut SqliteConnection, reviews: &[&Review]) -> Result<()> {
-    let is_telling = |fact_type: &str| matches!(fact_type, "fell_due" | "escalated");
-    let latest_ms = |review: &Review| {
-        let telling = review.timeline.iter().filter(|entry| is_telling(&entry.fact_type));
-        telling.map(|entry| entry.at_ms).max()
-    };
     for review in reviews {
-        let (Some(site), Some(at_ms)) = (review.site, latest_ms(review)) else { continue };
+        // Asked of the facts first: most records hold none of these.
+        let telling = |entry: &TimelineEntry| TELLING.contains(&entry.fact_type.as_str());
+        if review.kind != complaint::KIND && !review.timeline.iter().any(telling) {
+            continue;
+        }
+        let Some(site) = review.site else { continue };
         sqlx::query("delete from record_told where record = ?")
             .bind(review.record.0.to_vec())
             .execute(&mut *conn)
             .await?;
-        let roles: Vec<String> = roles_told(review).into_iter().map(|role| role.code()).collect();
-        for piece in pieces(&roles) {
-            let mut query =
-                QueryBuilder::<Sqlite>::new("insert into record_told (record, role, site, at_ms) ");
-            query.push_values(piece, |mut row, role| {
-                row.push_bind(review.record.0.to_vec())
-                    .push_bind(role)
-                    .push_bind(site.0)
-                    .push_bind(at_ms);
-            });
-            query.build().execute(&mut *conn).await?;
+        let items = told_items(review);
+        let open = items.iter().filter(|told| !told.item.done);
+        let roles: BTreeSet<Role> = open.flat_map(|told| told.roles.iter().copied()).collect();
+        for role in roles {
+            let of_role = items.iter().filter(|told| told.roles.contains(&role));
+            let of_role: Vec<&ToldItem> = of_role.collect();
+            let at_ms = of_role.iter().map(|told| told.item.at_ms).max().unwrap_or_default();
+            let json = serde_json::to_string(&of_role)
+                .map_err(|_| Error::Broken("what is told does not write as JSON"))?;
+            sqlx::query(
+                "insert into record_told (record, role, site, at_ms, items)
+                 values (?, ?, ?, ?, ?)",
+            )
+            .bind(review.record.0.to_vec())
+            .bind(role.code())
+            .bind(site.0)
+            .bind(at_ms)
+            .bind(json)
+            .execute(&mut *conn)
+            .await?;
         }
     }
     Ok(())
 }
+
+/// Types of facts of which something may be told by role; a complaint is also given to departments.
+const TELLING: [&str; 4] = ["escalated", "fell_due", "out_of_scope", "passed_on"];
+
+/// What records of a site tell the holders of a role that is not over, the latest first: as it is
+/// kept, no record is read.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn told_to(
+    conn: &mut SqliteConnection,
+    (site, role): (SiteId, Role),
+    limit: i64,
+) -> Result<Vec<ToldItem>> {
+    let rows: Vec<(String,)> =
+        sqlx::query_as(TOLD).bind(site.0).bind(role.code()).bind(limit).fetch_all(conn).await?;
+    let mut told = Vec::new();
+    for (items,) in rows {
+        let items: Vec<ToldItem> = serde_json::from_str(&items)
+            .map_err(|_| Error::Broken("what is told does not read"))?;
+        told.extend(items);
+    }
+    Ok(told)
+}
+
+/// What [`told_to`] reads.
+pub(crate) const TOLD: &str = "select items from record_told where site = ? and role = ?
+     order by at_ms desc, record limit ?";

@@ -10,6 +10,7 @@ mod audience;
 mod batch;
 mod cases;
 pub mod cash;
+pub mod cash_days;
 mod check;
 pub mod decide;
 mod deliver;
@@ -51,6 +52,7 @@ use sync_core::environment::{Clock, Hooks, Randomness};
 use sync_core::model::audience::Audience;
 use sync_core::model::fact::StoredFact;
 use sync_core::model::id::{DeviceId, PersonId, RecordId, SessionId, SiteId};
+use sync_core::model::person::RoleGrant;
 use sync_core::model::session::SessionRows;
 use sync_core::model::time::WallMs;
 use sync_core::protocol::limits::{LIMITS, Limits};
@@ -248,12 +250,12 @@ impl Sync {
         Ok(written)
     }
 
-    /// Writes many commands of an office session in one transaction, or none; answers whether it
-    /// did: not if what they were planned on has moved.
+    /// Writes many commands of an office session in one transaction, or none; answers where the
+    /// records of their kind are then, or nothing if what they were planned on has moved.
     ///
     /// # Errors
     /// The first denial, or a failure of the database: then nothing was written.
-    pub async fn office_batch(&self, batch: OfficeBatch) -> Result<bool> {
+    pub async fn office_batch(&self, batch: OfficeBatch) -> Result<Option<Stamp>> {
         let shared = &self.shared;
         let job = batch::BatchJob::new(shared, batch, shared.clock.wall_ms()).await?;
         let stops = Stops::new(shared.hooks.as_ref(), "batch");
@@ -476,6 +478,14 @@ impl Sync {
         self.ask(|reply| Job::Due(job, reply)).await
     }
 
+    /// Who heads which department, at every site: grants that are not ended.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn supervisors(&self) -> Result<Vec<RoleGrant>> {
+        Ok(self.people().await?.supervisors.clone())
+    }
+
     /// What became of everything saved on a device.
     ///
     /// # Errors
@@ -488,6 +498,12 @@ impl Sync {
     /// Hears of every audience that has something new, after the commit.
     pub fn subscribe(&self) -> broadcast::Receiver<Poke> {
         self.shared.pokes.subscribe()
+    }
+
+    /// Wakes whoever shows a site's office: something changed there that is no record.
+    pub fn poke_office(&self, site: SiteId) {
+        // Nobody listening is no error.
+        let _ = self.shared.pokes.send(Poke { audience: Audience::Office(site), sequence: 0 });
     }
 
     /// The audiences a person reads now: whose pokes concern it.

@@ -8,7 +8,7 @@ use sqlx::SqliteConnection;
 use sync_core::model::audience::Audience;
 use sync_core::model::id::{PersonId, SiteId};
 use sync_core::model::patrol::SiteChecklist;
-use sync_core::model::person::{Principal, Role};
+use sync_core::model::person::{Principal, Role, RoleGrant};
 use sync_core::model::place::Building;
 use sync_core::model::policy::SlaPolicy;
 use sync_core::model::time::WallMs;
@@ -32,6 +32,8 @@ pub struct People {
     /// Each site's buildings with their groups, by code.
     pub buildings: BTreeMap<SiteId, Vec<Building>>,
     checklists: BTreeMap<SiteId, Vec<SiteChecklist>>,
+    /// Who heads which department: grants that are not ended, of people who may come in.
+    pub supervisors: Vec<RoleGrant>,
 }
 
 impl People {
@@ -84,6 +86,7 @@ impl People {
             sites: of_sites(&self.sites, &sites),
             buildings: of_sites(&self.buildings, &sites),
             checklists: of_sites(&self.checklists, &sites),
+            supervisors: of_their_departments(&self.supervisors, &sites),
             grants,
             limits: Some(LIMITS),
             roster: rosters,
@@ -96,6 +99,10 @@ impl People {
 
 fn of_sites<T: Clone>(all: &BTreeMap<SiteId, T>, sites: &BTreeSet<SiteId>) -> BTreeMap<SiteId, T> {
     sites.iter().filter_map(|site| all.get(site).map(|one| (*site, one.clone()))).collect()
+}
+
+fn of_their_departments(all: &[RoleGrant], sites: &BTreeSet<SiteId>) -> Vec<RoleGrant> {
+    all.iter().filter(|grant| sites.contains(&grant.site)).cloned().collect()
 }
 
 /// The last version read.
@@ -125,14 +132,24 @@ impl PeopleCache {
 
 async fn read(version: u64, conn: &mut SqliteConnection) -> Result<People> {
     let mut people = People { version, ..People::default() };
-    let persons: Vec<(u32, String)> =
-        sqlx::query_as("select person, name from person").fetch_all(&mut *conn).await?;
-    for (person, name) in persons {
+    let persons: Vec<(u32, String, bool)> =
+        sqlx::query_as("select person, name, disabled_ms is not null from person")
+            .fetch_all(&mut *conn)
+            .await?;
+    let mut disabled = BTreeSet::new();
+    for (person, name, is_disabled) in persons {
         let person = PersonId(person);
+        if is_disabled {
+            disabled.insert(person);
+        }
         people.names.insert(person, name);
         people.principals.insert(person, Principal { person, grants: Vec::new() });
     }
     for grant in grant::all(conn).await? {
+        let heads = grant.role == Role::Supervisor && grant.department.is_some();
+        if heads && grant.ended.is_none() && !disabled.contains(&grant.person) {
+            people.supervisors.push(grant.clone());
+        }
         if let Some(principal) = people.principals.get_mut(&grant.person) {
             principal.grants.push(grant);
         }

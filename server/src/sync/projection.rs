@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use sync_core::model::id::{RecordId, SiteId};
 use sync_core::model::time::WallMs;
-use sync_core::model::{alarm, paid_service, patrol};
+use sync_core::model::{alarm, complaint, follow_up, patrol, reception, violation};
 use sync_core::rules::{self, Projection, Review};
 
 use super::due;
@@ -22,7 +22,8 @@ pub const CONTACT: &str = "contact";
 /// The kind of work orders.
 const WORK_ORDER: &str = "work_order";
 
-/// The contacts an order names and named before.
+/// The contacts a record brings its readers, and brought them before: those it names, and while it
+/// is open, of some kinds, those of its unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
     site: SiteId,
@@ -30,7 +31,14 @@ pub struct Named {
     now: BTreeSet<RecordId>,
 }
 
-/// Writes the projections of records that grew; answers the contacts that orders name.
+/// Kinds whose readers need the people of the unit that a record of theirs names: they are called,
+/// visited or asked. Only while it is open.
+pub(super) const OF_UNITS: [&str; 4] =
+    [complaint::KIND, follow_up::KIND, reception::KIND, violation::KIND];
+/// Contacts of one unit that a record brings: hostile facts could make any number.
+const UNIT_CONTACTS_MAX: i64 = 50;
+
+/// Writes the projections of records that grew; answers the contacts they bring their readers.
 ///
 /// # Errors
 /// If the database does not answer.
@@ -66,10 +74,8 @@ async fn write_reviews(
         contact_links.insert(review.record, rules::contacts(review));
         let (Some(site), projection) = (review.site, rules::projection(review)) else { continue };
         sited.push((site, *review));
-        if [WORK_ORDER, paid_service::KIND].contains(&projection.kind.as_str()) {
-            let now = rules::contacts(review);
-            named.insert(review.record, Named { site, before: BTreeSet::new(), now });
-        }
+        let before = of_unit_before(conn, &projection).await?;
+        named.insert(review.record, Named { site, before, now: BTreeSet::new() });
         match projection.kind.as_str() {
             WORK_ORDER => orders.push((site, projection)),
             CONTACT => contacts.push((site, projection)),
@@ -77,24 +83,89 @@ async fn write_reviews(
             _ => others.push((site, projection)),
         }
     }
-    write_links(conn, &contact_links).await?;
+    for (record, contacts) in write_links(conn, &contact_links).await? {
+        if let Some(named) = named.get_mut(&record) {
+            named.before.extend(contacts);
+        }
+    }
+    for (record, contacts) in contact_links {
+        if let Some(named) = named.get_mut(&record) {
+            named.now.extend(contacts);
+        }
+    }
     links::write(conn, reviews).await?;
-    contacts_before(conn, &mut named).await?;
     write_orders(conn, &orders).await?;
     write_contacts(conn, &contacts).await?;
     projection_patrol::write(conn, &others).await?;
     projection_money::write(conn, &sited).await?;
     let cards = others.into_iter().filter(|(_, card)| has_no_list(&card.kind));
     write_cards(conn, &cards.collect::<Vec<_>>()).await?;
+    // Of the contacts as they stand now: one may have come with the record.
+    for (site, review) in sited {
+        let contacts = of_unit(conn, site, review).await?;
+        if let Some(named) = named.get_mut(&review.record) {
+            named.now.extend(contacts);
+        }
+    }
     due::keep(conn, reviews, now_ms).await?;
     Ok(named)
 }
 
-/// Which contacts records of any kind name: few of them change that.
+/// The contacts of the unit of an open record of [`OF_UNITS`].
+async fn of_unit(
+    conn: &mut SqliteConnection,
+    site: SiteId,
+    review: &Review,
+) -> Result<BTreeSet<RecordId>> {
+    match review.text("unit") {
+        Some(unit) if OF_UNITS.contains(&review.kind.as_str()) && review.closed_at_ms.is_none() => {
+            contacts_of_unit(conn, site, unit).await
+        }
+        _ => Ok(BTreeSet::new()),
+    }
+}
+
+/// The same as the record stood before.
+async fn of_unit_before(
+    conn: &mut SqliteConnection,
+    now: &Projection,
+) -> Result<BTreeSet<RecordId>> {
+    if !OF_UNITS.contains(&now.kind.as_str()) {
+        return Ok(BTreeSet::new());
+    }
+    let before: Option<(u32, Option<String>)> = sqlx::query_as(
+        "select site, unit from record_card where record = ? and closed_at_ms is null",
+    )
+    .bind(now.record.0.to_vec())
+    .fetch_optional(&mut *conn)
+    .await?;
+    match before {
+        Some((site, Some(unit))) => contacts_of_unit(conn, SiteId(site), &unit).await,
+        _ => Ok(BTreeSet::new()),
+    }
+}
+
+async fn contacts_of_unit(
+    conn: &mut SqliteConnection,
+    site: SiteId,
+    unit: &str,
+) -> Result<BTreeSet<RecordId>> {
+    let rows: Vec<Vec<u8>> = sqlx::query_scalar(
+        "select record from contact_card where site = ? and unit = ? order by record limit ?",
+    )
+    .bind(site.0)
+    .bind(unit)
+    .bind(UNIT_CONTACTS_MAX)
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(|record| Ok(RecordId(exact(record)?))).collect()
+}
+
+/// Which contacts records of any kind name: few of them change that. Answers what they named.
 async fn write_links(
     conn: &mut SqliteConnection,
     links: &BTreeMap<RecordId, BTreeSet<RecordId>>,
-) -> Result<()> {
+) -> Result<BTreeMap<RecordId, BTreeSet<RecordId>>> {
     let records: Vec<RecordId> = links.keys().copied().collect();
     let mut before: BTreeSet<(RecordId, RecordId)> = BTreeSet::new();
     for piece in pieces(&records) {
@@ -116,49 +187,33 @@ async fn write_links(
             .execute(&mut *conn)
             .await?;
     }
-    for (contact, record) in now.difference(&before) {
-        sqlx::query("insert into contact_link (contact, record) values (?, ?)")
-            .bind(contact.0.to_vec())
-            .bind(record.0.to_vec())
-            .execute(&mut *conn)
-            .await?;
+    let new: Vec<&(RecordId, RecordId)> = now.difference(&before).collect();
+    for piece in pieces(&new) {
+        let mut query = QueryBuilder::<Sqlite>::new("insert into contact_link (contact, record) ");
+        query.push_values(piece, |mut row, (contact, record)| {
+            row.push_bind(contact.0.to_vec()).push_bind(record.0.to_vec());
+        });
+        query.build().execute(&mut *conn).await?;
     }
-    Ok(())
+    let mut named: BTreeMap<RecordId, BTreeSet<RecordId>> = BTreeMap::new();
+    for (contact, record) in before {
+        named.entry(record).or_default().insert(contact);
+    }
+    Ok(named)
 }
 
-/// The contacts whose readers may be others now: of orders that somebody new reads or nobody any
-/// more, and of orders that name another contact than before.
+/// The contacts whose readers may be others now: of records that somebody new reads or nobody any
+/// more, and of records that bring other contacts than before.
 pub fn contacts_to_move(
     named: &BTreeMap<RecordId, Named>,
     members: &BTreeSet<RecordId>,
 ) -> BTreeMap<RecordId, SiteId> {
-    let turned =
-        named.iter().filter(|(order, named)| named.before != named.now || members.contains(order));
+    let turned = named
+        .iter()
+        .filter(|(record, named)| named.before != named.now || members.contains(record));
     turned
         .flat_map(|(_, named)| named.before.union(&named.now).map(|contact| (*contact, named.site)))
         .collect()
-}
-
-async fn contacts_before(
-    conn: &mut SqliteConnection,
-    named: &mut BTreeMap<RecordId, Named>,
-) -> Result<()> {
-    let orders: Vec<RecordId> = named.keys().copied().collect();
-    for piece in pieces(&orders) {
-        let mut query = QueryBuilder::<Sqlite>::new(
-            "select record, contact from (select record, contact from work_order
-               union all select record, contact from paid_service) orders
-             where contact is not null and record in ",
-        );
-        list(&mut query, piece.iter().map(|id| id.0.to_vec()));
-        let rows: Vec<(Vec<u8>, Vec<u8>)> = query.build_query_as().fetch_all(&mut *conn).await?;
-        for (order, contact) in rows {
-            if let Some(named) = named.get_mut(&RecordId(exact(&order)?)) {
-                named.before.insert(RecordId(exact(&contact)?));
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Kinds without a table of their own stand in the common list; violations in both.

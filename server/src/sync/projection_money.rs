@@ -1,13 +1,16 @@
 //! The projections of paid services, hand-overs, keys and cash.
 
+use std::collections::BTreeSet;
+
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use sync_core::model::hand_over::{self, CashLine};
-use sync_core::model::id::{RecordId, SiteId};
+use sync_core::model::id::{FactKey, RecordId, SiteId};
 use sync_core::model::paid_service;
 use sync_core::rules::cash::{CashKind, cash_entries};
 use sync_core::rules::{self, Details, Projection, Review, open_keys};
 
-use super::load::list;
+use super::cash_days;
+use super::load::{exact, list};
 use super::rows::pieces;
 use crate::Result;
 
@@ -41,29 +44,89 @@ async fn forget(
     Ok(())
 }
 
+/// The cash of orders whose cash changed, and what the day's end has to look at: few facts of an
+/// order are money.
 async fn write_cash(conn: &mut SqliteConnection, orders: &[(SiteId, &Review)]) -> Result<()> {
-    forget(conn, "delete from cash_entry where record in ", orders).await?;
+    let before = cash_before(conn, orders).await?;
     let of_site = |(site, review): &(SiteId, &Review)| {
-        let site = *site;
-        cash_entries(review).into_iter().map(move |entry| (site, entry))
+        let site = site.0;
+        cash_entries(review).into_iter().map(move |entry| CashCells {
+            record: entry.record.0.to_vec(),
+            fact: entry.fact.to_string(),
+            site,
+            kind: entry.kind.code().to_owned(),
+            at_ms: entry.at_ms,
+            amount_fen: entry.amount_fen,
+            method: entry.method.code().to_owned(),
+        })
     };
-    let rows: Vec<_> = orders.iter().flat_map(of_site).collect();
-    for piece in pieces(&rows) {
+    let now: BTreeSet<CashCells> = orders.iter().flat_map(of_site).collect();
+    for gone in before.difference(&now) {
+        sqlx::query("delete from cash_entry where record = ? and fact = ?")
+            .bind(&gone.record)
+            .bind(&gone.fact)
+            .execute(&mut *conn)
+            .await?;
+    }
+    let new: Vec<&CashCells> = now.difference(&before).collect();
+    for piece in pieces(&new) {
         let mut query = QueryBuilder::<Sqlite>::new(
             "insert into cash_entry (record, fact, site, kind, at_ms, amount_fen, method) ",
         );
-        query.push_values(piece, |mut row, (site, entry)| {
-            row.push_bind(entry.record.0.to_vec())
-                .push_bind(entry.fact.to_string())
-                .push_bind(site.0)
-                .push_bind(entry.kind.code())
+        query.push_values(piece, |mut row, entry| {
+            row.push_bind(&entry.record)
+                .push_bind(&entry.fact)
+                .push_bind(entry.site)
+                .push_bind(&entry.kind)
                 .push_bind(entry.at_ms)
                 .push_bind(entry.amount_fen)
-                .push_bind(entry.method.code());
+                .push_bind(&entry.method);
         });
         query.build().execute(&mut *conn).await?;
     }
+    let changed: Vec<&CashCells> = before.symmetric_difference(&now).collect();
+    for piece in pieces(&changed) {
+        let mut query =
+            QueryBuilder::<Sqlite>::new("insert into cash_look (record, fact, site, at_ms) ");
+        query.push_values(piece, |mut row, entry| {
+            row.push_bind(&entry.record)
+                .push_bind(&entry.fact)
+                .push_bind(entry.site)
+                .push_bind(entry.at_ms);
+        });
+        query.push(" on conflict (record, fact) do update set at_ms = excluded.at_ms");
+        query.build().execute(&mut *conn).await?;
+    }
     Ok(())
+}
+
+/// A row of `cash_entry`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, sqlx::FromRow)]
+struct CashCells {
+    record: Vec<u8>,
+    fact: String,
+    site: u32,
+    kind: String,
+    at_ms: i64,
+    amount_fen: i64,
+    method: String,
+}
+
+async fn cash_before(
+    conn: &mut SqliteConnection,
+    orders: &[(SiteId, &Review)],
+) -> Result<BTreeSet<CashCells>> {
+    let mut before = BTreeSet::new();
+    for piece in pieces(orders) {
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "select record, fact, site, kind, at_ms, amount_fen, method from cash_entry
+             where record in ",
+        );
+        list(&mut query, piece.iter().map(|(_, review)| review.record.0.to_vec()));
+        let rows: Vec<CashCells> = query.build_query_as().fetch_all(&mut *conn).await?;
+        before.extend(rows);
+    }
+    Ok(before)
 }
 
 async fn write_keys(conn: &mut SqliteConnection, orders: &[(SiteId, &Review)]) -> Result<()> {
@@ -130,14 +193,16 @@ async fn write_services(conn: &mut SqliteConnection, services: &[(SiteId, &Revie
 }
 
 /// A line of a hand-over's cash, as it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Line {
     hand_over: RecordId,
+    record: RecordId,
+    fact: FactKey,
     kind: CashKind,
-    line: CashLine,
+    amount_fen: i64,
 }
 
 async fn write_hand_overs(conn: &mut SqliteConnection, shifts: &[(SiteId, &Review)]) -> Result<()> {
-    forget(conn, "delete from hand_over_cash where hand_over in ", shifts).await?;
     for piece in pieces(shifts) {
         let mut query = QueryBuilder::<Sqlite>::new(
             "insert into hand_over (record, site, status, shift, desk, counted_fen, open_cases,
@@ -163,30 +228,90 @@ async fn write_hand_overs(conn: &mut SqliteConnection, shifts: &[(SiteId, &Revie
         );
         query.build().execute(&mut *conn).await?;
     }
-    let lines: Vec<Line> = shifts.iter().flat_map(|(_, review)| lines(review)).collect();
-    for piece in pieces(&lines) {
+    write_lines(conn, shifts).await
+}
+
+/// The lines of hand-overs, and the cash they name that the day's end has to look at again: most
+/// facts of a shift change none.
+async fn write_lines(conn: &mut SqliteConnection, shifts: &[(SiteId, &Review)]) -> Result<()> {
+    let before = lines_before(conn, shifts).await?;
+    let now: BTreeSet<Line> = shifts.iter().flat_map(|(_, review)| lines(review)).collect();
+    for gone in before.difference(&now) {
+        let delete = "delete from hand_over_cash where hand_over = ? and record = ? and fact = ? and kind = ?";
+        let query = sqlx::query(delete).bind(gone.hand_over.0.to_vec());
+        let query = query.bind(gone.record.0.to_vec()).bind(gone.fact.to_string());
+        query.bind(gone.kind.code()).execute(&mut *conn).await?;
+    }
+    let new: Vec<&Line> = now.difference(&before).collect();
+    for piece in pieces(&new) {
         let mut query = QueryBuilder::<Sqlite>::new(
             "insert into hand_over_cash (hand_over, record, fact, kind, amount_fen) ",
         );
-        query.push_values(piece, |mut row, Line { hand_over, kind, line }| {
-            row.push_bind(hand_over.0.to_vec())
+        query.push_values(piece, |mut row, line| {
+            row.push_bind(line.hand_over.0.to_vec())
                 .push_bind(line.record.0.to_vec())
                 .push_bind(line.fact.to_string())
-                .push_bind(kind.code())
+                .push_bind(line.kind.code())
                 .push_bind(line.amount_fen);
         });
         // The same fact twice in one hand-over: the cash does not balance, and that is a case.
         query.push(" on conflict (hand_over, record, fact) do nothing");
         query.build().execute(&mut *conn).await?;
     }
+    for changed in before.symmetric_difference(&now) {
+        // Cash that is not here yet is looked at when it comes.
+        sqlx::query(
+            "insert into cash_look (record, fact, site, at_ms)
+             select record, fact, site, at_ms from cash_entry where record = ? and fact = ?
+             on conflict (record, fact) do nothing",
+        )
+        .bind(changed.record.0.to_vec())
+        .bind(changed.fact.to_string())
+        .execute(&mut *conn)
+        .await?;
+    }
     Ok(())
+}
+
+async fn lines_before(
+    conn: &mut SqliteConnection,
+    shifts: &[(SiteId, &Review)],
+) -> Result<BTreeSet<Line>> {
+    let mut before = BTreeSet::new();
+    for piece in pieces(shifts) {
+        let mut query = QueryBuilder::<Sqlite>::new(
+            "select hand_over, record, fact, kind, amount_fen from hand_over_cash
+             where hand_over in ",
+        );
+        list(&mut query, piece.iter().map(|(_, review)| review.record.0.to_vec()));
+        let rows: Vec<(Vec<u8>, Vec<u8>, String, String, i64)> =
+            query.build_query_as().fetch_all(&mut *conn).await?;
+        for (hand_over, record, fact, kind, amount_fen) in rows {
+            before.insert(Line {
+                hand_over: RecordId(exact(&hand_over)?),
+                record: RecordId(exact(&record)?),
+                fact: cash_days::key(&fact)?,
+                kind: cash_days::kind_of(&kind)?,
+                amount_fen,
+            });
+        }
+    }
+    Ok(before)
 }
 
 /// The lines of the counts that stand.
 fn lines(review: &Review) -> Vec<Line> {
     let Some(Details::HandOver(shift)) = &review.details else { return Vec::new() };
     let hand_over = review.record;
-    let line = |kind: CashKind| move |line: &CashLine| Line { hand_over, kind, line: *line };
+    let line = |kind: CashKind| {
+        move |line: &CashLine| Line {
+            hand_over,
+            record: line.record,
+            fact: line.fact,
+            kind,
+            amount_fen: line.amount_fen,
+        }
+    };
     let of_count = |counted: &hand_over::CashCounted| -> Vec<Line> {
         let takings = counted.takings.iter().map(line(CashKind::HandedIn));
         takings.chain(counted.payouts.iter().map(line(CashKind::Refunded))).collect()

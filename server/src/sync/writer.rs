@@ -14,7 +14,7 @@ use sync_core::protocol::message::{Outcome, PhoneState};
 use sync_core::protocol::problem::ProblemCode;
 use tokio::sync::{mpsc, oneshot};
 
-use super::batch::BatchJob;
+use super::batch::{BatchJob, Stamp};
 use super::cases::CloseJob;
 use super::decide::{Confirmed, Verdict};
 use super::derive::{self, DeriveJob};
@@ -45,7 +45,7 @@ pub enum Job {
     /// Store an office person's command.
     Office(Box<OfficeJob>, Reply<OfficeWritten>),
     /// Store many commands of an office session, or none.
-    Batch(Box<BatchJob>, Reply<bool>),
+    Batch(Box<BatchJob>, Reply<Option<Stamp>>),
     /// Write what follows from a cause.
     Derive(Box<DeriveJob>, Reply<bool>),
     /// Purge a record.

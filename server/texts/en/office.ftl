@@ -271,3 +271,25 @@ office-no = No
 office-column-title = Subject
 office-column-kind = Kind
 office-column-due = Due
+
+# cash
+office-cash = Cash
+office-cash-days = Days
+office-cash-day-before = Day before
+office-cash-day-after = Day after
+office-cash-account = In and out
+office-cash-open = In no hand-over
+office-cash-more = Too many entries: the earliest are shown and summed
+office-cash-none = No cash on this day
+office-cash-accounted = In a hand-over
+office-cash-unaccounted = In no hand-over
+office-cash-disputed = Listed twice or with another amount
+office-cash-hand-over = Hand-over
+office-cash-counts = Last count of each desk
+office-cash-counts-none = Nothing was counted yet
+office-cash-of-day = Cash of { $day }
+office-cash-entries = { $count } entries
+office-keys = Keys that are out
+office-keys-none = No key is out
+office-key-used = Used
+office-inbox-cash-reopened = Settled cash differs again

@@ -271,3 +271,25 @@ office-no = 否
 office-column-title = 内容
 office-column-kind = 类别
 office-column-due = 期限
+
+# cash
+office-cash = 现金
+office-cash-days = 日期
+office-cash-day-before = 前一天
+office-cash-day-after = 后一天
+office-cash-account = 收支
+office-cash-open = 未列入交接班
+office-cash-more = 记录太多，只显示并合计最早的一部分
+office-cash-none = 这一天没有现金
+office-cash-accounted = 已列入交接班
+office-cash-unaccounted = 没有列入交接班
+office-cash-disputed = 交接班上重复或金额不同
+office-cash-hand-over = 看交接班
+office-cash-counts = 各前台上次清点
+office-cash-counts-none = 还没有清点过
+office-cash-of-day = { $day } 的现金
+office-cash-entries = 涉及 { $count } 笔
+office-keys = 未还的钥匙
+office-keys-none = 没有未还的钥匙
+office-key-used = 已用过
+office-inbox-cash-reopened = 已了结的现金又有出入

@@ -295,6 +295,9 @@ pub struct Reference {
 pub struct ReferenceData {
     /// The phone's own person's grants, ended ones too.
     pub grants: Vec<crate::model::person::RoleGrant>,
+    /// Who heads which department at the person's sites: grants that are not ended. What goes to a
+    /// department is told its head.
+    pub supervisors: Vec<crate::model::person::RoleGrant>,
     /// All policy versions of the person's sites.
     pub policies: BTreeMap<SiteId, Vec<crate::model::policy::SlaPolicy>>,
     /// Names of the staff of the person's sites.

@@ -43,18 +43,19 @@ impl Replica {
 
     /// What records tell the person by the roles held now.
     async fn told_by_role(&self) -> Result<Vec<InboxItem>> {
-        let (principal, now_ms, records) = {
+        let (principal, supervisors, now_ms, records) = {
             let inner = self.inner().await?;
             let principal = inner.principal(inner.owner()?);
+            let supervisors = inner.reference.supervisors.clone();
             let roles: BTreeSet<Role> = principal.grants.iter().map(|grant| grant.role).collect();
             let telling = inner.list.values().filter(|item| !item.tells.is_disjoint(&roles));
             let records: Vec<RecordId> = telling.map(|item| item.record).collect();
-            (principal, self.now_ms(&inner), records)
+            (principal, supervisors, self.now_ms(&inner), records)
         };
         let mut items = Vec::new();
         for record in records {
             let Some(review) = self.review(record).await? else { continue };
-            items.extend(told_by_role(&review, &principal, now_ms));
+            items.extend(told_by_role(&review, &principal, &supervisors, now_ms));
         }
         Ok(items)
     }

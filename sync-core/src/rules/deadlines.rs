@@ -84,7 +84,7 @@ pub enum DeadlineState {
 }
 
 /// Every deadline's name.
-pub const DEADLINES: [&str; 21] = [
+pub const DEADLINES: [&str; 22] = [
     "call_back",
     "complaint_general_manager",
     "complaint_major",
@@ -101,6 +101,7 @@ pub const DEADLINES: [&str; 21] = [
     "rectification",
     "reply",
     "report",
+    "residents_told",
     "returned",
     "same_day",
     "suggestion",
@@ -131,6 +132,14 @@ struct Order {
     returned: Option<Stamp>,
     waits_for_parts: bool,
     cancelled: bool,
+    /// Others are disturbed by it: by when they are to be told, and when they were.
+    residents: Option<Residents>,
+}
+
+/// The residents whom appointed work disturbs.
+struct Residents {
+    due_ms: WallMs,
+    told: Option<Stamp>,
 }
 
 impl Order {
@@ -165,6 +174,7 @@ impl Order {
             returned: first(|content| matches!(content, F::Returned | F::Closed)),
             waits_for_parts: first(|content| matches!(content, F::WaitingForParts(_))).is_some(),
             cancelled: !standing(causality, |c| matches!(c, F::Cancelled(_))).is_empty(),
+            residents: residents(causality, fields, sessions, site),
         })
     }
 
@@ -207,6 +217,11 @@ impl Order {
             let days = Limit::Days(policy.appointed_done_days);
             // R3.6, R3.7
             all.push(target("done", self.appointment.or(self.start), days, self.finished));
+        }
+        if let Some(residents) = self.residents.as_ref().filter(|_| !self.urgent) {
+            // R3.45
+            let told = target("residents_told", None, Limit::At(residents.due_ms), residents.told);
+            all.push(told.tells(CALLERS));
         }
         if let Some(finished) = self.finished {
             // Finished orders go back every day (三 3.2.5, R3.33).
@@ -259,6 +274,21 @@ fn arrival(
     });
     let arrivals = arrivals.copied().filter(|fact| belongs(&Stamp::of(fact, sessions)));
     Stamp::earliest(arrivals, causality, sessions)
+}
+
+/// By the end of the day before the appointment whom it disturbs is told (三 3.1.5.2); none where
+/// nobody is disturbed, or no day is set. The latest word says how they were told.
+fn residents(
+    causality: &Causality<'_>,
+    fields: &BTreeMap<String, Field>,
+    sessions: &SessionRows,
+    site: &SiteTime<'_>,
+) -> Option<Residents> {
+    let said = |name: &str| fields.get(name).filter(|field| !field.value.is_null());
+    said("disturbs")?;
+    let due_ms = site.day_begin(site.date(appointment_ms(fields)?)?)?.saturating_sub(1);
+    let told = said("residents_told").and_then(|field| causality.fact(field.key?));
+    Some(Residents { due_ms, told: told.map(|fact| Stamp::of(fact, sessions)) })
 }
 
 /// Whether a phone has written anything since `due_ms`: until then nobody can say that a limit

@@ -45,8 +45,11 @@ const ORDER: &[FieldRule] = &[
     rule("chargeable_fen", Holds::Whole(0, AMOUNT_FEN_MAX)),
     rule("contact", Holds::Record),
     rule("description", Holds::Text(DESCRIPTION_CHARACTERS_MAX)),
+    // Whom the work disturbs, and how they were told of it (三 3.1.5.2, R3.45).
+    rule("disturbs", Holds::Text(REASON_CHARACTERS_MAX)),
     rule("place", Holds::Text(NAME_CHARACTERS_MAX)),
     rule("priority", Holds::OneOf(&["urgent", "appointed"])),
+    rule("residents_told", Holds::Text(REASON_CHARACTERS_MAX)),
     rule("unit", Holds::Text(NAME_CHARACTERS_MAX)),
     // Why the desk watches it: it is complex, or about compensation (三 3.4, R3.34).
     rule("watched", Holds::Text(REASON_CHARACTERS_MAX)),

@@ -11,10 +11,12 @@ use super::follow::fallen;
 use super::kind::Details;
 use super::permission::holds_role;
 use super::review::{Review, TimelineEntry};
+use super::roster::in_force;
+use super::status::Status;
 use crate::model::department::Department;
-use crate::model::id::{FactKey, PersonId, RecordId};
+use crate::model::id::{FactKey, PersonId, RecordId, SiteId};
 use crate::model::payload::FellDue;
-use crate::model::person::{Principal, Role};
+use crate::model::person::{Principal, Role, RoleGrant};
 use crate::model::time::WallMs;
 
 /// What an item is about.
@@ -157,40 +159,116 @@ fn owner(entry: &TimelineEntry) -> Option<PersonId> {
     u32::try_from(entry.content["value"]["person"].as_u64()?).ok().map(PersonId)
 }
 
-/// What a record tells whoever holds a role: what fell due, and escalations. What was withdrawn
-/// tells nobody.
-struct Told<'a> {
-    entry: &'a TimelineEntry,
-    kind: InboxKind,
-    roles: BTreeSet<Role>,
-    /// Met or over since.
-    done: bool,
+/// What a record tells whoever holds one of these roles at its site: what fell due, escalations,
+/// what was passed on to a department. A row of lists: whom it is for is asked without the record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldItem {
+    /// The roles.
+    pub roles: BTreeSet<Role>,
+    /// Of which department the supervisors are meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub department: Option<Department>,
+    /// The record's group of buildings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<u64>,
+    /// The record's site.
+    pub site: SiteId,
+    /// Who has read it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub read_by: BTreeSet<PersonId>,
+    /// The item; for nobody yet. It is done when it is met or over since.
+    pub item: InboxItem,
 }
 
-/// What a record tells a person by the roles held now: for supervisors, of the record's department
-/// or of every one; for a role held for one group, of that group's records.
-pub fn told_by_role(review: &Review, principal: &Principal, now_ms: WallMs) -> Vec<InboxItem> {
-    let department = review.text("department").and_then(|code| code.parse().ok());
+impl ToldItem {
+    /// The item as it is for a person, if it is for that person by the roles held now. Supervisors
+    /// of its department are told, those of none only where nobody of `supervisors`, the site's
+    /// grants of that role, is the head of it; a role held for one group is of that group (R2.18).
+    pub fn of(
+        &self,
+        principal: &Principal,
+        supervisors: &[RoleGrant],
+        now_ms: WallMs,
+    ) -> Option<InboxItem> {
+        let is_head = |grant: &RoleGrant, department: &Department| {
+            let other_group = grant.group.zip(self.group);
+            grant.department.as_ref() == Some(department)
+                && grant.role == Role::Supervisor
+                && grant.site == self.site
+                && in_force(grant, now_ms)
+                && other_group.is_none_or(|(held, group)| u64::from(held) == group)
+        };
+        let holds = |role: &Role| {
+            let of = self.department.as_ref().filter(|_| *role == Role::Supervisor);
+            let held = holds_role(principal, self.site, (*role, of), self.group, now_ms);
+            let another_is = |department: &Department| {
+                !principal.grants.iter().any(|grant| is_head(grant, department))
+                    && supervisors.iter().any(|grant| is_head(grant, department))
+            };
+            held && !of.is_some_and(another_is)
+        };
+        if !self.roles.iter().any(holds) {
+            return None;
+        }
+        let read = self.item.read || self.read_by.contains(&principal.person);
+        Some(InboxItem { person: principal.person, read, ..self.item.clone() })
+    }
+}
+
+/// What a record tells a person by the roles held now. What was withdrawn tells nobody.
+pub fn told_by_role(
+    review: &Review,
+    principal: &Principal,
+    supervisors: &[RoleGrant],
+    now_ms: WallMs,
+) -> Vec<InboxItem> {
+    let items = told_items(review);
+    items.iter().filter_map(|told| told.of(principal, supervisors, now_ms)).collect()
+}
+
+/// The roles a record has something open to tell, so that a list of what to look at can be kept.
+pub fn roles_told(review: &Review) -> BTreeSet<Role> {
+    let open = told_items(review).into_iter().filter(|told| !told.item.done);
+    open.flat_map(|told| told.roles).collect()
+}
+
+/// What a record tells holders of roles, in the order of its facts' kinds; the latest of it.
+pub fn told_items(review: &Review) -> Vec<ToldItem> {
+    let Some(site) = review.site else { return Vec::new() };
     let group = review.fields.get("group").and_then(|field| field.value.as_u64());
-    let holds = |role: &Role| {
-        let of: Option<&Department> = department.as_ref().filter(|_| *role == Role::Supervisor);
-        review.site.is_some_and(|site| holds_role(principal, site, (*role, of), group, now_ms))
-    };
-    let mine = told(review).into_iter().filter(|told| told.roles.iter().any(holds));
-    let mut items: Vec<InboxItem> = mine
+    let of_record: Option<Department> =
+        review.text("department").and_then(|code| code.parse().ok());
+    let mut items: Vec<ToldItem> = told(review)
+        .into_iter()
         .map(|told| {
-            let mut item = item(review, told.entry, told.kind, principal.person);
+            // For nobody: numbers of people begin with 1.
+            let mut item = item(review, told.entry, told.kind, PersonId(0));
             item.done |= told.done;
-            item
+            let department = told.department.or_else(|| of_record.clone());
+            let read_by = readers(review, told.entry.key);
+            ToldItem { roles: told.roles, department, group, site, read_by, item }
         })
         .collect();
     items.split_off(items.len().saturating_sub(ITEMS_MAX))
 }
 
-/// The roles a record has something open to tell, so that a list of what to look at can be kept.
-pub fn roles_told(review: &Review) -> BTreeSet<Role> {
-    let open = told(review).into_iter().filter(|told| !told.done);
-    open.flat_map(|told| told.roles).collect()
+fn readers(review: &Review, key: FactKey) -> BTreeSet<PersonId> {
+    let key = key.to_string();
+    let read = review.timeline.iter().filter(|entry| {
+        entry.fact_type == "read" && entry.content["of"].as_str() == Some(key.as_str())
+    });
+    read.filter_map(|entry| entry.by).collect()
+}
+
+/// Something told to roles.
+struct Told<'a> {
+    entry: &'a TimelineEntry,
+    kind: InboxKind,
+    roles: BTreeSet<Role>,
+    /// Another department than the record's.
+    department: Option<Department>,
+    /// Met or over since.
+    done: bool,
 }
 
 fn told(review: &Review) -> Vec<Told<'_>> {
@@ -211,7 +289,10 @@ fn told(review: &Review) -> Vec<Told<'_>> {
     let fell = fallen(review).filter(|(key, _)| !withdrawn(*key)).filter_map(|(key, fell)| {
         let kind = if fell.deadline == "report" { InboxKind::ReportDue } else { InboxKind::Due };
         let done = met(&fell);
-        Some(Told { entry: entry(key)?, kind, roles: fell.tells.into_iter().collect(), done })
+        // Of what was passed on, that department.
+        let department = fell.of.and_then(entry).and_then(department_of);
+        let roles = fell.tells.into_iter().collect();
+        Some(Told { entry: entry(key)?, kind, roles, department, done })
     });
     let (escalations, step): (&[Escalation], _) = match &review.details {
         Some(Details::Complaint(one)) => (&one.escalations, Some(one.step)),
@@ -226,9 +307,44 @@ fn told(review: &Review) -> Vec<Told<'_>> {
         let roles = BTreeSet::from([one.content.to.role()]);
         // A higher step has it by now.
         let done = over || step.is_some_and(|step| step > one.content.to);
-        Some(Told { entry: entry(one.key)?, kind: InboxKind::EscalatedToYou, roles, done })
+        let (entry, kind) = (entry(one.key)?, InboxKind::EscalatedToYou);
+        Some(Told { entry, kind, roles, department: None, done })
     });
-    fell.chain(escalated).collect()
+    passed_on(review, over).chain(fell).chain(escalated).collect()
+}
+
+/// What was passed on to a department, for its head: a reception's passings, a complaint that was
+/// given to another department (R1.22), and for the property department's what engineering found
+/// out of scope, until it is settled (三 3.1.5.5, R3.46).
+fn passed_on(review: &Review, over: bool) -> impl Iterator<Item = Told<'_>> {
+    let given = |entry: &&TimelineEntry| {
+        matches!(entry.fact_type.as_str(), "set" | "resolve")
+            && entry.content["field"] == "department"
+            && matches!(review.details, Some(Details::Complaint(_)))
+    };
+    let last_given = review.timeline.iter().rfind(given).map(|entry| entry.key);
+    let scope = |entry: &&TimelineEntry| entry.fact_type == "out_of_scope";
+    let last_scope = review.timeline.iter().rfind(scope).map(|entry| entry.key);
+    let entries = review.timeline.iter().filter(|entry| !entry.unknown);
+    entries.filter_map(move |entry| {
+        let (department, done) = match entry.fact_type.as_str() {
+            "passed_on" => (department_of(entry)?, over || review.closed_at_ms.is_some()),
+            "out_of_scope" if last_scope == Some(entry.key) => {
+                (Department::PROPERTY, review.status != Status::OutOfScope)
+            }
+            _ if last_given == Some(entry.key) => (department_of(entry)?, over),
+            _ => return None,
+        };
+        let department = Some(department);
+        let roles = BTreeSet::from([Role::Supervisor]);
+        Some(Told { entry, kind: InboxKind::PassedOn, roles, department, done })
+    })
+}
+
+/// The department that an entry passes something on to.
+fn department_of(entry: &TimelineEntry) -> Option<Department> {
+    let member = if entry.fact_type == "passed_on" { "department" } else { "value" };
+    entry.content[member].as_str()?.parse().ok()
 }
 
 fn item(review: &Review, entry: &TimelineEntry, kind: InboxKind, person: PersonId) -> InboxItem {

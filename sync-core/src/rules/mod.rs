@@ -74,7 +74,7 @@ pub use deadlines::{Deadline, DeadlineState};
 pub use denial::{Denial, DenialCode};
 pub use fields::{Field, FieldValue};
 pub use follow::{Follow, consequences, follows};
-pub use inbox::{InboxItem, InboxKind, inbox, roles_told, told_by_role};
+pub use inbox::{InboxItem, InboxKind, ToldItem, inbox, roles_told, told_by_role, told_items};
 pub use keys::{OpenKey, open_keys};
 pub use kind::{Details, forms, guards, kinds};
 pub use limits::check_reason;

@@ -76,7 +76,8 @@ fn deputies(grants: &[&RoleGrant], role: Role, person: PersonId) -> Vec<PersonId
     deputies.into_iter().collect()
 }
 
-fn in_force(grant: &RoleGrant, now_ms: WallMs) -> bool {
+/// Whether a grant is held at a moment.
+pub(super) fn in_force(grant: &RoleGrant, now_ms: WallMs) -> bool {
     grant.ended.is_none()
         && grant.from_ms <= now_ms
         && grant.to_ms.is_none_or(|to_ms| now_ms < to_ms)

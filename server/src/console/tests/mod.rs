@@ -413,6 +413,7 @@ async fn every_page_is_whole_in_both_languages() {
         "/office".to_owned(),
         format!("/office/orders/{record}"),
         "/office/phones".to_owned(),
+        "/office/cash".to_owned(),
         "/office/sign-in".to_owned(),
         format!("/office/link/{token}"),
         "/office/link/none".to_owned(),

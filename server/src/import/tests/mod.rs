@@ -1,6 +1,7 @@
 //! The engine by its sheets: what is read, what is refused, what stays.
 
 mod bounds;
+mod large;
 mod people;
 mod places;
 pub(crate) mod workbook;
@@ -8,7 +9,7 @@ pub(crate) mod workbook;
 use sync_core::model::id::{PersonId, SiteId};
 use sync_core::model::person::Role;
 
-use super::{Outcome, Scope, Table, apply, read, tables};
+use super::{Outcome, Scope, Table, read, rows, tables};
 use crate::people::grant::NewGrant;
 use crate::people::{Act, directory, grant, place};
 use crate::testing::{START_MS, World};
@@ -45,11 +46,9 @@ async fn import_as(world: &World, table: Table, by: Option<PersonId>, sheet: &[u
     let mut conn = world.write().await;
     let act = Act { at_ms: world.app.now_ms(), by };
     let scope = Scope::of(&mut conn, SITE, act).await.expect("a site");
-    let rows = read(sheet, table.columns());
-    let plan = tables::plan(&mut conn, table, &scope, rows).await.expect("plans");
-    apply(&mut conn, table, &scope, &plan).await.expect("writes");
-    conn.commit().await.expect("commits");
-    plan.outcome
+    let sheet = read(sheet, table.columns());
+    drop(conn);
+    rows::run(&world.app.db, (table, &scope), &sheet, false, None).await.expect("imports")
 }
 
 async fn import(world: &World, table: Table, sheet: &str) -> Outcome {

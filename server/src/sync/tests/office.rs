@@ -173,6 +173,50 @@ async fn a_contact_comes_and_goes_with_the_order_that_names_it() {
     world.checked().await;
 }
 
+/// R0.9
+#[tokio::test]
+async fn the_contacts_of_a_unit_come_and_go_with_an_open_record_of_it() {
+    let world = World::with_cookie().await;
+    let contact = world.contact().await;
+    let open = json!({
+        "command": "open", "site": 7, "kind": "reception", "channel": "phone",
+        "matter": "message", "by_caller_id": false, "unit": "3-2-1501",
+        "description": "请王师傅回电",
+    });
+    let open: Command = serde_json::from_value(open).expect("a command");
+    let reception = world.command(None, open).await.expect("opens").record;
+    let step = |name: &str, content: serde_json::Value| -> Command {
+        let fact = json!({ "t": name, "p": content });
+        serde_json::from_value(json!({ "command": "record", "fact": fact })).expect("a command")
+    };
+    let (mut wang, mut li) = (Phone::new(WANG, 9), Phone::new(LI, 10));
+    let passed = step("passed_on", json!({ "person": 31, "text": "请回电" }));
+    world.command(Some(reception), passed).await.expect("passes on");
+    world.settle(&mut wang).await;
+    world.settle(&mut li).await;
+    let holds = |phone: &Phone| phone.holds().into_keys().collect::<BTreeSet<_>>();
+    assert_eq!(holds(&wang), BTreeSet::from([contact, reception]));
+    assert_eq!(holds(&li), BTreeSet::new());
+    // A second occupant comes later; of another unit nothing comes.
+    let second = world.contact().await;
+    world.settle(&mut wang).await;
+    assert_eq!(holds(&wang), BTreeSet::from([contact, second, reception]));
+    let closed = step("reception_closed", json!({ "text": "已回电" }));
+    world.command(Some(reception), closed).await.expect("closes");
+    world.settle(&mut wang).await;
+    assert_eq!(holds(&wang), BTreeSet::from([reception]), "withdrawn with the work");
+    assert!(wang.records[&contact].left && wang.records[&second].left);
+    let reopened = step("reception_reopened", json!({ "text": "再次来电" }));
+    world.command(Some(reception), reopened).await.expect("reopens");
+    let elsewhere = Command::Set { field: "unit".to_owned(), value: json!("3-2-1502"), salt: None };
+    world.settle(&mut wang).await;
+    assert_eq!(holds(&wang).len(), 3);
+    world.command(Some(reception), elsewhere).await.expect("moves");
+    world.settle(&mut wang).await;
+    assert_eq!(holds(&wang), BTreeSet::from([reception]));
+    world.checked().await;
+}
+
 #[tokio::test]
 async fn a_contact_that_comes_after_its_order_finds_its_readers() {
     let world = World::with_cookie().await;

@@ -415,7 +415,7 @@ fn the_supervisor_of_its_department_is_told_and_a_higher_step_takes_it_off() {
     let items = |story: &Story, role, department: Option<Department>, group| {
         let grant = RoleGrant { department, group, ..grant(PersonId(60), role) };
         let principal = Principal { person: PersonId(60), grants: vec![grant] };
-        told_by_role(&story.review(), &principal, story.now_ms)
+        told_by_role(&story.review(), &principal, &[], story.now_ms)
     };
     let cleaning = Some(Department::CLEANING);
     let told = items(&story, Role::Supervisor, cleaning.clone(), None);

@@ -13,6 +13,7 @@ mod fields;
 mod follow_ups;
 mod forms;
 mod hand_overs;
+mod heads;
 mod kept;
 mod kinds;
 mod lists;

@@ -174,14 +174,15 @@ fn whoever_has_to_send_it_is_told_that_it_is_due_once_and_until_it_is_sent() {
     story.server();
     assert_eq!(story.fallen().into_iter().map(shanghai).collect::<Vec<_>>(), ["12-06 18:00"]);
     let mut manager = story.writer(51, Role::ProjectManager);
-    let items = |story: &Story| told_by_role(&story.review(), &principal(&manager), story.now_ms);
+    let items =
+        |story: &Story| told_by_role(&story.review(), &principal(&manager), &[], story.now_ms);
     let told = items(&story);
     assert_eq!((told.len(), told[0].kind, told[0].done), (1, InboxKind::ReportDue, false));
     let quality = story.writer(52, Role::Quality);
-    assert_eq!(told_by_role(&story.review(), &principal(&quality), story.now_ms), []);
+    assert_eq!(told_by_role(&story.review(), &principal(&quality), &[], story.now_ms), []);
     story.write(&mut manager, report());
     let manager = story.writer(51, Role::ProjectManager);
-    assert!(told_by_role(&story.review(), &principal(&manager), story.now_ms)[0].done);
+    assert!(told_by_role(&story.review(), &principal(&manager), &[], story.now_ms)[0].done);
 }
 
 /// R7.26
