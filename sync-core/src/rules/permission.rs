@@ -62,6 +62,17 @@ const SETTLERS: &[Role] = &[
     Role::ProjectManager,
     Role::EngineeringLead,
 ];
+/// Who takes an alarm on, and with that ends the telling of others: whoever is told, the desk and
+/// engineering's lead (R0.23).
+const TAKERS: &[Role] = &[
+    Role::Security,
+    Role::DutyOperator,
+    Role::FrontDesk,
+    Role::Assistant,
+    Role::Supervisor,
+    Role::ProjectManager,
+    Role::EngineeringLead,
+];
 /// Kinds whose records with a cause only the server opens; so are all with rules of their own.
 const DERIVED_KINDS: &[&str] = &[work_order::KIND, contact::KIND, alarm::KIND, patrol::PLAN];
 /// Any role at the site.
@@ -223,6 +234,15 @@ fn general_needs(fact: &GeneralFact, kind: &str, before: Option<&Review>) -> Res
         (GeneralFact::FellDue(_) | GeneralFact::DueWithdrawn(_), _) => Ok(Needs::server()),
         (GeneralFact::Attached(attached), _) => check_attached(attached).map(|()| Needs::anyone()),
         (GeneralFact::Created(created), Some(rules)) => opening_needs(created, rules),
+        (GeneralFact::Acknowledged(of), _) if kind == alarm::KIND => {
+            // A question within it is anybody's to take on. What is not there may yet come.
+            let told = ["alerted", "created"];
+            let other = |entry: &TimelineEntry| {
+                entry.key == of.of && !told.contains(&entry.fact_type.as_str())
+            };
+            let another = before.is_some_and(|before| before.timeline.iter().any(other));
+            Ok(if another { Needs::anyone() } else { Needs::roles(TAKERS) })
+        }
         (GeneralFact::Set(set), _) => field_needs(&set.field, kind, before),
         (GeneralFact::Resolve(resolve), _) => {
             // Whoever may write a field may end its conflict; an order's is the office's to end.
@@ -346,6 +366,7 @@ fn unread_needs(fact_type: &str, kind: &str, before: Option<&Review>) -> Needs {
     let roles = match fact_type {
         "set" | "resolve" if kind == patrol::PLAN => PLANNERS,
         "created" | "set" | "resolve" => opened(),
+        "acknowledged" if kind == alarm::KIND => TAKERS,
         "case_closed" => rules.map_or(DESK_AND_LEAD, kind::Kind::case_closers),
         _ => kind::guards(fact_type).unwrap_or_else(|| unread_roles(fact_type)),
     };

@@ -342,7 +342,7 @@ fn a_shift_is_taken_over_by_another_and_a_matter_by_whom_it_was_passed_to() {
 }
 
 /// 六 2.2, 六 3.3.2
-/// R0.19, R7.3, R7.22
+/// R0.19, R0.23, R7.3, R7.22
 #[test]
 fn anybody_walks_a_round_and_raises_an_alarm_and_some_say_that_it_is_over() {
     for (kind, state, fact_type) in [
@@ -356,6 +356,14 @@ fn anybody_walks_a_round_and_raises_an_alarm_and_some_say_that_it_is_over() {
     assert_eq!(late, Err("out_of_range".to_owned()), "the server's alone");
     let settlers = [FrontDesk, Supervisor, ProjectManager, EngineeringLead, Security, DutyOperator];
     assert_eq!(who("alarm", "open", "alarm_settled", ""), ok(&settlers));
+    // Nobody else silences it: not even whoever raised it.
+    let takers = [DESK, &[EngineeringLead, Security]].concat();
+    assert_eq!(who("alarm", "open", "acknowledged", ""), ok(&takers));
+    // Nor by taking on beforehand what somebody will be told.
+    let (open, content) = (scenes::of("alarm", "open"), json!({ "of": scenes::ANY }));
+    let unseen = Payload::from_parts("acknowledged".to_owned(), content);
+    let told = judge(open, &unseen, grant(open.person, Technician), false);
+    assert_eq!(told, Err(NO.to_owned()));
     for fact_type in ["alerted", "nobody_left", "alarm_withdrawn"] {
         assert_eq!(who("alarm", "open", fact_type, ""), ok(&[]), "{fact_type}");
     }
