@@ -358,8 +358,7 @@ fn last_received(causality: &Causality<'_>, sessions: &SessionRows) -> Option<St
     };
     let came: Vec<FactKey> = of(is_at_door).map(|fact| fact.key).collect();
     let received = of(|content| matches!(content, F::Received)).map(|fact| fact.key);
-    let before = |key: &FactKey| !came.iter().any(|door| causality.is_before(*door, *key));
-    let received: Vec<FactKey> = received.filter(before).collect();
+    let received = causality.unaware(&received.collect::<Vec<_>>(), &came);
     let last = causality.latest(&received).into_iter().filter_map(|key| causality.fact(key));
     Stamp::earliest(last, causality, sessions)
 }

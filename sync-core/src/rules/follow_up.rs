@@ -183,9 +183,7 @@ fn fold<'a>(input: &FoldInput<'a>, closed: Option<Stamp>) -> (FollowUp, Vec<Call
     let asked = keys.iter().filter_map(|key| input.causality.fact(*key));
     let reached = input.earliest(asked).map(|first| first.key);
     let rated = calls.iter().filter_map(|(key, said)| Some((*key, said.ratings?)));
-    let rated: Vec<(FactKey, Ratings)> = rated.collect();
-    let last = input.latest(&rated.iter().map(|(key, _)| *key).collect::<Vec<_>>());
-    let last = rated.iter().filter(|(key, _)| last.contains(key)).map(|(_, ratings)| *ratings);
+    let last = input.causality.last(rated).into_iter().map(|(_, ratings)| ratings);
     let ratings = last.reduce(Ratings::lower);
     calls.retain(|(key, _)| latest.contains(key));
     let satisfied = (!calls.is_empty()).then(|| calls.iter().all(|(_, said)| said.satisfied));

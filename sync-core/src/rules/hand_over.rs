@@ -265,24 +265,21 @@ fn fold(input: &FoldInput<'_>) -> (HandOver, Turns) {
     hand_over.keys = listed(&keys, input);
     hand_over.radios = listed(&radios, input);
     hand_over.differences = together(differences.into_iter());
-    let of = |turns: &[Turn], key: FactKey| turns.iter().find(|turn| turn.key == key).copied();
-    let last = input.latest(&turns.handed.iter().map(|turn| turn.key).collect::<Vec<_>>());
-    let last = last.into_iter().filter_map(|key| of(&turns.handed, key));
+    let last = input.causality.last(turns.handed.iter().map(|turn| (turn.key, *turn)));
+    let last = last.into_iter().map(|(_, turn)| turn);
     hand_over.handed_over = last.max_by_key(|turn| (turn.at_ms, turn.key));
     let taken = turns.taken.iter().filter_map(|turn| input.causality.fact(turn.key));
-    hand_over.taken_over = input.earliest(taken).and_then(|first| of(&turns.taken, first.key));
+    let first = input.earliest(taken).map(|first| first.key);
+    hand_over.taken_over = turns.taken.iter().find(|turn| Some(turn.key) == first).copied();
     (hand_over, turns)
 }
 
 /// What stands in the lists that no later list knew of, each once.
 fn listed<T: Clone + PartialEq>(lists: &[(FactKey, &[T])], input: &FoldInput<'_>) -> Vec<T> {
-    let latest = input.latest(&lists.iter().map(|(key, _)| *key).collect::<Vec<_>>());
     let mut all: Vec<T> = Vec::new();
-    for (_, list) in lists.iter().filter(|(key, _)| latest.contains(key)) {
-        for one in list.iter() {
-            if all.len() < FACTS_MAX && !all.contains(one) {
-                all.push(one.clone());
-            }
+    for one in input.causality.last(lists.iter().copied()).into_iter().flat_map(|(_, list)| list) {
+        if all.len() < FACTS_MAX && !all.contains(one) {
+            all.push(one.clone());
         }
     }
     all

@@ -309,8 +309,7 @@ impl Entry {
 
 /// What the customer said last of a quote (R3.43).
 fn answer(quote: &mut Quote, answers: &[(FactKey, bool)], causality: &Causality<'_>) {
-    quote.answers = causality.latest(&answers.iter().map(|(key, _)| *key).collect::<Vec<_>>());
-    let mut last = answers.iter().filter(|(key, _)| quote.answers.contains(key));
-    quote.accepted = (!answers.is_empty()).then(|| last.all(|(_, accepted)| *accepted));
-    quote.answers.truncate(ANSWERS_MAX);
+    let last = causality.last(answers.iter().copied());
+    quote.accepted = (!last.is_empty()).then(|| last.iter().all(|(_, accepted)| *accepted));
+    quote.answers = last.into_iter().map(|(key, _)| key).take(ANSWERS_MAX).collect();
 }

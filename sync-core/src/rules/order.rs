@@ -156,6 +156,36 @@ impl<'a> Causality<'a> {
         latest.map(|place| self.facts[place].key).collect()
     }
 
+    /// Of what facts say, in causal order, what stands last: said by those that no other of them
+    /// knew of.
+    pub fn last<T>(&self, said: impl IntoIterator<Item = (FactKey, T)>) -> Vec<(FactKey, T)> {
+        let mut said: Vec<(FactKey, T)> = said.into_iter().collect();
+        let keys: Vec<FactKey> = said.iter().map(|(key, _)| *key).collect();
+        let latest: BTreeSet<FactKey> = self.latest(&keys).into_iter().collect();
+        said.retain(|(key, _)| latest.contains(key));
+        said
+    }
+
+    /// Those of `keys` that knew of none of `others`.
+    pub fn unaware(&self, keys: &[FactKey], others: &[FactKey]) -> Vec<FactKey> {
+        let others: Vec<usize> =
+            others.iter().filter_map(|key| self.places.get(key)).copied().collect();
+        let mut mask = vec![0_u64; self.words];
+        if self.words > 0 {
+            others.iter().for_each(|other| mask[other / 64] |= 1 << (other % 64));
+        }
+        let first = others.iter().min().copied().unwrap_or(usize::MAX);
+        let knows = |place: usize| match self.words {
+            0 => first < place,
+            words => {
+                let row = &self.before[place * words..(place + 1) * words];
+                row.iter().zip(&mask).any(|(before, other)| before & other != 0)
+            }
+        };
+        let place = |key: &FactKey| self.places.get(key).copied();
+        keys.iter().copied().filter(|key| place(key).is_some_and(|place| !knows(place))).collect()
+    }
+
     /// The latest facts: those that are no cause of another.
     pub fn frontier(&self) -> Vec<FactKey> {
         let causes: BTreeSet<FactKey> = self.predecessors.values().flatten().copied().collect();

@@ -15,8 +15,8 @@ use super::words::together;
 use crate::model::fact::Fact;
 use crate::model::id::{FactKey, PersonId, RecordId};
 use crate::model::patrol::{
-    CheckResult, Checked, Checkpoint, CheckpointVisited, Finding, FindingKind, PatrolFact,
-    Position, VisitMethod,
+    CheckResult, Checkpoint, CheckpointVisited, Finding, FindingKind, PatrolFact, Position,
+    VisitMethod,
 };
 use crate::model::payload::Payload;
 use crate::model::policy::SlaPolicy;
@@ -304,16 +304,16 @@ fn listed(checkpoint: &Checkpoint) -> Vec<&str> {
 /// order the two arrived.
 /// R7.10.
 fn item_state(walk: &Walk<'_>, checkpoint: &Checkpoint, item: &str) -> ItemState {
-    let words: Vec<(FactKey, &Checked)> = walk
-        .facts()
-        .filter_map(|(fact, content)| match content {
-            PatrolFact::Checked(checked) => Some((fact.key, checked)),
-            _ => None,
-        })
-        .filter(|(_, checked)| checked.checkpoint == checkpoint.code && checked.item == item)
-        .collect();
-    let latest = walk.causality.latest(&words.iter().map(|(key, _)| *key).collect::<Vec<_>>());
-    let last = || words.iter().filter(|(key, _)| latest.contains(key)).map(|(_, word)| *word);
+    let words = walk.facts().filter_map(|(fact, content)| match content {
+        PatrolFact::Checked(checked)
+            if checked.checkpoint == checkpoint.code && checked.item == item =>
+        {
+            Some((fact.key, checked))
+        }
+        _ => None,
+    });
+    let words = walk.causality.last(words);
+    let last = || words.iter().map(|(_, word)| *word);
     let by_rest = words.is_empty()
         && walk.facts().any(|(_, content)| match content {
             PatrolFact::RestOk(rest) => {

@@ -113,11 +113,9 @@ pub(super) fn fold(input: &FoldInput<'_>) -> Reception {
         }
     }
     reception.put_through = last_words(&said.put_through, input.causality);
-    let last = input.latest(&said.prices.iter().map(|(key, _)| *key).collect::<Vec<_>>());
-    said.prices.retain(|(key, _)| last.contains(key));
-    said.prices.truncate(EACH_MAX);
-    reception.price = said.prices.first().map(|(_, price)| *price);
-    reception.prices = said.prices;
+    reception.prices = input.causality.last(said.prices);
+    reception.prices.truncate(EACH_MAX);
+    reception.price = reception.prices.first().map(|(_, price)| *price);
     for outage in &mut reception.outages {
         let ends = over.iter().filter(|(record, _)| *record == outage.record);
         outage.over_at_ms = ends.map(|(_, at_ms)| *at_ms).min();

@@ -281,9 +281,7 @@ fn latest<T>(
     causality: &Causality<'_>,
     says: impl Fn(&WorkOrderFact) -> Option<T>,
 ) -> Vec<(FactKey, T)> {
-    let said = || steps.iter().filter_map(|step| Some((step.fact.key, says(step.content)?)));
-    let latest = causality.latest(&said().map(|(key, _)| key).collect::<Vec<_>>());
-    said().filter(|(key, _)| latest.contains(key)).collect()
+    causality.last(steps.iter().filter_map(|step| Some((step.fact.key, says(step.content)?))))
 }
 
 /// How the customer ended the visit, as said last; several where people knew nothing of one

@@ -20,7 +20,5 @@ pub(super) fn together<'a>(words: impl Iterator<Item = &'a str>) -> Option<Strin
 
 /// Of words with their facts, in causal order, the last ones: those that no other knew of.
 pub(super) fn last_words(words: &[(FactKey, &str)], causality: &Causality<'_>) -> Option<String> {
-    let keys: Vec<FactKey> = words.iter().map(|(key, _)| *key).collect();
-    let latest = causality.latest(&keys);
-    together(words.iter().filter(|(key, _)| latest.contains(key)).map(|(_, word)| *word))
+    together(causality.last(words.iter().copied()).into_iter().map(|(_, word)| word))
 }
