@@ -72,9 +72,9 @@ fn body_of(table: Table, outcome: &Outcome, dry_run: bool) -> Result<Vec<u8>> {
 }
 
 /// Import a table from a sheet (.xlsx, or comma-separated text in UTF-8 or GB 18030); one with any
-/// problem changes nothing. It is written in pieces of 500 rows: one that was cut short is finished
-/// by the same sheet again, and a sheet that is all there changes nothing. An administrator of the site may; contacts also
-/// the desk, the roster also supervisors.
+/// problem changes nothing. It is written in pieces of 500 rows: one that was cut short is
+/// finished by the same sheet again, and a sheet that is all there changes nothing. An
+/// administrator of the site may; contacts also the desk, the roster also supervisors.
 #[utoipa::path(
     post, path = "/v1/imports/{table}", tag = "sheets",
     params(
