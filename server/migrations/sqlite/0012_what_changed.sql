@@ -32,7 +32,8 @@ create index desk_case_action_case on desk_case_action (desk_case);
 alter table record_told add column items text not null default '[]';
 -- Written once for what is there.
 update record_due set due_ms = 0
-    where record in (select record from record_told) or kind in ('reception', 'complaint');
+    where record in (select record from record_told) or kind in ('reception', 'complaint')
+      or record in (select record from work_order where status = 'out_of_scope');
 
 -- Retention looks only at what is due.
 create index contact_card_look on contact_card (site, look_ms, record);

@@ -1,7 +1,7 @@
 //! Sheets: one engine that reads a workbook or CSV text into a table's columns, plans what would
 //! become of it, names every problem by row and column, and writes nothing of a sheet with any. It
-//! writes in pieces of bounded length. Each table is one file in `tables`; who may import is decided
-//! by HTTP.
+//! writes in pieces of bounded length. Each table is one file in `tables`; who may import is
+//! decided by HTTP.
 //!
 //! The same sheet twice changes nothing, and an export is such a sheet.
 
@@ -90,8 +90,8 @@ impl Plan {
 }
 
 /// Writes a piece of a plan whose changes are rows, in the caller's transaction, with its audit
-/// row; phones take the reference data again where they hold what changed. Without a difference nothing is
-/// written.
+/// row; phones take the reference data again where they hold what changed. Without a difference
+/// nothing is written.
 ///
 /// # Errors
 /// If the database does not answer.

@@ -213,8 +213,8 @@ async fn readers_by_records(
     rows.into_iter().map(|row| row.place().map(|place| place.audience)).collect()
 }
 
-/// Moves the contacts of records whose readers or contacts changed: in the same transaction, so that
-/// nobody holds a record without the contacts it brings (R0.9).
+/// Moves the contacts of records whose readers or contacts changed: in the same transaction, so
+/// that nobody holds a record without the contacts it brings (R0.9).
 ///
 /// # Errors
 /// If the database does not answer.

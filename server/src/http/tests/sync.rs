@@ -5,13 +5,15 @@ use axum::body::Body;
 use axum::http::Method;
 use futures_util::StreamExt as _;
 use serde_json::json;
-use sync_core::model::id::DeviceId;
+use sync_core::model::id::{DeviceId, PersonId};
+use sync_core::model::person::RoleGrant;
 use sync_core::model::time::BootId;
 use sync_core::protocol::message::{
     ClockReading, PhoneState, ReferenceData, SyncRequest, SyncResponse,
 };
 use sync_core::protocol::{MEDIA_TYPE, frame};
 
+use crate::people::directory;
 use crate::testing::START_MS;
 
 use super::{Answer, Site, problem, problem_with, request};
@@ -129,4 +131,45 @@ async fn a_phone_that_listens_is_poked_for_what_concerns_it_only() {
     assert_eq!(event, "event: poke\ndata: something for you\n\n");
     site.world.app.close();
     assert!(events.next().await.is_none(), "the stream ends with the server");
+}
+
+/// R1.20
+#[tokio::test]
+async fn a_phone_holds_who_heads_which_department_of_those_who_may_come_in() {
+    let site = Site::new().await;
+    let phone = site.phone(site.wang, 1).await;
+    let bearer = site.bearer(&phone).await;
+    let heads = async || -> Vec<(PersonId, Option<String>)> {
+        let answer = push(&site, &bearer, frame::seal(&message(phone.device))).await;
+        let response: SyncResponse = frame::open(&answer.bytes).expect("a frame");
+        let json = response.reference.expect("reference data").json;
+        let held: ReferenceData = serde_json::from_str(&json).expect("reads");
+        let head = |grant: RoleGrant| (grant.person, grant.department.map(String::from));
+        held.supervisors.into_iter().map(head).collect()
+    };
+    let act = site.world.app.act();
+    let mut conn = site.world.write().await;
+    for (person, role, department) in [
+        (site.chen, "supervisor", Some("cleaning")),
+        (site.chen, "supervisor", None),
+        (site.root, "technician", Some("engineering")),
+    ] {
+        sqlx::query(
+            "insert into role_grant (person, role, site, from_ms, granted_epoch, granted_sequence,
+               department) values (?, ?, 7, 0, 1, 0, ?)",
+        )
+        .bind(person.0)
+        .bind(role)
+        .bind(department)
+        .execute(&mut *conn)
+        .await
+        .expect("inserts");
+    }
+    crate::people::reference_changed(&mut conn).await.expect("raised");
+    conn.commit().await.expect("commits");
+    assert_eq!(heads().await, [(site.chen, Some("cleaning".to_owned()))]);
+    let mut conn = site.world.write().await;
+    directory::disable(&mut conn, act, site.chen).await.expect("disabled");
+    conn.commit().await.expect("commits");
+    assert_eq!(heads().await, []);
 }
