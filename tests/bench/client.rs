@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use serde_json::Value;
 use sync_core::Result;
 use sync_core::environment::{NoHooks, SystemClock, SystemRandomness};
-use sync_core::model::id::SiteId;
+use sync_core::model::id::{RecordId, SiteId};
+use sync_core::model::work_order;
 use sync_core::replica::http::HttpTransport;
 use sync_core::replica::{HttpRequest, HttpResponse, Replica, ReplicaOptions, Transport};
 use sync_core::store::StoreKey;
@@ -98,14 +100,23 @@ impl Client {
         assert_eq!((account.saved, account.accepted), expected, "{account:?}");
     }
 
-    /// The digest of every record that is here, rebuilt from its facts.
-    pub async fn digest(&self) -> String {
-        let mut digests = Vec::new();
+    /// The orders that are here, each rebuilt from its facts.
+    pub async fn orders(&self) -> Vec<(RecordId, Value)> {
+        let mut orders = Vec::new();
         for item in self.replica.list().await {
-            let review = self.replica.review(item.record).await.expect("reads").expect("is here");
-            digests.push(workload::digest(&rebuild(&review)));
+            // Not the few tasks that the server opens at each site by itself.
+            if item.projection.kind == work_order::KIND {
+                let review = self.replica.review(item.record).await.expect("reads");
+                orders.push((item.record, rebuild(&review.expect("is here"))));
+            }
         }
-        workload::set_digest(digests)
+        orders
+    }
+
+    /// The digest of all orders that are here.
+    pub async fn digest(&self) -> String {
+        let orders = self.orders().await;
+        workload::set_digest(orders.iter().map(|(_, order)| workload::digest(order)).collect())
     }
 
     /// Requests so far.
