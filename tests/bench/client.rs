@@ -53,17 +53,7 @@ impl Client {
             requests: AtomicU64::new(0),
             token: Mutex::new(None),
         });
-        let options = ReplicaOptions {
-            path: path.to_owned(),
-            key: StoreKey::new([3; 32]),
-            server_url: url.to_owned(),
-            app_version: "bench".to_owned(),
-            clock: Arc::new(SystemClock::new(&SystemRandomness)),
-            randomness: Arc::new(SystemRandomness),
-            hooks: Arc::new(NoHooks),
-            transport: Arc::clone(&wire) as Arc<dyn Transport>,
-        };
-        let replica = Replica::open(options).await.expect("opens");
+        let replica = open(path, url, Arc::clone(&wire) as Arc<dyn Transport>).await;
         Self { replica, wire, url: url.to_owned() }
     }
 
@@ -133,6 +123,21 @@ impl Client {
         assert!(answer.status().is_success(), "{}", answer.status());
         Pokes(answer)
     }
+}
+
+/// Opens a store as every client here does.
+pub async fn open(path: &Path, url: &str, transport: Arc<dyn Transport>) -> Replica {
+    let options = ReplicaOptions {
+        path: path.to_owned(),
+        key: StoreKey::new([3; 32]),
+        server_url: url.to_owned(),
+        app_version: "bench".to_owned(),
+        clock: Arc::new(SystemClock::new(&SystemRandomness)),
+        randomness: Arc::new(SystemRandomness),
+        hooks: Arc::new(NoHooks),
+        transport,
+    };
+    Replica::open(options).await.expect("opens")
 }
 
 /// A stream of pokes.

@@ -79,7 +79,7 @@ impl Filled {
     }
 
     /// The edit that a fact carries; none for what the server wrote by a rule.
-    fn read(&self, name: &str, content: &Value, said_at_ms: Option<WallMs>) -> Option<Value> {
+    pub fn read(&self, name: &str, content: &Value, said_at_ms: Option<WallMs>) -> Option<Value> {
         match name {
             "created" => {
                 let opened = serde_json::from_str(content["description"].as_str()?).ok()?;
@@ -137,51 +137,4 @@ fn content(step: &str, visit: Option<FactKey>) -> Option<Value> {
             "floor_clean": true, "tools_counted": true }),
         (_, visit) => json!({ "visit": visit? }),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-    use crate::workload::{EDITS, SEED, make_record, steady_edit};
-
-    /// What a command's fact holds, as a review shows it.
-    fn fact(command: &Command) -> (String, Value, Option<WallMs>) {
-        match command {
-            Command::CreateWorkOrder { order, .. } => {
-                ("created".to_owned(), serde_json::to_value(order).expect("JSON"), None)
-            }
-            Command::Note { text } => ("note".to_owned(), json!({ "text": text }), None),
-            Command::Record { fact, said_at_ms, .. } => {
-                let fact = serde_json::to_value(fact).expect("JSON");
-                let name = fact["t"].as_str().expect("a type").to_owned();
-                (name, fact["p"].clone(), *said_at_ms)
-            }
-            other => panic!("no edit is {other:?}"),
-        }
-    }
-
-    #[test]
-    fn an_edit_is_one_command_whose_fact_is_read_back_as_the_edit() {
-        let key: FactKey = "aebagbafaydqq.201.0".parse().expect("a key");
-        let mut kinds: BTreeMap<String, u32> = BTreeMap::new();
-        for r in 0..40 {
-            let mut filled = Filled::default();
-            for edit in &make_record(SEED, 0, r).edits {
-                let command = filled.command(SiteId(1), edit);
-                let (name, content, said_at_ms) = fact(&command);
-                assert_eq!(filled.read(&name, &content, said_at_ms).as_ref(), Some(edit));
-                filled.saved(&command, key);
-                *kinds.entry(name).or_default() += 1;
-            }
-            let edit = steady_edit(SEED, r);
-            let (name, content, said_at_ms) = fact(&filled.command(SiteId(1), &edit));
-            assert_eq!(filled.read(&name, &content, said_at_ms).as_ref(), Some(&edit));
-        }
-        assert_eq!(kinds.values().sum::<u32>() as usize, 40 * EDITS);
-        assert_eq!(kinds["created"], 40);
-        let notes = f64::from(kinds["note"]) / f64::from(kinds.values().sum::<u32>());
-        assert!((0.3..0.6).contains(&notes), "about half are facts of their own: {kinds:?}");
-    }
 }

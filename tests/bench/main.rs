@@ -11,6 +11,8 @@ mod phases;
 mod prepare;
 mod report;
 mod server;
+#[cfg(test)]
+mod tests;
 mod wire;
 mod workload;
 
