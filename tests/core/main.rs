@@ -3,6 +3,7 @@
 
 mod arrows;
 mod documents;
+mod kind_pages;
 mod lexer;
 mod rules;
 mod settings;

@@ -1,14 +1,18 @@
-//! `fieldbook demo`: a day at an invented site. A real server on a loopback port, two technicians'
-//! phones as processes with real stores over real HTTP, on a scripted clock; at the end an account
-//! that closes.
+//! `fieldbook demo`: a day of a whole department at an invented site. A real server on a loopback
+//! port, five phones as processes with real stores over real HTTP, an office that writes by the
+//! interface, all on a scripted clock; at the end an account that closes.
 
-mod patrol;
+mod office;
 mod phone;
 mod phone_process;
 mod play;
+mod scenes;
 mod script;
 mod show;
 mod stage;
+mod sum;
+mod words;
+mod worker;
 
 use std::io::{BufRead, Write};
 

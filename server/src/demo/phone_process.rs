@@ -38,6 +38,8 @@ pub(super) struct PhoneSetup {
     pub wall_offset_ms: i64,
     /// The boot the process runs in.
     pub boot: u8,
+    /// When that began, scripted time: two processes of one boot count from the same moment.
+    pub booted_ms: i64,
 }
 
 /// What a phone process can be asked.
@@ -81,10 +83,8 @@ pub(super) struct ScriptedClock {
 }
 
 impl ScriptedClock {
-    /// A clock at `now_ms`, booted a minute before.
-    pub(super) fn new(now_ms: i64, wall_offset_ms: i64, boot: u8) -> Self {
-        // The day's start: two processes of one boot count from the same moment.
-        let booted_ms = now_ms - now_ms.rem_euclid(24 * 3_600_000);
+    /// A clock at `now_ms`, in a boot that began at `booted_ms`.
+    pub(super) fn new(now_ms: i64, wall_offset_ms: i64, (boot, booted_ms): (u8, i64)) -> Self {
         Self {
             now_ms: AtomicI64::new(now_ms),
             wall_offset_ms,
@@ -153,7 +153,8 @@ pub(super) async fn run(
     input: &mut dyn BufRead,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let clock = Arc::new(ScriptedClock::new(setup.now_ms, setup.wall_offset_ms, setup.boot));
+    let boot = (setup.boot, setup.booted_ms);
+    let clock = Arc::new(ScriptedClock::new(setup.now_ms, setup.wall_offset_ms, boot));
     let hooks = Arc::new(DeadlyHooks::default());
     let randomness: Arc<dyn Randomness> = Arc::new(SeededRandomness::new(setup.seed));
     let replica = Replica::open(ReplicaOptions {

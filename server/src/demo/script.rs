@@ -24,14 +24,23 @@ impl Randomness for SeededRandomness {
     }
 }
 
-/// The demo's day begins: 2026-11-25T08:30:00+08:00.
-pub(super) const DAY_START_MS: i64 = 1_795_566_600_000;
+/// A minute.
+pub(super) const MINUTE_MS: i64 = 60_000;
+/// The midnight before the demo's day: 2026-11-25T00:00:00+08:00, a Wednesday.
+pub(super) const DAY_MS: i64 = 1_795_536_000_000;
+/// The day in the site's zone.
+pub(super) const DAY: &str = "2026-11-25";
+
+/// A moment of the demo's day; of the days before it with a negative `day`.
+pub(super) const fn moment_ms(day: i64, hour: i64, minute: i64) -> i64 {
+    DAY_MS + (day * 24 + hour) * 60 * MINUTE_MS + minute * MINUTE_MS
+}
 
 /// The site's name in both languages.
 pub(super) const SITE_NAME: (&str, &str) = ("云栖苑", "Yunqi Court");
 
 /// Who works at the site: name in Chinese and in English, sign-in name, role.
-pub(super) const PEOPLE: [(&str, &str, Option<&str>, Role); 10] = [
+pub(super) const PEOPLE: [(&str, &str, Option<&str>, Role); 16] = [
     ("陈静", "Chen Jing", Some("chen"), Role::FrontDesk),
     ("王师傅", "Master Wang", None, Role::Technician),
     ("李师傅", "Master Li", None, Role::Technician),
@@ -42,12 +51,44 @@ pub(super) const PEOPLE: [(&str, &str, Option<&str>, Role); 10] = [
     ("郑阿姨", "Auntie Zheng", None, Role::ServiceWorker),
     ("冯强", "Feng Qiang", None, Role::PatrolOfficer),
     ("管理员", "Administrator", Some("admin"), Role::Admin),
+    ("贺山", "He Shan", Some("he"), Role::DutyOperator),
+    ("梁总", "Director Liang", Some("liang"), Role::GeneralManager),
+    ("方洁", "Fang Jie", Some("fang"), Role::CleaningManager),
+    ("马勇", "Ma Yong", None, Role::Security),
+    ("罗军", "Luo Jun", None, Role::Security),
+    ("老秦", "Old Qin", None, Role::Technician),
 ];
 
-/// The supervisor's place in [`PEOPLE`].
+/// Places in [`PEOPLE`]: the front desk.
+pub(super) const CHEN: usize = 0;
+/// A technician.
+pub(super) const WANG: usize = 1;
+/// Another technician.
+pub(super) const LI: usize = 2;
+/// Engineering's lead.
+pub(super) const ZHAO: usize = 3;
+/// The assistant.
+pub(super) const SUN: usize = 4;
+/// The supervisor.
 pub(super) const ZHOU: usize = 5;
-/// The patrol officer's.
+/// The project manager.
+pub(super) const WU: usize = 6;
+/// A service worker.
+pub(super) const ZHENG: usize = 7;
+/// The patrol officer.
 pub(super) const FENG: usize = 8;
+/// Who runs the desk at night.
+pub(super) const HE: usize = 10;
+/// The general manager.
+pub(super) const LIANG: usize = 11;
+/// The cleaning manager.
+pub(super) const FANG: usize = 12;
+/// Security, called first.
+pub(super) const MA: usize = 13;
+/// Security, called next.
+pub(super) const LUO: usize = 14;
+/// A technician without a phone.
+pub(super) const QIN: usize = 15;
 
 /// Family names of invented occupants.
 const FAMILY_NAMES: [&str; 12] =
@@ -83,6 +124,13 @@ mod tests {
         assert_eq!(units.len(), 60);
         let buildings: std::collections::BTreeSet<_> = units.iter().map(|unit| &unit.0).collect();
         assert_eq!(buildings.len(), 3);
+    }
+
+    #[test]
+    fn the_day_begins_at_the_sites_midnight() {
+        let day = chrono::DateTime::from_timestamp_millis(moment_ms(0, 8, 30)).expect("a moment");
+        assert_eq!(day.to_rfc3339(), "2026-11-25T00:30:00+00:00");
+        assert!(day.to_rfc3339().starts_with(DAY));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What the demo shows at the end: accounts, the order's timeline, the signature, the cases.
+//! What the demo shows of the order at the end: its timeline, the signature, the cases; that phone
+//! and server hold the same; and how to go on.
 
 use std::io::Write;
 
@@ -9,13 +10,13 @@ use sync_core::model::fact::StoredFact;
 use sync_core::model::id::{PersonId, RecordId};
 use sync_core::rules::signature::{Verification, verify_signed};
 use sync_core::rules::{Review, TimelineEntry};
-use sync_core::texts::{Language, code_text, text};
+use sync_core::texts::{Language, code_text};
 
 use super::phone::Phone;
 use super::phone_process::Request;
-use super::play::{CHEN, LI, name};
-use super::script::{FENG, SITE_NAME};
+use super::script::{CHEN, FENG, LI, PEOPLE, SITE_NAME};
 use super::stage::Stage;
+use super::words::yuan;
 use crate::{Error, Result};
 
 pub(super) fn site_name(stage: &Stage) -> &'static str {
@@ -25,76 +26,21 @@ pub(super) fn site_name(stage: &Stage) -> &'static str {
     }
 }
 
-/// Prints a person's account; false if it does not close, or the server counts otherwise.
-pub(super) async fn account(
-    stage: &Stage,
-    out: &mut dyn Write,
-    phone: &mut Phone,
-    index: usize,
-) -> Result<bool> {
-    let account = phone.ask(&Request::Account).await?;
-    let count = |member: &str| account[member].as_u64().unwrap_or_default();
-    let [saved, accepted, held, refused, on_phone] =
-        ["saved", "accepted", "held", "refused", "on_phone"].map(count);
-    let texts = [saved, accepted, held, refused, on_phone].map(|number| number.to_string());
-    let id = if held == 0 { "account-closes" } else { "account-closes-held" };
-    let line = text(
-        stage.language,
-        id,
-        &[
-            ("person", name(stage, index)),
-            ("saved", &texts[0]),
-            ("accepted", &texts[1]),
-            ("held", &texts[2]),
-            ("refused", &texts[3]),
-            ("on_phone", &texts[4]),
-        ],
-    );
-    writeln!(out, "{}: {line}", text(stage.language, "demo-accounts", &[]))?;
-    let rows = phone.ask(&Request::Refused).await?;
-    for row in rows.as_array().into_iter().flatten() {
-        let code = row["code"].as_str().unwrap_or_default();
-        let why = code_text(stage.language, "denial", code, &[]);
-        let number = row["n"].to_string();
-        let values = [("number", number.as_str()), ("why", why.as_str())];
-        writeln!(out, "  {}", text(stage.language, "demo-refused", &values))?;
-    }
-    let there = server_count(stage, stage.people[index]).await?;
-    let closes = saved == accepted + held + refused + on_phone;
-    Ok(closes && there == (accepted, refused))
-}
-
-/// What the server's receipts say of a person's commands: accepted and refused.
-async fn server_count(stage: &Stage, person: PersonId) -> Result<(u64, u64)> {
-    let (accepted, refused): (i64, i64) = sqlx::query_as(
-        "select coalesce(sum(case when outcome in ('entered', 'rewritten')
-             then to_number - from_number + 1 else 0 end), 0),
-           coalesce(sum(case when outcome = 'refused'
-             then to_number - from_number + 1 else 0 end), 0)
-         from receipt where person = ?",
-    )
-    .bind(person.0)
-    .fetch_one(stage.app.db.reader())
-    .await?;
-    Ok((accepted.unsigned_abs(), refused.unsigned_abs()))
-}
-
 /// Prints the order's timeline, waits, deviations, signature and cases.
 pub(super) async fn order(stage: &Stage, out: &mut dyn Write, record: RecordId) -> Result<()> {
-    let read = stage.app.sync.read(record).await?;
-    let (facts, _, review) = read.ok_or(Error::Broken("the demo's order is there"))?;
+    let (facts, _, review) = stage.read(record).await?;
     let language = stage.language;
     let status = code_text(language, "status", &review.status.code(), &[]);
-    writeln!(out, "\n{}", text(language, "demo-timeline", &[("status", &status)]))?;
+    writeln!(out, "\n== {}", stage.text("demo-timeline", &[("status", &status)]))?;
     for entry in &review.timeline {
         writeln!(out, "  {}", timeline_line(stage, &review, entry))?;
     }
-    writeln!(out, "{}", text(language, "demo-waits", &[]))?;
+    writeln!(out, "{}", stage.text("demo-waits", &[]))?;
     for wait in review.visits.iter().flat_map(|visit| &visit.waits) {
         let label = code_text(language, "wait", &wait.name, &[]);
-        writeln!(out, "  {label}: {}", seconds(language, wait.ms))?;
+        writeln!(out, "  {label}: {}", seconds(stage, wait.ms))?;
     }
-    writeln!(out, "{}", text(language, "demo-deviations", &[]))?;
+    writeln!(out, "{}", stage.text("demo-deviations", &[]))?;
     for deviation in review.visits.iter().flat_map(|visit| &visit.deviations) {
         writeln!(out, "  {}", code_text(language, "deviation", &deviation.code, &[]))?;
     }
@@ -102,9 +48,9 @@ pub(super) async fn order(stage: &Stage, out: &mut dyn Write, record: RecordId) 
         Some(signed) => verify(stage, &review, signed).await?,
         None => Verification::Missing { what: "signed".to_owned() },
     };
-    let label = text(language, "demo-signature", &[]);
+    let label = stage.text("demo-signature", &[]);
     writeln!(out, "{label}: {}", verification_text(language, &verification))?;
-    writeln!(out, "{}", text(language, "demo-cases", &[]))?;
+    writeln!(out, "{}", stage.text("demo-cases", &[]))?;
     for case in review.open_cases() {
         let who: Vec<String> = case
             .sides
@@ -160,30 +106,28 @@ pub(super) async fn heads(
         return Err(Error::Broken("a rebuilt record has other heads"));
     }
     let here = phone.ask(&Request::Review { record }).await?;
-    let read = stage.app.sync.read(record).await?;
-    let (_, _, there) = read.ok_or(Error::Broken("the demo's order is there"))?;
+    let there = stage.review(record).await?;
     if serde_json::to_value(&there).ok() != Some(here) {
         return Err(Error::Broken("a phone reviews the order as the server does"));
     }
     let records = checked.records.to_string();
-    let values = [("records", records.as_str()), ("person", name(stage, LI))];
-    writeln!(out, "\n{}", text(stage.language, "demo-heads", &values))?;
+    let values = [("records", records.as_str()), ("person", stage.name(LI))];
+    writeln!(out, "\n{}", stage.text("demo-heads", &values))?;
     Ok(())
 }
 
 /// Prints how to go on: the office in a browser, the officer in a second terminal.
 pub(super) async fn go_on(stage: &Stage, out: &mut dyn Write) -> Result<()> {
     let (folder, link) = stage.serve_on().await?;
-    let login = super::script::PEOPLE[CHEN].2.unwrap_or_default();
+    let login = PEOPLE[CHEN].2.unwrap_or_default();
     let values = [("login", login), ("password", stage.password.as_str())];
-    let say = |id: &str, values: &[(&str, &str)]| text(stage.language, id, values);
-    writeln!(out, "{}", say("demo-link", &[("person", name(stage, CHEN))]))?;
+    writeln!(out, "{}", stage.text("demo-link", &[("person", stage.name(CHEN))]))?;
     writeln!(out, "  {link}")?;
-    writeln!(out, "  {}", say("demo-sign-in", &values))?;
-    writeln!(out, "{}", say("demo-terminal", &[("person", name(stage, FENG))]))?;
+    writeln!(out, "  {}", stage.text("demo-sign-in", &values))?;
+    writeln!(out, "{}", stage.text("demo-terminal", &[("person", stage.name(FENG))]))?;
     let program = "cargo run -q -p mobile-bindings --bin fieldbook-phone --";
     writeln!(out, "  {program} --demo {}", folder.display())?;
-    writeln!(out, "{}", say("demo-end", &[]))?;
+    writeln!(out, "{}", stage.text("demo-end", &[]))?;
     out.flush()?;
     Ok(())
 }
@@ -196,9 +140,9 @@ fn timeline_line(stage: &Stage, review: &Review, entry: &TimelineEntry) -> Strin
             let field = code_text(stage.language, "field", field, &[]);
             format!(" {field} = {}", value(stage, &entry.content))
         }
-        "quoted" | "charged" => {
+        "quoted" | "charged" | "handed_in" => {
             let fen = entry.content["amount_fen"].as_i64().unwrap_or_default();
-            format!(" ¥{}.{:02}", fen / 100, fen % 100)
+            format!(" {}", yuan(fen))
         }
         "material" => format!(" {}", plain(&entry.content["name"])),
         "note" | "advice" => format!(" {}", plain(&entry.content["text"])),
@@ -208,7 +152,7 @@ fn timeline_line(stage: &Stage, review: &Review, entry: &TimelineEntry) -> Strin
     let mark = if entry.verified {
         String::new()
     } else {
-        format!(" {}", text(stage.language, "demo-unverified", &[]))
+        format!(" {}", stage.text("demo-unverified", &[]))
     };
     let at = local_time(entry.at_ms, &review.time_zone);
     format!("{at}  {}  {label}{detail}{mark}", person(stage, entry.by))
@@ -232,13 +176,13 @@ fn person(stage: &Stage, person: Option<PersonId>) -> &str {
     person.and_then(|person| stage.names.get(&person)).map_or("—", String::as_str)
 }
 
-fn seconds(language: Language, ms: Option<i64>) -> String {
+fn seconds(stage: &Stage, ms: Option<i64>) -> String {
     match ms {
         Some(ms) => {
             let number = format!("{}.{}", ms / 1_000, ms % 1_000 / 100);
-            text(language, "demo-seconds", &[("seconds", &number)])
+            stage.text("demo-seconds", &[("seconds", &number)])
         }
-        None => text(language, "demo-unknown", &[]),
+        None => stage.text("demo-unknown", &[]),
     }
 }
 

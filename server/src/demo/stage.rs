@@ -1,28 +1,30 @@
-//! The demo's stage: an invented site in a temporary folder, its server on a loopback port, and
-//! the phones as processes.
+//! The demo's stage: an invented site in a temporary folder, its server on a loopback port, its
+//! office, and the phones as processes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sync_core::environment::{Clock as _, NoHooks, Randomness};
+use sync_core::model::fact::StoredFact;
 use sync_core::model::id::{PersonId, RecordId, SiteId};
-use sync_core::rules::Command;
+use sync_core::model::session::SessionRows;
+use sync_core::rules::Review;
 use sync_core::texts::Language;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::office::Office;
 use super::phone::Phone;
 use super::phone_process::{PhoneSetup, Request, ScriptedClock};
-use super::script::{DAY_START_MS, PEOPLE, SITE_NAME, SeededRandomness, ZHOU, units};
+use super::script::{CHEN, FENG, MINUTE_MS, PEOPLE, SITE_NAME, SeededRandomness, moment_ms, units};
 use crate::config::Config;
 use crate::db::Database;
 use crate::keys::Keys;
 use crate::people::grant::NewGrant;
 use crate::people::{directory, enrolment, grant, install, office, password, place};
-use crate::sync::OfficeWrite;
-use crate::{App, AppOptions, Result, http, jobs};
+use crate::{App, AppOptions, Error, Result, http, jobs};
 
 /// The one site.
 pub(super) const SITE: SiteId = SiteId(7);
@@ -40,9 +42,8 @@ pub(super) struct Stage {
     pub(super) names: BTreeMap<PersonId, String>,
     pub(super) password: String,
     clock: Arc<ScriptedClock>,
-    randomness: Arc<dyn Randomness>,
-    desk: office::OfficeSession,
-    supervisor: office::OfficeSession,
+    pub(super) randomness: Arc<dyn Randomness>,
+    pub(super) office: Office,
     folder: tempfile::TempDir,
     end: oneshot::Sender<()>,
     served: JoinHandle<Result<()>>,
@@ -53,7 +54,9 @@ impl Stage {
     /// Builds the site and starts its server.
     pub(super) async fn build(language: Language, seed: u64) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let clock = Arc::new(ScriptedClock::new(DAY_START_MS, 0, 0));
+        // Two days before: what is still open on the demo's day has begun by then.
+        let begin_ms = moment_ms(-2, 10, 30);
+        let clock = Arc::new(ScriptedClock::new(begin_ms, 0, (0, begin_ms - MINUTE_MS)));
         let randomness: Arc<dyn Randomness> = Arc::new(SeededRandomness::new(seed));
         let keys_folder = folder.path().join("keys");
         let keys = Keys::create(&keys_folder, randomness.as_ref(), clock.wall_ms())?;
@@ -76,8 +79,7 @@ impl Stage {
             },
         });
         let password = new_password(randomness.as_ref());
-        let (people, names, [desk, supervisor]) =
-            settle(&app, language, randomness.as_ref(), &password).await?;
+        let (people, names) = settle(&app, language, randomness.as_ref(), &password).await?;
         let (end, ended) = oneshot::channel();
         let shutdown = async move {
             // Dropped or sent: both end the server.
@@ -86,6 +88,7 @@ impl Stage {
         let served = tokio::spawn(http::serve(app.clone(), listener, shutdown));
         Ok(Self {
             language,
+            office: Office::new(&app),
             app,
             url,
             people,
@@ -93,8 +96,6 @@ impl Stage {
             password,
             clock,
             randomness,
-            desk,
-            supervisor,
             folder,
             end,
             served,
@@ -112,36 +113,48 @@ impl Stage {
         self.clock.set(self.now_ms() + ms);
     }
 
-    /// The desk writes.
-    pub(super) async fn office(
-        &self,
-        record: Option<RecordId>,
-        command: Value,
-    ) -> Result<RecordId> {
-        self.write(&self.desk, record, command).await
+    /// Lets time pass until so late on the demo's day, or on one before it, and does what falls due
+    /// with nobody looking.
+    pub(super) async fn until(&self, day: i64, hour: i64, minute: i64) -> Result<()> {
+        let at_ms = moment_ms(day, hour, minute);
+        if at_ms < self.now_ms() {
+            return Err(Error::Broken("the demo's time goes forward"));
+        }
+        self.clock.set(at_ms);
+        self.jobs().await
     }
 
-    /// The supervisor opens a record.
-    pub(super) async fn supervisor(&self, command: Value) -> Result<RecordId> {
-        self.write(&self.supervisor, None, command).await
+    /// Does what is due by now.
+    pub(super) async fn jobs(&self) -> Result<()> {
+        let ran = jobs::run_due(&self.app, self.app.now_ms()).await?;
+        if ran.failed > 0 { Err(Error::Broken("a job of the demo failed")) } else { Ok(()) }
     }
 
-    async fn write(
+    /// One of two texts.
+    pub(super) fn pick<'a>(&self, chinese: &'a str, english: &'a str) -> &'a str {
+        match self.language {
+            Language::ZhCn => chinese,
+            Language::En => english,
+        }
+    }
+
+    /// The name of the person at `index` of the script.
+    pub(super) fn name(&self, index: usize) -> &str {
+        self.names.get(&self.people[index]).map_or("", String::as_str)
+    }
+
+    /// A record as the server has it.
+    pub(super) async fn read(
         &self,
-        by: &office::OfficeSession,
-        record: Option<RecordId>,
-        command: Value,
-    ) -> Result<RecordId> {
-        let command: Command = serde_json::from_value(command)
-            .map_err(|error| crate::Error::Configuration(format!("demo script: {error}")))?;
-        let write = OfficeWrite {
-            person: by.person,
-            device: by.device,
-            session: by.session,
-            record,
-            command,
-        };
-        Ok(self.app.sync.office(write).await?.record)
+        record: RecordId,
+    ) -> Result<(Vec<StoredFact>, SessionRows, Review)> {
+        let read = self.app.sync.read(record).await?;
+        read.ok_or(Error::Broken("a record of the demo is there"))
+    }
+
+    /// How a record stands on the server.
+    pub(super) async fn review(&self, record: RecordId) -> Result<Review> {
+        Ok(self.read(record).await?.2)
     }
 
     /// A phone process for the person at `index` of the script, enrolled by a one-time code.
@@ -161,6 +174,7 @@ impl Stage {
             now_ms: self.now_ms(),
             wall_offset_ms,
             boot: u8::try_from(index).unwrap_or(u8::MAX),
+            booted_ms: self.now_ms() - MINUTE_MS,
         })?;
         let enrol = Request::Enrol { code: code.shown(), device_name: "demo".to_owned() };
         phone.ask(&enrol).await?;
@@ -178,12 +192,12 @@ impl Stage {
         // The day's rounds are there before anybody looks.
         jobs::run_due(&self.app, self.app.now_ms()).await?;
         self.app.start_jobs().await;
-        let officer = self.people[super::script::FENG];
+        let officer = self.people[FENG];
         let (act, randomness) = (self.app.act(), self.randomness.as_ref());
         let mut transaction = self.app.db.begin_write().await?;
         let code =
             enrolment::invite(&mut transaction, act, officer, OPEN_MS, randomness).await?.shown();
-        let clerk = self.people[super::play::CHEN];
+        let clerk = self.people[CHEN];
         let link = office::sign_in_link(&mut transaction, act, clerk, OPEN_MS, randomness).await?;
         transaction.commit().await?;
         let folder = self.folder.path().join("officer");
@@ -204,9 +218,9 @@ impl Stage {
     }
 }
 
-type Settled = (Vec<PersonId>, BTreeMap<PersonId, String>, [office::OfficeSession; 2]);
+type Settled = (Vec<PersonId>, BTreeMap<PersonId, String>);
 
-/// People, places, the desk's session and the supervisor's, in one transaction.
+/// People and places, in one transaction.
 async fn settle(
     app: &App,
     language: Language,
@@ -239,11 +253,8 @@ async fn settle(
         names.insert(person, name.to_owned());
         people.push(person);
     }
-    let (desk, _cookie) = office::open(&mut transaction, act.at_ms, people[0], randomness).await?;
-    let (supervisor, _cookie) =
-        office::open(&mut transaction, act.at_ms, people[ZHOU], randomness).await?;
     transaction.commit().await?;
-    Ok((people, names, [desk, supervisor]))
+    Ok((people, names))
 }
 
 fn new_password(randomness: &dyn Randomness) -> String {
@@ -260,4 +271,9 @@ pub(super) fn step(fact_type: &str, content: Value) -> Value {
         json!({ "t": fact_type, "p": content })
     };
     json!({ "command": "record", "fact": fact })
+}
+
+/// What the story says is what the server holds.
+pub(super) fn ensure(holds: bool, what: &'static str) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::Broken(what)) }
 }

@@ -80,6 +80,9 @@ pub struct NewWorkOrder {
     priority: Priority,
     /// When the customer reported it (RFC 3339), if not just now.
     reported_at: Option<String>,
+    /// The reception it follows from.
+    #[schema(value_type = Option<String>)]
+    reception: Option<RecordId>,
 }
 
 /// Open a work order.
@@ -105,7 +108,7 @@ async fn open(State(app): State<App>, mut post: OfficePost<NewWorkOrder>) -> Res
         priority: body.priority,
         reported_at_ms: body.reported_at.as_deref().map(at).transpose()?,
         round: None,
-        reception: None,
+        reception: body.reception,
     };
     let site = body.site;
     create(&app, post, Command::CreateWorkOrder { site, order }).await
