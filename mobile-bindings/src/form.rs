@@ -8,11 +8,10 @@ use sync_core::rules::form::Form;
 use crate::ApiError;
 use crate::record::json;
 
-/// The kinds of records that have forms, e.g. `violation`.
+/// The kinds of records, each with its forms, e.g. `violation`.
 #[uniffi::export]
 pub fn kinds() -> Vec<String> {
-    let drawn = sync_core::rules::kinds().filter(|kind| !sync_core::rules::forms(kind).is_empty());
-    drawn.map(str::to_owned).collect()
+    sync_core::rules::kinds().map(str::to_owned).collect()
 }
 
 /// What a kind asks for, as JSON of a list of `rules::form::Form`: to open a record, to write each

@@ -185,7 +185,11 @@ pub fn field_value(
         ("appointment", Value::String(text)) => zone.read(text),
         ("priority", Value::String(code)) => words.code("office-priority", code),
         ("category", Value::String(code)) => words.code("office-category", code),
+        ("task", Value::String(code)) => words.code("task", code),
         ("chargeable_fen", Value::Number(number)) => yuan(number.as_i64().unwrap_or_default()),
+        (name, Value::Number(number)) if name.ends_with("_ms") => {
+            zone.minute(number.as_i64().unwrap_or_default())
+        }
         (_, Value::Null) => "—".to_owned(),
         (_, value) => plain(value),
     }
