@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
-use sync_core::environment::{Clock, Crash, HookPoint, Hooks, Randomness};
+use sync_core::environment::{Clock, Crash, HookPlace, HookPoint, Hooks, Randomness};
 use sync_core::model::time::BootId;
 use tokio::sync::{mpsc, oneshot};
 
@@ -194,6 +194,9 @@ impl Gate {
 /// Hooks of an actor: waits for its turn at every store call, and crashes where the seed says.
 pub struct SimulatedHooks {
     gate: Mutex<Option<Gate>>,
+    /// Lets nobody else run inside a write: of two processes on one database one would wait for
+    /// the other's lock.
+    whole_writes: bool,
     dice: Dice,
     crash_per_mille: AtomicU64,
     /// Set by a crash; everything after it fails until the actor is opened anew.
@@ -207,11 +210,17 @@ impl SimulatedHooks {
     pub fn new(dice: Dice) -> Self {
         Self {
             gate: Mutex::new(None),
+            whole_writes: false,
             dice,
             crash_per_mille: AtomicU64::new(0),
             down: std::sync::atomic::AtomicBool::new(false),
             crashes: AtomicU64::new(0),
         }
+    }
+
+    /// Hooks of a process that shares its database: others run only between its writes.
+    pub fn between_writes(dice: Dice) -> Self {
+        Self { whole_writes: true, ..Self::new(dice) }
     }
 
     /// Joins a scheduler, or leaves it.
@@ -237,9 +246,10 @@ impl SimulatedHooks {
 
 #[async_trait]
 impl Hooks for SimulatedHooks {
-    async fn at(&self, _point: HookPoint) -> Result<(), Crash> {
+    async fn at(&self, point: HookPoint) -> Result<(), Crash> {
         let gate = self.gate.lock().expect("not poisoned").clone();
-        if let Some(gate) = gate {
+        let inside = matches!(point.place, HookPlace::Inside(_));
+        if let Some(gate) = gate.filter(|_| !(self.whole_writes && inside)) {
             gate.pass().await;
         }
         if self.is_down() {

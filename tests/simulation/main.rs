@@ -1,65 +1,147 @@
-//! The simulation: phones, a network and a server in one process, on real stores. The seed draws
-//! who runs when, what they do, and every fault; then everything heals, must converge, and an
-//! auditor accounts for every command that returned.
+//! The simulation: phones, an office, a network, a server and two runners of its jobs in one
+//! process, on real stores. The seed draws who runs when, what they do, how time passes, and every
+//! fault; then everything heals, must converge, and auditors account for every command that
+//! returned and for everything that followed by itself.
 //!
-//! `SIMULATION_SECONDS` bounds how long seeds are drawn; `SIMULATION_SEED=N` replays one.
+//! `SIMULATION_SECONDS` bounds how long seeds are drawn; `SIMULATION_SEED=N` replays one,
+//! `SIMULATION_FROM=N` begins there.
 
+mod acting;
 mod auditor;
+mod coverage;
+mod days;
 mod environment;
 mod network;
+mod people;
 mod workload;
 mod world;
 
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use acting::{Carrier, Done, Saved};
 use auditor::Audit;
-use environment::Scheduler;
+use coverage::Coverage;
+use days::DAY_MS;
+use environment::{Dice, Scheduler};
 use network::Faults;
-use workload::{Saved, desk, technician};
+use people::PEOPLE;
 use world::World;
 
 /// What a run did, for its report and for comparing two runs of one seed.
 #[derive(Debug, Default)]
 struct Run {
     audit: Audit,
+    coverage: Coverage,
     phone_crashes: u64,
     server_crashes: u64,
     trace: Vec<String>,
 }
 
-const ROUNDS: usize = 6;
+/// Commands that returned, of each phone and of the office.
+#[derive(Default)]
+pub struct AllSaved {
+    /// By the place of the phone.
+    pub phones: Vec<Vec<Saved>>,
+    /// At the seats.
+    pub office: Vec<Saved>,
+}
+
+const ROUNDS: usize = 7;
 const STEPS: usize = 8;
+const HOUR_MS: i64 = 3_600_000;
 
 async fn run(seed: u64) -> Run {
-    let phones = 2 + u32::try_from(seed % 3).expect("small");
-    let mut world = World::new(seed, phones).await;
+    let mut world = World::new(seed).await;
     let mut run = Run::default();
-    let mut orders = Vec::new();
-    let mut saved: Vec<Vec<Saved>> = vec![Vec::new(); world.phones.len()];
-    let mut scheduler = Scheduler::new(environment::Dice::new(seed, 4));
+    let mut saved = AllSaved::default();
+    saved.phones.resize(world.phones.len(), Vec::new());
+    let mut scheduler = Scheduler::new(Dice::new(seed, 4));
+    // The first day's, before anything happens.
+    let first =
+        acting::run_jobs(world.runners[0].app().clone(), world.runners[0].hooks.clone(), None);
+    run.trace.extend(first.await.trace);
     for _ in 0..ROUNDS {
         set_faults(&world, true);
-        run.trace.extend(desk(&world, &mut orders).await);
-        let mut tasks = Vec::new();
-        for (index, phone) in world.phones.iter().enumerate() {
-            phone.set_gate(Some(scheduler.gate(index)));
-            tasks.push(technician(phone.replica(), phone.dice.clone(), STEPS));
-        }
-        for (index, done) in scheduler.run(tasks).await.into_iter().enumerate() {
-            run.trace.extend(done.trace.into_iter().map(|line| format!("{index} {line}")));
-            saved[index].extend(done.saved);
-        }
-        run.trace.push(format!("{:?}", scheduler.trace));
+        pass_time(&world);
+        let mut done = Done::default();
+        run.server_crashes += acting::office(&mut world, &mut done).await;
+        saved.office.append(&mut done.saved);
+        run.take("office", done);
+        field_turn(&mut world, &mut scheduler, &mut run, &mut saved).await;
         world.advance_ms(60_000);
         restart_the_fallen(&mut world, &mut run).await;
     }
     set_faults(&world, false);
-    run.audit = auditor::audit(&mut world, &saved).await;
+    run.audit = auditor::audit(&mut world, &saved, &mut run.coverage).await;
+    run.trace.push(run.coverage.to_string());
     for phone in &mut world.phones {
         phone.close().await;
     }
+    for runner in &mut world.runners {
+        runner.stop().await;
+    }
     world.machine.stop().await;
     run
+}
+
+impl Run {
+    fn take(&mut self, who: &str, done: Done) {
+        assert_eq!(done.failed, 0, "no job fails by itself: {:?}", done.trace);
+        self.trace.extend(done.trace.into_iter().map(|line| format!("{who} {line}")));
+        self.coverage.add(&done.coverage);
+    }
+}
+
+/// Minutes, hours or days.
+fn pass_time(world: &World) {
+    let draw = |most: usize| i64::try_from(1 + world.dice.below(most)).expect("small");
+    let ms = match world.dice.below(10) {
+        0..=3 => draw(20) * 60_000,
+        4..=6 => draw(12) * HOUR_MS,
+        7 | 8 => draw(3) * DAY_MS,
+        _ => draw(12) * DAY_MS + draw(23) * HOUR_MS,
+    };
+    world.advance_ms(ms);
+}
+
+/// Phones, and none, one or both of the runners, all at once.
+async fn field_turn(
+    world: &mut World,
+    scheduler: &mut Scheduler,
+    run: &mut Run,
+    saved: &mut AllSaved,
+) {
+    let mut tasks: Vec<Pin<Box<dyn Future<Output = Done> + Send>>> = Vec::new();
+    for (index, phone) in world.phones.iter().enumerate() {
+        phone.set_gate(Some(scheduler.gate(index)));
+        let site = PEOPLE.iter().find(|one| one.person == phone.person).expect("one of them").site;
+        let carrier = Carrier {
+            replica: phone.replica(),
+            person: phone.person,
+            role: phone.role,
+            site,
+            dice: phone.dice.clone(),
+            now_ms: world.now_ms(),
+        };
+        tasks.push(Box::pin(carrier.turn(STEPS)));
+    }
+    for (index, runner) in world.runners.iter().enumerate() {
+        if world.dice.happens(600) {
+            let gate = scheduler.gate(world.phones.len() + index);
+            runner.hooks.set_gate(Some(gate.clone()));
+            let (app, hooks) = (runner.app().clone(), runner.hooks.clone());
+            tasks.push(Box::pin(acting::run_jobs(app, hooks, Some(gate))));
+        }
+    }
+    for (index, mut done) in scheduler.run(tasks).await.into_iter().enumerate() {
+        if let Some(phone) = saved.phones.get_mut(index) {
+            phone.append(&mut done.saved);
+        }
+        run.take(&index.to_string(), done);
+    }
+    run.trace.push(format!("{:?}", scheduler.trace));
 }
 
 /// Swarm: every run has its own mixture of faults.
@@ -73,19 +155,29 @@ fn set_faults(world: &World, on: bool) {
             cut: draw(150),
             replayed_later: draw(200),
         });
-        phone.hooks.set_crash_per_mille(draw(30) as u64);
+        let is_careless = world.dice.happens(400);
+        phone.hooks.set_crash_per_mille(if is_careless { draw(30) as u64 } else { 0 });
     }
-    world.machine.hooks.set_crash_per_mille(draw(15) as u64);
-    if !on {
-        world.machine.hooks.set_gate(None);
+    let is_weak = world.dice.happens(400);
+    world.machine.hooks.set_crash_per_mille(if is_weak { draw(15) as u64 } else { 0 });
+    for runner in &world.runners {
+        runner.hooks.set_crash_per_mille(draw(15) as u64);
+        runner.hooks.set_gate(None);
     }
 }
 
 async fn restart_the_fallen(world: &mut World, run: &mut Run) {
-    if world.machine.hooks.is_down() {
-        run.server_crashes += 1;
-        world.machine.stop().await;
-        world.machine.start().await;
+    let fallen = world.machine.hooks.is_down();
+    run.server_crashes += u64::from(fallen);
+    if fallen || world.dice.happens(150) {
+        world.machine.restart().await;
+    }
+    for runner in &mut world.runners {
+        runner.hooks.set_gate(None);
+        run.server_crashes += u64::from(runner.hooks.is_down());
+        if runner.hooks.is_down() {
+            runner.restart().await;
+        }
     }
     for phone in &mut world.phones {
         phone.set_gate(None);
@@ -99,7 +191,7 @@ async fn restart_the_fallen(world: &mut World, run: &mut Run) {
         }
         if world.dice.happens(100) {
             let hours = i64::try_from(world.dice.below(7)).expect("small") - 3;
-            phone.clock.set_wall_offset_ms(hours * 3_600_000);
+            phone.clock.set_wall_offset_ms(hours * HOUR_MS);
         }
     }
 }
@@ -112,35 +204,93 @@ fn runtime() -> tokio::runtime::Runtime {
         .expect("starts")
 }
 
-#[expect(clippy::print_stdout, reason = "the seed to replay, and what a run counted")]
-#[test]
-fn every_command_that_returned_is_accounted_for_whatever_fails() {
-    let bound = std::env::var("SIMULATION_SECONDS").ok().and_then(|s| s.parse().ok());
-    let bound = Duration::from_secs(bound.unwrap_or(20));
-    let only: Option<u64> = std::env::var("SIMULATION_SEED").ok().and_then(|s| s.parse().ok());
-    let begun = Instant::now();
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|text| text.parse().ok())
+}
+
+/// From so many runs on, every kind has to have been met.
+const RUNS_MIN: u64 = 40;
+/// Runs at a time: each has its own world.
+const AT_ONCE: usize = 2;
+
+/// What many runs came to.
+#[derive(Debug, Default)]
+struct Totals {
+    runs: u64,
+    audit: Audit,
+    coverage: Coverage,
+    phone_crashes: u64,
+    server_crashes: u64,
+}
+
+impl Totals {
+    fn add(&mut self, other: &Self) {
+        self.runs += other.runs;
+        self.audit.add(&other.audit);
+        self.coverage.add(&other.coverage);
+        self.phone_crashes += other.phone_crashes;
+        self.server_crashes += other.server_crashes;
+    }
+}
+
+/// Draws seeds until the time is over, or a run of another thread has failed.
+#[expect(clippy::print_stdout, reason = "the seed to replay")]
+fn draw_seeds(seeds: &AtomicU64, last: u64, goes_on: impl Fn() -> bool) -> Totals {
     let runtime = runtime();
-    let (mut runs, mut total, mut phones, mut servers) = (0_u64, Audit::default(), 0, 0);
-    for seed in only.map_or(1..=100_000, |seed| seed..=seed) {
+    let mut totals = Totals::default();
+    while goes_on() || totals.runs == 0 {
+        let seed = seeds.fetch_add(1, Ordering::SeqCst);
+        if seed > last {
+            break;
+        }
         // Printed only when the run fails.
         println!(
             "replay: SIMULATION_SEED={seed} cargo test -p fieldbook-tests --test simulation every_command"
         );
-        let run = runtime.block_on(run(seed));
-        runs += 1;
-        total.saved += run.audit.saved;
-        total.accepted += run.audit.accepted;
-        total.refused += run.audit.refused;
-        total.compared += run.audit.compared;
-        phones += run.phone_crashes;
-        servers += run.server_crashes;
-        if begun.elapsed() > bound {
-            break;
-        }
+        let run = std::panic::AssertUnwindSafe(|| runtime.block_on(run(seed)));
+        let run = std::panic::catch_unwind(run).unwrap_or_else(|panic| {
+            println!("failed: SIMULATION_SEED={seed}");
+            seeds.store(u64::MAX - AT_ONCE as u64, Ordering::SeqCst);
+            std::panic::resume_unwind(panic)
+        });
+        totals.add(&Totals {
+            runs: 1,
+            audit: run.audit,
+            coverage: run.coverage,
+            phone_crashes: run.phone_crashes,
+            server_crashes: run.server_crashes,
+        });
     }
-    println!("{runs} runs, {total:?}, {phones} phone crashes, {servers} server crashes");
+    totals
+}
+
+#[expect(clippy::print_stdout, reason = "what the runs counted")]
+#[test]
+fn every_command_that_returned_is_accounted_for_whatever_fails() {
+    let bound = Duration::from_secs(number("SIMULATION_SECONDS").unwrap_or(20));
+    let only = number("SIMULATION_SEED");
+    let first = only.or(number("SIMULATION_FROM")).unwrap_or(1);
+    let last = only.unwrap_or(u64::MAX / 2);
+    let seeds = AtomicU64::new(first);
+    let begun = Instant::now();
+    let mut totals = Totals::default();
+    let goes_on = || begun.elapsed() < bound;
+    std::thread::scope(|scope| {
+        let threads: Vec<_> =
+            (0..AT_ONCE).map(|_| scope.spawn(|| draw_seeds(&seeds, last, goes_on))).collect();
+        for thread in threads {
+            totals.add(&thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+    });
+    println!("{}", totals.coverage);
+    let Totals { runs, audit, coverage, phone_crashes, server_crashes } = totals;
+    println!("{runs} runs, {audit:?}, {phone_crashes} phone crashes, {server_crashes} of servers");
+    let (_, accepted, refused) = coverage.sums();
     if only.is_none() {
-        assert!(total.accepted > 0 && total.refused > 0 && phones > 0 && servers > 0);
+        assert!(accepted > 0 && refused > 0 && phone_crashes > 0 && server_crashes > 0);
+    }
+    if runs >= RUNS_MIN {
+        assert_eq!(coverage.gaps(), Vec::<String>::new(), "every kind is met");
     }
 }
 

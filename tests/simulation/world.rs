@@ -1,31 +1,32 @@
-//! A site's world in one process: a server with its database, and phones with their stores.
+//! A site's world in one process: a server with its database, two runners of its jobs, and phones
+//! with their stores.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use fieldbook_server::config::Config;
 use fieldbook_server::db::Database;
-use fieldbook_server::sync::{OfficeWrite, Sync, SyncOptions};
-use sync_core::model::id::{DeviceId, PersonId, RecordId, SessionId, SiteId};
-use sync_core::model::policy::SlaPolicy;
+use fieldbook_server::keys::Keys;
+use fieldbook_server::sync::{OfficeWrite, OfficeWritten};
+use fieldbook_server::{App, AppOptions};
+use sync_core::model::id::{DeviceId, PersonId, RecordId};
+use sync_core::model::person::Role;
+use sync_core::model::policy::{LadderCountsFrom, SlaPolicy};
 use sync_core::replica::{Replica, ReplicaOptions};
 use sync_core::rules::Command;
 use sync_core::store::StoreKey;
 
-use super::environment::{Dice, Gate, SimulatedClock, SimulatedHooks};
+use super::environment::{Dice, Gate, START_MS, SimulatedClock, SimulatedHooks};
 use super::network::{Server, SimulatedTransport};
-
-/// The one site.
-pub const SITE: SiteId = SiteId(7);
-/// Chen of the desk, device 1.
-pub const DESK: PersonId = PersonId(12);
-const DESK_DEVICE: DeviceId = DeviceId(1);
-const DESK_SESSION: SessionId = SessionId([12; 8]);
+use super::people::{self, PEOPLE, Person, Seat};
 
 /// One phone: what survives a crash, and what does not.
 pub struct Phone {
     /// Its owner.
     pub person: PersonId,
+    /// Its owner's role.
+    pub role: Role,
     /// Its number.
     pub device: DeviceId,
     path: PathBuf,
@@ -77,7 +78,7 @@ impl Phone {
     }
 }
 
-/// The server's machine: what survives a crash, and the running process.
+/// A machine with a server: what survives a crash, and the running process.
 pub struct Machine {
     folder: PathBuf,
     clock: Arc<SimulatedClock>,
@@ -85,46 +86,49 @@ pub struct Machine {
     pub hooks: Arc<SimulatedHooks>,
     dice: Dice,
     address: Server,
-    running: Option<(Sync, Database)>,
+    running: Option<App>,
 }
 
 impl Machine {
     /// Starts the process.
     pub async fn start(&mut self) {
         self.hooks.revive();
-        let database = open(&self.folder).await;
-        let sync = Sync::start(SyncOptions::new(
-            database.clone(),
-            self.clock.clone(),
-            Arc::new(self.dice.clone()),
-            self.hooks.clone(),
-            [9; 32],
-        ));
-        self.address.set(Some(sync.clone()));
-        self.running = Some((sync, database));
+        let mut keys = Keys::generate(&self.dice, START_MS);
+        keys.attestation = [9; 32];
+        let ledger = Some(self.folder.join("ledger"));
+        let app = App::start(AppOptions {
+            db: open(&self.folder).await,
+            keys,
+            clock: self.clock.clone(),
+            randomness: Arc::new(self.dice.clone()),
+            hooks: self.hooks.clone(),
+            config: Config { ledger, ..Config::default() },
+        });
+        self.address.set(Some(app.sync.clone()));
+        self.running = Some(app);
     }
 
     /// Stops the process.
     pub async fn stop(&mut self) {
         self.address.set(None);
-        if let Some((sync, database)) = self.running.take() {
-            sync.stop().await;
-            database.close().await;
+        if let Some(app) = self.running.take() {
+            app.stop().await;
         }
     }
 
-    /// The running process.
-    pub fn sync(&self) -> Sync {
-        self.running.as_ref().expect("the server is up").0.clone()
+    /// Starts it anew.
+    pub async fn restart(&mut self) {
+        self.stop().await;
+        self.start().await;
     }
 
-    /// Its database.
-    pub fn database(&self) -> &Database {
-        &self.running.as_ref().expect("the server is up").1
+    /// The running process.
+    pub fn app(&self) -> &App {
+        self.running.as_ref().expect("the server is up")
     }
 }
 
-async fn open(folder: &Path) -> Database {
+async fn open(folder: &std::path::Path) -> Database {
     Database::open(&folder.join("fieldbook.db")).await.expect("a database opens")
 }
 
@@ -132,49 +136,73 @@ async fn open(folder: &Path) -> Database {
 pub struct World {
     /// Time since the start; shared by all clocks.
     pub elapsed_ms: Arc<AtomicI64>,
-    /// The server.
+    /// The server that phones and the office talk to.
     pub machine: Machine,
+    /// Two more processes on its database, which run its jobs.
+    pub runners: Vec<Machine>,
     /// The phones.
     pub phones: Vec<Phone>,
+    /// The site's policy.
+    pub policy: SlaPolicy,
     /// Draws the workload.
     pub dice: Dice,
     folder: tempfile::TempDir,
 }
 
 impl World {
-    /// A server, a desk and `phones` enrolled technicians.
-    pub async fn new(seed: u64, phones: u32) -> Self {
+    /// A server, an office and some of the phones, drawn by the seed.
+    pub async fn new(seed: u64) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let elapsed_ms = Arc::new(AtomicI64::new(0));
+        let dice = Dice::new(seed, 3);
+        let counts_from = if seed.is_multiple_of(2) {
+            LadderCountsFrom::Step
+        } else {
+            LadderCountsFrom::Reception
+        };
+        let policy = SlaPolicy { ladder_counts_from: counts_from, ..SlaPolicy::default() };
         let database = open(folder.path()).await;
-        people(&database, phones).await;
+        people::write(&database, &policy).await;
         database.close().await;
-        let mut machine = Machine {
+        let clock = Arc::new(SimulatedClock::new(elapsed_ms.clone(), 1));
+        let machine = |number: u64, hooks: SimulatedHooks| Machine {
             folder: folder.path().to_owned(),
-            clock: Arc::new(SimulatedClock::new(elapsed_ms.clone(), 1)),
-            hooks: Arc::new(SimulatedHooks::new(Dice::new(seed, 2))),
-            dice: Dice::new(seed, 1),
+            clock: clock.clone(),
+            hooks: Arc::new(hooks),
+            dice: Dice::new(seed, 20 + number),
             address: Server::default(),
             running: None,
         };
-        machine.start().await;
-        let dice = Dice::new(seed, 3);
-        let mut world = Self { elapsed_ms, machine, phones: Vec::new(), dice, folder };
-        for index in 0..phones {
-            world.add_phone(seed, index).await;
+        let main = machine(0, SimulatedHooks::new(Dice::new(seed, 2)));
+        let runner =
+            |number| machine(number, SimulatedHooks::between_writes(Dice::new(seed, 4 + number)));
+        let runners = vec![runner(1), runner(2)];
+        let mut world =
+            Self { elapsed_ms, machine: main, runners, phones: Vec::new(), policy, dice, folder };
+        world.machine.start().await;
+        for runner in &mut world.runners {
+            runner.start().await;
+        }
+        let carriers: Vec<&Person> = PEOPLE.iter().filter(|one| one.has_phone).collect();
+        for one in carriers {
+            // One technician always; of the others about every second.
+            if one.person == PersonId(31) || world.dice.happens(400) {
+                world.add_phone(seed, one).await;
+            }
         }
         world
     }
 
-    async fn add_phone(&mut self, seed: u64, index: u32) {
-        let (person, device) = (PersonId(31 + index), DeviceId(31 + index));
-        let number = u64::from(index);
+    async fn add_phone(&mut self, seed: u64, one: &Person) {
+        let (person, device) = (one.person, people::phone(one.person));
+        let number = u64::from(person.0);
         let address = self.machine.address.clone();
         let dice = Dice::new(seed, 200 + number);
         let mut phone = Phone {
             person,
+            role: one.role,
             device,
-            path: self.folder.path().join(format!("phone-{index}.db")),
+            path: self.folder.path().join(format!("phone-{person}.db")),
             clock: Arc::new(SimulatedClock::new(self.elapsed_ms.clone(), 100 + number)),
             hooks: Arc::new(SimulatedHooks::new(Dice::new(seed, 100 + number))),
             transport: Arc::new(SimulatedTransport::new(address, dice, person, device)),
@@ -184,64 +212,41 @@ impl World {
         phone.open().await;
         phone.replica().enrol("code", "电话", None).await.expect("enrols");
         let key = phone.transport.public_key.lock().expect("not poisoned").expect("enrolled");
-        let mut transaction = self.machine.database().begin_write().await.expect("begins");
-        sqlx::query("insert into device (device, person, name, public_key, enrolled_ms) values (?, ?, 'phone', ?, 0)")
-            .bind(device.0)
-            .bind(person.0)
-            .bind(key.as_bytes().to_vec())
-            .execute(&mut *transaction)
-            .await
-            .expect("inserts");
+        let mut transaction = self.machine.app().db.begin_write().await.expect("begins");
+        sqlx::query(
+            "insert into device (device, person, name, public_key, enrolled_ms)
+             values (?, ?, 'phone', ?, 0)",
+        )
+        .bind(device.0)
+        .bind(person.0)
+        .bind(key.as_bytes().to_vec())
+        .execute(&mut *transaction)
+        .await
+        .expect("inserts");
         transaction.commit().await.expect("commits");
         phone.replica().sync(10).await.expect("syncs");
         self.phones.push(phone);
     }
 
-    /// The desk writes.
+    /// Somebody at the office writes.
     pub async fn office(
         &self,
+        seat: Seat,
         record: Option<RecordId>,
         command: Command,
-    ) -> fieldbook_server::Result<RecordId> {
-        let write = OfficeWrite {
-            person: DESK,
-            device: DESK_DEVICE,
-            session: DESK_SESSION,
-            record,
-            command,
-        };
-        Ok(self.machine.sync().office(write).await?.record)
+    ) -> fieldbook_server::Result<OfficeWritten> {
+        let Seat { person, device, session } = seat;
+        let write = OfficeWrite { person, device, session, record, command };
+        self.machine.app().sync.office(write).await
+    }
+
+    /// Server time.
+    pub fn now_ms(&self) -> i64 {
+        START_MS + self.elapsed_ms.load(Ordering::SeqCst)
     }
 
     /// Lets time pass.
     pub fn advance_ms(&self, ms: i64) {
         self.elapsed_ms.fetch_add(ms, Ordering::SeqCst);
     }
-}
-
-async fn people(database: &Database, phones: u32) {
-    let mut transaction = database.begin_write().await.expect("begins");
-    let policy = serde_json::to_string(&SlaPolicy::default()).expect("writes");
-    let mut statements = vec![
-        "insert into installation (id, epoch, reference_version, created_ms) values (1, 1, 1, 0)".to_owned(),
-        "insert into site (site, name, sequence) values (7, '仿真苑', 0)".to_owned(),
-        format!("insert into policy (site, version, json) values (7, 1, '{policy}')"),
-        "insert into person (person, name) values (12, '陈静')".to_owned(),
-        "insert into role_grant (person, role, site, from_ms, granted_epoch, granted_sequence) values (12, 'front_desk', 7, 0, 1, 0)".to_owned(),
-        "insert into device (device, person, name, enrolled_ms) values (1, 12, 'desk', 0)".to_owned(),
-        "insert into office_session (secret_hash, person, device, session, csrf, created_ms, last_used_ms, expires_ms) values (x'00', 12, 1, x'0c0c0c0c0c0c0c0c', '', 0, 0, 9999999999999)".to_owned(),
-    ];
-    for index in 0..phones {
-        let person = 31 + index;
-        statements
-            .push(format!("insert into person (person, name) values ({person}, '师傅{person}')"));
-        statements.push(format!("insert into role_grant (person, role, site, from_ms, granted_epoch, granted_sequence) values ({person}, 'technician', 7, 0, 1, 0)"));
-    }
-    for statement in statements {
-        sqlx::query(sqlx::AssertSqlSafe(statement))
-            .execute(&mut *transaction)
-            .await
-            .expect("inserts");
-    }
-    transaction.commit().await.expect("commits");
 }

@@ -376,7 +376,11 @@ impl Sync {
         drop(conn);
         let epoch = installation.epoch;
         let job = Box::new(derive::DeriveJob { record, follows, people, epoch, now_ms });
-        self.ask(|reply| Job::Derive(job, reply)).await
+        let stops = Stops::new(shared.hooks.as_ref(), "derive");
+        stops.before().await?;
+        let written = self.ask(|reply| Job::Derive(job, reply)).await?;
+        stops.after().await?;
+        Ok(written)
     }
 
     /// Purges a record, if it may go: everything that holds content of it, with a line in the
@@ -475,7 +479,11 @@ impl Sync {
         drop(conn);
         let epoch = installation.epoch;
         let job = Box::new(due::DueJob { record, people, epoch, now_ms });
-        self.ask(|reply| Job::Due(job, reply)).await
+        let stops = Stops::new(shared.hooks.as_ref(), "derive");
+        stops.before().await?;
+        let written = self.ask(|reply| Job::Due(job, reply)).await?;
+        stops.after().await?;
+        Ok(written)
     }
 
     /// Who heads which department, at every site: grants that are not ended.

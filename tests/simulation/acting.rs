@@ -1,0 +1,281 @@
+//! Turns: what the office, a phone and a runner of the jobs do in a round.
+
+use std::sync::Arc;
+
+use fieldbook_server::{App, Error, jobs};
+use serde_json::Value;
+use sync_core::model::id::{FactKey, PersonId, RecordId, SiteId};
+use sync_core::model::person::Role;
+use sync_core::replica::Replica;
+
+use super::coverage::Coverage;
+use super::environment::{Dice, Gate, SimulatedHooks};
+use super::people::{PEOPLE, Person, SITE, Seat};
+use super::workload::{
+    CashLine, DESK, Draw, Step, command, draw_kind, draw_step, forbidden, is_of_workers,
+};
+use super::world::World;
+
+/// A command that returned: from here on it must never be lost.
+#[derive(Debug, Clone)]
+pub struct Saved {
+    /// The record.
+    pub record: RecordId,
+    /// Its kind.
+    pub kind: String,
+    /// Its number on the phone or seat.
+    pub n: u64,
+    /// Its first fact.
+    pub key: FactKey,
+    /// It opened the record.
+    pub opened: bool,
+    /// The phone's rules were off: the server has to refuse it.
+    pub forbidden: bool,
+}
+
+/// What somebody's turn came to.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// Commands that returned.
+    pub saved: Vec<Saved>,
+    /// What was denied before anything was written.
+    pub coverage: Coverage,
+    /// Things that a run of jobs could not do though nothing stopped it.
+    pub failed: u64,
+    /// What happened, for comparing two runs of a seed.
+    pub trace: Vec<String>,
+}
+
+/// The office's turn: a few commands at different seats.
+pub async fn office(world: &mut World, done: &mut Done) -> u64 {
+    let mut crashes = 0;
+    for _ in 0..8 + world.dice.below(8) {
+        world.advance_ms(1_000 + i64::try_from(world.dice.below(60_000)).expect("small"));
+        if world.machine.hooks.is_down() {
+            crashes += 1;
+            world.machine.restart().await;
+        }
+        office_step(world, done).await;
+    }
+    crashes
+}
+
+async fn office_step(world: &World, done: &mut Done) {
+    let dice = &world.dice;
+    let kind = draw_kind(dice);
+    let known = known(world).await;
+    let cash = cash(world).await;
+    // Few of each, so that they come far.
+    let most = if kind == "patrol_plan" { 1 } else { 3 };
+    let is_enough = known.iter().filter(|(known, _)| known == kind).count() >= most;
+    let record =
+        pick(&known, kind, dice).filter(|_| dice.happens(if is_enough { 950 } else { 600 }));
+    let review = match record {
+        Some(record) => world.machine.app().sync.read(record).await.expect("reads"),
+        None => None,
+    };
+    let review = review.map(|(_, _, review)| review);
+    let draw = Draw {
+        dice,
+        person: PersonId(12),
+        site: SITE,
+        now_ms: world.now_ms(),
+        known: &known,
+        cash: &cash,
+    };
+    let roles = if dice.happens(900) { &Role::ALL[..9] } else { &Role::ALL[..] };
+    let Some(mut step) = draw_step((kind, review.as_ref()), &draw, roles) else { return };
+    enter_for_a_worker(&mut step, dice, world.now_ms());
+    let seat = seat(&step, dice);
+    let text = step.command.to_string();
+    match world.office(seat, record, command(step.command)).await {
+        Ok(written) => done.saved.push(Saved {
+            record: written.record,
+            kind: kind.to_owned(),
+            n: written.number,
+            key: FactKey::Written { session: seat.session, n: written.number, i: 0 },
+            opened: record.is_none(),
+            forbidden: false,
+        }),
+        Err(Error::Denied(denial)) => {
+            done.coverage.of(kind).denied += 1;
+            done.trace.push(format!("denied {denial:?}"));
+        }
+        // The hook may have stopped it after it was written: nobody was told, nothing is owed.
+        Err(Error::Stopped(_) | Error::Problem { .. }) => done.trace.push("stopped".to_owned()),
+        Err(error) => panic!("the office is told of no failure but by a hook: {error:?} {text}"),
+    }
+    done.trace.push(format!("{} {record:?} {text}", seat.person));
+}
+
+/// What only workers do, the desk mostly enters for them, and says so.
+fn enter_for_a_worker(step: &mut Step, dice: &Dice, now_ms: i64) {
+    if is_of_workers(step) && step.command["command"] == "record" && dice.happens(700) {
+        step.command["on_behalf_of"] = 31.into();
+        step.command["said_at_ms"] = (now_ms - 600_000).into();
+        step.by = DESK;
+    }
+}
+
+/// Mostly somebody who usually does it.
+fn seat(step: &Step, dice: &Dice) -> Seat {
+    let seats = || PEOPLE.iter().filter(|one| one.has_seat);
+    let usual: Vec<&Person> =
+        seats().filter(|one| one.site == SITE && step.by.contains(&one.role)).collect();
+    let all: Vec<&Person> = seats().collect();
+    let from = if usual.is_empty() || dice.happens(70) { &all } else { &usual };
+    Seat::of(from[dice.below(from.len())].person)
+}
+
+fn pick(known: &[(String, RecordId)], kind: &str, dice: &Dice) -> Option<RecordId> {
+    let of_kind: Vec<RecordId> =
+        known.iter().filter(|(known, _)| known == kind).map(|(_, record)| *record).collect();
+    if of_kind.is_empty() { None } else { Some(of_kind[dice.below(of_kind.len())]) }
+}
+
+/// Kind and id of every record of the site.
+async fn known(world: &World) -> Vec<(String, RecordId)> {
+    let rows: Vec<(String, Vec<u8>)> =
+        sqlx::query_as("select kind, record from record where site = ? order by record")
+            .bind(SITE.0)
+            .fetch_all(world.machine.app().db.reader())
+            .await
+            .expect("reads");
+    let id = |bytes: Vec<u8>| RecordId(bytes.try_into().expect("16 bytes"));
+    rows.into_iter().map(|(kind, record)| (kind, id(record))).collect()
+}
+
+/// Cash that stands in no hand-over: what the office's page proposes.
+async fn cash(world: &World) -> Vec<CashLine> {
+    let rows: Vec<(Vec<u8>, String, String, i64)> = sqlx::query_as(
+        "select c.record, c.fact, c.kind, c.amount_fen from cash_entry c
+         where c.site = ? and c.method = 'cash' and not exists (select 1 from hand_over_cash h
+           where h.record = c.record and h.fact = c.fact)
+         order by c.record, c.fact limit 50",
+    )
+    .bind(SITE.0)
+    .fetch_all(world.machine.app().db.reader())
+    .await
+    .expect("reads");
+    let line = |(record, fact, kind, fen): (Vec<u8>, String, String, i64)| {
+        let record = RecordId(record.try_into().expect("16 bytes"));
+        CashLine { record, fact, kind, fen }
+    };
+    rows.into_iter().map(line).collect()
+}
+
+/// Who walks about with a phone.
+pub struct Carrier {
+    /// The open store.
+    pub replica: Arc<Replica>,
+    /// Who.
+    pub person: PersonId,
+    /// As what.
+    pub role: Role,
+    /// Where.
+    pub site: SiteId,
+    /// The person's whims.
+    pub dice: Dice,
+    /// When the turn begins.
+    pub now_ms: i64,
+}
+
+impl Carrier {
+    /// Some commands, some syncs, in an order drawn by the phone's dice.
+    pub async fn turn(self, steps: usize) -> Done {
+        let mut done = Done::default();
+        for _ in 0..steps {
+            if self.dice.happens(250) {
+                let result = self.replica.sync_once().await;
+                done.trace.push(format!("sync {:?}", result.map_err(|error| error.to_string())));
+            } else {
+                self.step(&mut done).await;
+            }
+        }
+        done
+    }
+
+    async fn step(&self, done: &mut Done) {
+        let dice = &self.dice;
+        let list = self.replica.list().await;
+        let here = list.iter().filter(|item| item.present);
+        let known: Vec<(String, RecordId)> =
+            here.map(|item| (item.projection.kind.clone(), item.record)).collect();
+        let record = match self.dice.below(10) {
+            0 => None,
+            _ => (0..4)
+                .find_map(|_| pick(&known, draw_kind(dice), dice))
+                .or_else(|| known.first().map(|(_, record)| *record)),
+        };
+        let Some(record) = record else { return self.open(&known, done).await };
+        let Ok(Some(review)) = self.replica.review(record).await else { return };
+        let kind = review.kind.clone();
+        if dice.happens(60) {
+            let payload = forbidden(&kind, self.role, dice);
+            let result = self.replica.write_unjudged(record, &payload).await;
+            let saved = result.as_ref().ok().map(|one| (one.record, one.n, one.key));
+            done.keep(saved, &kind, false, true);
+            done.trace.push(format!("{record} forbidden {:?}", result.is_ok()));
+            return;
+        }
+        let draw = self.draw(&known);
+        let Some(step) = draw_step((&kind, Some(&review)), &draw, &[self.role]) else { return };
+        self.perform(Some(record), &kind, step.command, done).await;
+    }
+
+    async fn open(&self, known: &[(String, RecordId)], done: &mut Done) {
+        let kind = draw_kind(&self.dice);
+        let draw = self.draw(known);
+        if let Some(step) = draw_step((kind, None), &draw, &[self.role]) {
+            self.perform(None, kind, step.command, done).await;
+        }
+    }
+
+    fn draw<'a>(&'a self, known: &'a [(String, RecordId)]) -> Draw<'a> {
+        let site = if self.dice.happens(980) { self.site } else { SITE };
+        let (dice, person, now_ms) = (&self.dice, self.person, self.now_ms);
+        Draw { dice, person, site, now_ms, known, cash: &[] }
+    }
+
+    async fn perform(&self, record: Option<RecordId>, kind: &str, value: Value, done: &mut Done) {
+        let text = value.to_string();
+        let result = self.replica.perform(&command(value), record).await;
+        if let Err(sync_core::Error::Denied(_)) = &result {
+            done.coverage.of(kind).denied += 1;
+        }
+        let saved = result.as_ref().ok().map(|one| (one.record, one.n, one.key));
+        done.keep(saved, kind, record.is_none(), false);
+        let result = result.map(|one| one.n).map_err(|error| error.to_string());
+        done.trace.push(format!("{record:?} {text} {result:?}"));
+    }
+}
+
+impl Done {
+    fn keep(
+        &mut self,
+        saved: Option<(RecordId, u64, FactKey)>,
+        kind: &str,
+        opened: bool,
+        forbidden: bool,
+    ) {
+        let saved = saved.map(|(record, n, key)| {
+            let kind = kind.to_owned();
+            Saved { record, kind, n, key, opened, forbidden }
+        });
+        self.saved.extend(saved);
+    }
+}
+
+/// A runner's turn: everything that is due.
+pub async fn run_jobs(app: App, hooks: Arc<SimulatedHooks>, gate: Option<Gate>) -> Done {
+    if let Some(gate) = gate {
+        gate.pass().await;
+    }
+    let mut done = Done::default();
+    let ran = jobs::run_due(&app, app.now_ms()).await;
+    if !hooks.is_down() {
+        done.failed = ran.as_ref().map_or(1, |ran| ran.failed);
+    }
+    done.trace.push(format!("jobs {:?}", ran.map_err(|error| error.to_string())));
+    done
+}
