@@ -25,6 +25,8 @@ pub struct People {
     pub version: u64,
     /// Everyone's grants, ended ones too.
     pub principals: BTreeMap<PersonId, Principal>,
+    /// People whose account is disabled.
+    pub disabled: BTreeSet<PersonId>,
     /// Each site's policies, oldest first.
     pub policies: BTreeMap<SiteId, Vec<SlaPolicy>>,
     names: BTreeMap<PersonId, String>,
@@ -125,10 +127,15 @@ impl PeopleCache {
 
 async fn read(version: u64, conn: &mut SqliteConnection) -> Result<People> {
     let mut people = People { version, ..People::default() };
-    let persons: Vec<(u32, String)> =
-        sqlx::query_as("select person, name from person").fetch_all(&mut *conn).await?;
-    for (person, name) in persons {
+    let persons: Vec<(u32, String, Option<i64>)> =
+        sqlx::query_as("select person, name, disabled_ms from person")
+            .fetch_all(&mut *conn)
+            .await?;
+    for (person, name, disabled_ms) in persons {
         let person = PersonId(person);
+        if disabled_ms.is_some() {
+            people.disabled.insert(person);
+        }
         people.names.insert(person, name);
         people.principals.insert(person, Principal { person, grants: Vec::new() });
     }
