@@ -41,6 +41,12 @@ pub enum ApiError {
         /// Which versions do not fit.
         reason: String,
     },
+    /// Another person's work is on the phone alone: sync it, or have it handed over by signing out.
+    #[error("{commands} commands are not sent")]
+    UnsentWork {
+        /// How many commands.
+        commands: u64,
+    },
     /// The server refused the request as a whole: show `code_words("problem", code, params)`.
     #[error("answered: {code}")]
     Answered {
@@ -107,6 +113,7 @@ impl From<sync_core::Error> for ApiError {
             Error::SignInAgain { code } => Self::SignInAgain { code },
             error @ Error::UpdateApp { .. } => Self::UpdateApp { reason: error.to_string() },
             Error::Answered { code, params } => Self::Answered { code, params: map(params) },
+            Error::UnsentWork { commands } => Self::UnsentWork { commands },
             Error::TooLarge { what, limit } => Self::TooLarge { what: what.to_owned(), limit },
             Error::Store(error) => error.into(),
             Error::BadId(error) => Self::BadInput { reason: error.to_string() },

@@ -79,6 +79,13 @@ impl Phone {
         Ok(open.enrol(&code, &device_name, installation.as_deref()).await?.0)
     }
 
+    /// Ends the person's use of this phone: what it holds for them goes. Work that is on the phone
+    /// alone is handed in by whoever uses it next, if `hand_over` says so; else `UnsentWork` is
+    /// thrown and nothing is changed.
+    pub async fn sign_out(&self, hand_over: bool) -> Result<(), ApiError> {
+        Ok(self.replica().await?.sign_out(hand_over).await?)
+    }
+
     /// Whose phone it is; none before it is enrolled.
     pub async fn identity(&self) -> Result<Option<Identity>, ApiError> {
         Ok(self.replica().await?.enrolment().await?.map(Into::into))

@@ -63,6 +63,7 @@ impl App {
             hooks,
             keys.attestation,
         );
+        options.installation = Some(keys.installation.verifying_key());
         options.ledger = Some(Ledger::at(&config.ledger_folder()));
         let sync = Sync::start(options);
         Self {

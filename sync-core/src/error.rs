@@ -36,6 +36,12 @@ pub enum Error {
     #[cfg(feature = "store")]
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
+    /// Another person's work is on the phone alone: sync, or hand it over by signing out.
+    #[error("{commands} commands of another person are not sent")]
+    UnsentWork {
+        /// How many.
+        commands: u64,
+    },
     /// The transport or the server did not answer: retry later.
     #[error("offline: {detail}")]
     Offline {

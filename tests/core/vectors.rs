@@ -12,6 +12,7 @@ use sync_core::model::audience::Audience;
 use sync_core::model::fact::StoredFact;
 use sync_core::model::id::{DeviceId, FactKey, PersonId, RecordId, SessionId, SiteId};
 use sync_core::model::time::{BootId, Seen};
+use sync_core::protocol::chain::{Entry, Told, chain_head, chain_statement};
 use sync_core::protocol::identity::{self, Certificate};
 use sync_core::protocol::message::{
     ClockReading, Cursor, Delivery, Left, Outcome, PhoneState, RECORD_PURGED, Receipt,
@@ -33,6 +34,7 @@ fn the_vectors_of_the_protocol_page_are_the_bytes_of_the_code() {
     ids(&mut made);
     signatures(&mut made);
     let (record, changes) = changes(&mut made);
+    chain(&mut made, record, &changes);
     messages(&mut made, record, &changes);
     let differ = made.iter().filter(|(name, value)| told.get(*name) != Some(value));
     let lines: Vec<String> = differ.map(|(name, value)| format!("{name} = {value}")).collect();
@@ -130,6 +132,19 @@ fn signatures(made: &mut Made) {
     put(made, "session-signature", hex(&registration.signature));
 }
 
+/// Both commands, as the device signs them when it is another's.
+fn chain(made: &mut Made, record: RecordId, changes: &[Change]) {
+    let entries: Vec<Entry<'_>> =
+        (1..).zip(changes).map(|(n, change)| Entry { n, record, facts: &change.facts }).collect();
+    let head = chain_head(&entries);
+    let told = Told { highest_number: 2, unsent: 2 };
+    let statement = chain_statement(PERSON, DEVICE, told, &head);
+    put(made, "chain-head", hex(&head));
+    put(made, "chain-statement", hex(&statement));
+    let key = SigningKey::from_bytes(&[2; 32]);
+    put(made, "chain-signature", hex(&key.sign(&statement).to_bytes()));
+}
+
 /// A contact opened by hand in command 1, and command 2 with two facts on top of it.
 fn changes(made: &mut Made) -> (RecordId, [Change; 2]) {
     let record = RecordId::by_hand("contact", SiteId(7), SESSION, 1);
@@ -186,6 +201,7 @@ fn messages(made: &mut Made, record: RecordId, changes: &[Change]) {
             oldest_unsent_wall_ms: Some(OPENED_MS),
             app_version: "x 1".to_owned(),
             storage_free_bytes: None,
+            numbers_after: None,
         },
         packs,
         repairs: Vec::new(),

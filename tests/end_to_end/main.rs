@@ -7,6 +7,7 @@ mod arrival;
 mod clocks;
 mod cut;
 mod desk;
+mod device_life;
 mod line;
 mod patrol;
 mod phone;

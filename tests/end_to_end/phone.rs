@@ -1,8 +1,8 @@
 //! A phone: a real replica over real HTTP, with a clock that can be wrong.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use rand_chacha::ChaCha8Rng;
@@ -85,14 +85,43 @@ pub struct Wire {
     stuck: AtomicBool,
     /// Told when it is on its way.
     is_stuck: tokio::sync::Notify,
+    /// What is handed in is lost on its way: the request, or only the answer.
+    loses: AtomicU8,
+    /// Bodies of what was handed in, and of the answers.
+    handed_in: Mutex<Vec<(Vec<u8>, Vec<u8>)>>,
 }
+
+/// Where something that is handed in is lost.
+pub const REQUEST: u8 = 1;
+pub const ANSWER: u8 = 2;
 
 impl Wire {
     fn new() -> Self {
         let http = HttpTransport::new().expect("a transport");
         let (requests, tokens) = (AtomicU64::new(0), AtomicU64::new(0));
         let (stuck, is_stuck) = (AtomicBool::new(false), tokio::sync::Notify::new());
-        Self { http, requests, tokens, stuck, is_stuck }
+        let (loses, handed_in) = (AtomicU8::new(0), Mutex::new(Vec::new()));
+        Self { http, requests, tokens, stuck, is_stuck, loses, handed_in }
+    }
+
+    /// What is handed in from now on is lost: [`REQUEST`], [`ANSWER`], or 0 for nothing.
+    pub fn lose_hand_ins(&self, what: u8) {
+        self.loses.store(what, Ordering::SeqCst);
+    }
+
+    /// Everything that was handed in with its answer, empty where that was lost.
+    pub fn handed_in(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        self.handed_in.lock().expect("no test panicked with it").clone()
+    }
+
+    async fn hand_in(&self, request: HttpRequest) -> Result<HttpResponse> {
+        let body = request.body.clone();
+        let lost = self.loses.load(Ordering::SeqCst);
+        let answer = if lost == REQUEST { None } else { Some(self.http.send(request).await?) };
+        let answer = answer.filter(|_| lost == 0);
+        let bytes = answer.as_ref().map(|answer| answer.body.clone()).unwrap_or_default();
+        self.handed_in.lock().expect("no test panicked with it").push((body, bytes));
+        answer.ok_or_else(|| Error::Offline { detail: "lost".to_owned() })
     }
 
     /// The next sync request takes for ever.
@@ -124,6 +153,9 @@ impl Transport for Wire {
         if request.url.ends_with("/v1/sync") && self.stuck.swap(false, Ordering::SeqCst) {
             self.is_stuck.notify_one();
             std::future::pending::<()>().await;
+        }
+        if request.url.ends_with("/v1/hand-in") {
+            return self.hand_in(request).await;
         }
         self.http.send(request).await
     }

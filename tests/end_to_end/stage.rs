@@ -12,7 +12,7 @@ use fieldbook_server::people::{directory, enrolment, grant, install, password, p
 use fieldbook_server::{App, AppOptions, http};
 use serde_json::{Value, json};
 use sync_core::environment::NoHooks;
-use sync_core::model::id::{ChangeHash, PersonId, RecordId, SiteId};
+use sync_core::model::id::{ChangeHash, DeviceId, PersonId, RecordId, SiteId};
 use sync_core::model::person::Role;
 use sync_core::replica::http::HttpTransport;
 use tokio::net::TcpListener;
@@ -109,23 +109,37 @@ impl Stage {
 
     /// An enrolled phone that has not synced yet and reaches the server at `url`.
     pub async fn phone_over(&self, person: PersonId, url: &str) -> Phone {
+        let code = self.code(person).await;
+        let number = self.phones.fetch_add(1, Ordering::SeqCst);
+        let path = self.folder.path().join(format!("phone-{number}.db"));
+        let mut phone = Phone::new(path, url, &self.true_ms, 100 + number).await;
+        let enrolled = phone.replica.enrol(&code, "Redmi", None).await.expect("enrols");
+        assert_eq!(enrolled, person);
+        phone.device = device_of(&phone).await;
+        phone
+    }
+
+    /// A one-time code for someone.
+    pub async fn code(&self, person: PersonId) -> String {
         let mut transaction = self.app.db.begin_write().await.expect("begins");
         let (act, randomness) = (self.app.act(), self.app.randomness.as_ref());
         let code = enrolment::invite(&mut transaction, act, person, 3_600_000, randomness).await;
         transaction.commit().await.expect("commits");
-        let number = self.phones.fetch_add(1, Ordering::SeqCst);
-        let path = self.folder.path().join(format!("phone-{number}.db"));
-        let mut phone = Phone::new(path, url, &self.true_ms, 100 + number).await;
-        let code = code.expect("a code").shown();
+        code.expect("a code").shown()
+    }
+
+    /// Enrols someone on a phone that somebody had before.
+    pub async fn enrol_on(&self, phone: &mut Phone, person: PersonId) {
+        let code = self.code(person).await;
         let enrolled = phone.replica.enrol(&code, "Redmi", None).await.expect("enrols");
         assert_eq!(enrolled, person);
-        let (device,): (u32,) = sqlx::query_as("select max(device) from device where person = ?")
-            .bind(person.0)
-            .fetch_one(self.app.db.reader())
-            .await
-            .expect("reads");
-        phone.device = device;
-        phone
+        phone.device = device_of(phone).await;
+    }
+
+    /// What the server knows of a device's work: saved, accepted, held, refused, still there.
+    pub async fn account(&self, device: u32) -> [u64; 5] {
+        let account = self.app.sync.account(DeviceId(device)).await.expect("reads");
+        [account.saved, account.accepted, account.held, account.refused, account.on_phone()]
     }
 
     /// Signs in to the office.
@@ -170,6 +184,10 @@ impl Stage {
         assert_eq!(checked.mismatches, []);
         there.clone()
     }
+}
+
+async fn device_of(phone: &Phone) -> u32 {
+    phone.replica.enrolment().await.expect("reads").expect("is enrolled").device.0
 }
 
 async fn settle(app: &App) -> [PersonId; 4] {

@@ -1,5 +1,6 @@
 # fieldbook-phone: the terminal's own words. One message a line.
 
+signed-out = Signed out: the phone holds none of your records any more
 whoami = { $person } (person { $number }, device { $device }) at { $server }, installation { $installation }
 saved = Saved as number { $number } in { $record }; key { $key }
 synced = Sent { $pushed }, received { $received } records, refused { $refused }
@@ -45,6 +46,7 @@ demo-changed = Look at the office page: it shows the work just done here.
 error-bad-input = Not understood: { $reason }
 error-file = { $what }: { $why }
 error-file-exists = { $what } is not an export of an outbox and is left as it is
+error-unsent-work = { $count } commands are not sent: sync first, or sign out with --hand-over so that the next person hands them in
 error-not-enrolled = Nobody is enrolled in this profile: enrol with a code from the office
 error-airplane = Airplane mode is on: nothing was sent
 error-unknown-record = No record on this phone begins with { $record }

@@ -1,5 +1,6 @@
 # fieldbook-phone：终端自己的用语。每行一条。
 
+signed-out = 已退出，这台手机上不再有您的记录
 whoami = { $person }（人员 { $number }，设备 { $device }），服务器 { $server }，安装指纹 { $installation }
 saved = 已保存：第 { $number } 号，记录 { $record }，编号 { $key }
 synced = 发出 { $pushed } 条，收到 { $received } 份记录，退回 { $refused } 条
@@ -45,6 +46,7 @@ demo-changed = 请看办公室页面：刚才做的已经显示出来。
 error-bad-input = 看不懂：{ $reason }
 error-file = { $what }：{ $why }
 error-file-exists = { $what } 不是待发内容的导出文件，没有改动它
+error-unsent-work = 还有 { $count } 条没有发送：请先发送，或退出时用 --hand-over 留给下一位代交
 error-not-enrolled = 这里还没有人登记：请用办公室给的代码登记
 error-airplane = 飞行模式打开着：什么也没有发送
 error-unknown-record = 手机上没有以 { $record } 开头的记录

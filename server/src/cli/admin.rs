@@ -17,6 +17,7 @@ use super::{Outside, open, table};
 use crate::config::Config;
 use crate::http::time::{parse_rfc3339, rfc3339};
 use crate::keys::Keys;
+use crate::people::device::Befalls;
 use crate::people::grant::{NewGrant, Reach, role_of_code};
 use crate::people::{Act, device, directory, enrolment, grant, office, password, place};
 use crate::{Error, Result};
@@ -166,6 +167,26 @@ pub enum UnitCommand {
 pub enum DeviceCommand {
     /// List the phones.
     List,
+    /// Let a device come in no more until it is unlocked; it keeps what it has.
+    Lock {
+        /// The device's number.
+        device: DeviceId,
+    },
+    /// Let a locked device come in again.
+    Unlock {
+        /// The device's number.
+        device: DeviceId,
+    },
+    /// A device is lost: it comes in no more until it is found.
+    Lost {
+        /// The device's number.
+        device: DeviceId,
+    },
+    /// A lost device is found: what it has saved comes in.
+    Found {
+        /// The device's number.
+        device: DeviceId,
+    },
     /// Let a device come in no more.
     Revoke {
         /// The device's number.
@@ -416,6 +437,16 @@ async fn units(
     Ok(())
 }
 
+/// Why a device does not come in, if it does not.
+fn state(phone: &device::Device) -> &'static str {
+    match (phone.revoked_ms, phone.lost_ms, phone.locked_ms) {
+        (Some(_), ..) => "revoked",
+        (_, Some(_), _) => "lost",
+        (_, _, Some(_)) => "locked",
+        (None, None, None) => "",
+    }
+}
+
 async fn devices(
     command: DeviceCommand,
     act: Act,
@@ -428,18 +459,35 @@ async fn devices(
                 .await?
                 .into_iter()
                 .map(|one| {
+                    let state = state(&one).to_owned();
                     vec![
                         one.device.to_string(),
                         format!("{} {}", one.person, one.person_name),
                         one.name,
                         one.contact_ms.map(rfc3339).unwrap_or_default(),
                         one.unsent.to_string(),
-                        one.revoked_ms.map(|_| "revoked".to_owned()).unwrap_or_default(),
+                        state,
                     ]
                 })
                 .collect();
             let head = ["device", "person", "name", "last contact", "unsent", "state"];
             table(outside.out, &head, &rows)?;
+        }
+        DeviceCommand::Lock { device } => {
+            device::befalls(conn, act, device, Befalls::Locked).await?;
+            writeln!(outside.out, "device {device} is locked")?;
+        }
+        DeviceCommand::Unlock { device } => {
+            device::befalls(conn, act, device, Befalls::Unlocked).await?;
+            writeln!(outside.out, "device {device} is unlocked")?;
+        }
+        DeviceCommand::Lost { device } => {
+            device::befalls(conn, act, device, Befalls::Lost).await?;
+            writeln!(outside.out, "device {device} is lost")?;
+        }
+        DeviceCommand::Found { device } => {
+            device::befalls(conn, act, device, Befalls::Found).await?;
+            writeln!(outside.out, "device {device} is found")?;
         }
         DeviceCommand::Revoke { device } => {
             device::revoke(conn, act, device).await?;

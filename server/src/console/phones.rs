@@ -59,8 +59,8 @@ pub async fn show(
     let words = desk.words;
     let site = desk.site(wanted.site)?;
     let mut rows: Vec<Row> = sqlx::query_as(
-        "select d.device, p.name as person, d.name, d.revoked_ms, d.contact_ms, d.highest_number,
-           d.app_version,
+        "select d.device, p.name as person, d.name, d.revoked_ms, d.contact_ms,
+           d.highest_number - d.first_number + 1 as highest_number, d.app_version,
            coalesce(sum(n) filter (where r.outcome in ('entered', 'rewritten')), 0) as accepted,
            coalesce(sum(n) filter (where r.outcome = 'held'), 0) as held,
            coalesce(sum(n) filter (where r.outcome not in ('entered', 'rewritten', 'held')), 0)

@@ -10,6 +10,7 @@ mod devices;
 mod enrol;
 pub(crate) mod extract;
 mod grants;
+mod hand_in;
 pub(crate) mod idempotency;
 mod imports;
 mod meta;
@@ -58,6 +59,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(meta::routes())
         .merge(enrol::routes())
         .merge(sync::routes())
+        .merge(hand_in::routes())
         .merge(poke::routes())
         .merge(office::routes())
         .merge(desk_cases::routes())

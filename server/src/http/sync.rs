@@ -49,7 +49,7 @@ async fn sync(State(app): State<App>, user: PhoneUser, frame: Frame) -> Result<R
 }
 
 /// The bytes of a request with the right media type.
-struct Frame(Bytes);
+pub(super) struct Frame(pub(super) Bytes);
 
 impl FromRequest<App> for Frame {
     type Rejection = Error;
@@ -63,7 +63,7 @@ impl FromRequest<App> for Frame {
     }
 }
 
-fn check_version(version: u16) -> Result<()> {
+pub(super) fn check_version(version: u16) -> Result<()> {
     if (VERSION_MIN..=VERSION).contains(&version) {
         return Ok(());
     }

@@ -1,10 +1,12 @@
 //! Devices: phones with a certified key, and the office's cookie sessions. Who is behind a token,
 //! and whether it may still come in.
 
+use ed25519_dalek::VerifyingKey;
 use serde_json::json;
 use sqlx::SqliteConnection;
 use sync_core::model::id::{DeviceId, PersonId};
 use sync_core::model::time::WallMs;
+use sync_core::protocol::identity::Certificate;
 use sync_core::protocol::problem::ProblemCode;
 
 use super::{Act, audit};
@@ -26,6 +28,10 @@ pub struct Device {
     pub enrolled_ms: WallMs,
     /// Since when it may no longer come in.
     pub revoked_ms: Option<WallMs>,
+    /// Since when it is lost.
+    pub lost_ms: Option<WallMs>,
+    /// Since when it is locked.
+    pub locked_ms: Option<WallMs>,
     /// When it last reported.
     pub contact_ms: Option<WallMs>,
     /// The highest command number it has reported.
@@ -45,6 +51,7 @@ pub struct Device {
 pub async fn phones(conn: &mut SqliteConnection) -> Result<Vec<Device>> {
     let devices = sqlx::query_as(
         "select d.device, d.person, p.name as person_name, d.name, d.enrolled_ms, d.revoked_ms,
+           d.lost_ms, d.locked_ms,
            d.contact_ms, d.highest_number, d.unsent, d.oldest_unsent_wall_ms, d.app_version
          from device d join person p on p.person = d.person
          where d.public_key is not null order by d.device",
@@ -72,6 +79,74 @@ pub async fn revoke(conn: &mut SqliteConnection, act: Act, device: DeviceId) -> 
     audit::append(conn, act, "device_revoked", &json!({ "device": device })).await
 }
 
+/// Puts a device back that this installation has certified and a restored database has lost. It
+/// comes in no more: nobody knows what became of it meanwhile.
+///
+/// # Errors
+/// If the number is another device's by now, or the database does not answer.
+pub async fn restore(
+    conn: &mut SqliteConnection,
+    certificate: &Certificate,
+    key: &VerifyingKey,
+    now_ms: WallMs,
+) -> Result<()> {
+    let json = serde_json::to_string(certificate)
+        .map_err(|_| Error::Broken("a certificate does not write"))?;
+    let added = sqlx::query(
+        "insert into device (device, person, name, public_key, certificate, enrolled_ms, revoked_ms)
+         values (?, ?, '', ?, ?, ?, ?) on conflict (device) do nothing",
+    )
+    .bind(certificate.device.0)
+    .bind(certificate.person.0)
+    .bind(key.as_bytes().to_vec())
+    .bind(json)
+    .bind(certificate.issued_ms)
+    .bind(now_ms)
+    .execute(conn)
+    .await?;
+    if added.rows_affected() == 1 { Ok(()) } else { Err(Error::problem(ProblemCode::ChainBroken)) }
+}
+
+/// What befalls a device for a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Befalls {
+    /// The office locks it.
+    Locked,
+    /// The office unlocks it.
+    Unlocked,
+    /// Its person has lost it.
+    Lost,
+    /// It is at hand again: what it has saved comes in as if nothing had been.
+    Found,
+}
+
+const LOCK: &str = "update device set locked_ms = ? where device = ? and public_key is not null";
+const LOSE: &str = "update device set lost_ms = ? where device = ? and public_key is not null";
+
+/// From the next request on a locked or lost device comes in no more, until it is unlocked or found.
+/// It keeps what it has; nothing that it had sent is touched.
+///
+/// # Errors
+/// If there is no such phone.
+pub async fn befalls(
+    conn: &mut SqliteConnection,
+    act: Act,
+    device: DeviceId,
+    what: Befalls,
+) -> Result<()> {
+    let (sql, since_ms, name) = match what {
+        Befalls::Locked => (LOCK, Some(act.at_ms), "device_locked"),
+        Befalls::Unlocked => (LOCK, None, "device_unlocked"),
+        Befalls::Lost => (LOSE, Some(act.at_ms), "device_lost"),
+        Befalls::Found => (LOSE, None, "device_found"),
+    };
+    let changed = sqlx::query(sql).bind(since_ms).bind(device.0).execute(&mut *conn).await?;
+    if changed.rows_affected() == 0 {
+        return Err(Error::problem(ProblemCode::NotFound));
+    }
+    audit::append(conn, act, name, &json!({ "device": device })).await
+}
+
 /// The public key of a (person, device), revoked or not; a cookie session has none.
 ///
 /// # Errors
@@ -89,10 +164,11 @@ pub async fn public_key(conn: &mut SqliteConnection, who: Bearer) -> Result<Opti
 /// Lets a (person, device) in.
 ///
 /// # Errors
-/// If there is no such pair, the device was revoked or the person disabled.
+/// If there is no such pair, the device was revoked, locked or lost, or the person disabled.
 pub async fn admit(conn: &mut SqliteConnection, who: Bearer) -> Result<()> {
-    let row: Option<(Option<i64>, Option<i64>)> = sqlx::query_as(
-        "select d.revoked_ms, p.disabled_ms
+    type Since = Option<i64>;
+    let row: Option<(Since, Since, Since, Since)> = sqlx::query_as(
+        "select d.revoked_ms, d.lost_ms, d.locked_ms, p.disabled_ms
          from device d join person p on p.person = d.person
          where d.device = ? and d.person = ?",
     )
@@ -102,9 +178,11 @@ pub async fn admit(conn: &mut SqliteConnection, who: Bearer) -> Result<()> {
     .await?;
     match row {
         None => Err(Error::problem(ProblemCode::NotSignedIn)),
-        Some((Some(_), _)) => Err(Error::problem(ProblemCode::DeviceRevoked)),
-        Some((_, Some(_))) => Err(Error::problem(ProblemCode::AccountDisabled)),
-        Some((None, None)) => Ok(()),
+        Some((Some(_), ..)) => Err(Error::problem(ProblemCode::DeviceRevoked)),
+        Some((_, Some(_), ..)) => Err(Error::problem(ProblemCode::DeviceLost)),
+        Some((_, _, Some(_), _)) => Err(Error::problem(ProblemCode::DeviceLocked)),
+        Some((.., Some(_))) => Err(Error::problem(ProblemCode::AccountDisabled)),
+        Some((None, None, None, None)) => Ok(()),
     }
 }
 

@@ -280,6 +280,7 @@ pub(super) async fn plan(
         twice: &BTreeSet::new(),
         sessions: &sessions,
         principals: &people.principals,
+        disabled: &people.disabled,
         policies: &people.policies,
         confirmed: &BTreeMap::new(),
         quota_bytes: u64::MAX,
@@ -295,7 +296,7 @@ pub(super) async fn plan(
 /// What became of everything a person saved on a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Account {
-    /// The highest number the device has told of: what it has saved.
+    /// What the device has saved: its numbers up to the highest it has told of.
     pub saved: u64,
     /// Accepted.
     pub accepted: u64,
@@ -335,13 +336,14 @@ pub(super) async fn account(conn: &mut SqliteConnection, device: DeviceId) -> Re
             _ => account.refused += count,
         }
     }
-    let said: Option<(i64, Option<i64>)> =
-        sqlx::query_as("select highest_number, contact_ms from device where device = ?")
-            .bind(device.0)
-            .fetch_optional(&mut *conn)
-            .await?;
-    if let Some((highest, contact_ms)) = said {
-        account.saved = highest.unsigned_abs();
+    let said: Option<(i64, i64, Option<i64>)> = sqlx::query_as(
+        "select highest_number, first_number, contact_ms from device where device = ?",
+    )
+    .bind(device.0)
+    .fetch_optional(&mut *conn)
+    .await?;
+    if let Some((highest, first, contact_ms)) = said {
+        account.saved = (highest.unsigned_abs() + 1).saturating_sub(first.unsigned_abs());
         account.contact_ms = contact_ms;
     }
     Ok(account)

@@ -18,7 +18,7 @@ use super::push::{self, Prepared, Push};
 use super::sessions::{self, Contact};
 use super::standing::{self, Standing};
 use super::stops::Stops;
-use super::writer::{Job, PushJob, Report, Unreadable};
+use super::writer::{Job, PushJob, Report, Unreadable, Word};
 use super::{Bearer, Sync};
 use crate::{Error, Result};
 
@@ -98,7 +98,7 @@ impl Sync {
     }
 
     /// Waits until there is room for a push of so many bytes.
-    async fn budget(&self, bytes: usize) -> Result<tokio::sync::SemaphorePermit<'_>> {
+    pub(super) async fn budget(&self, bytes: usize) -> Result<tokio::sync::SemaphorePermit<'_>> {
         let kib = u32::try_from(bytes >> 10).unwrap_or(u32::MAX).saturating_add(1);
         let kib = kib.min(self.shared.preparing_kib);
         let permit = self.shared.preparing.acquire_many(kib).await;
@@ -138,12 +138,13 @@ impl Sync {
             return Ok(anchor);
         }
         let Bearer { person, device } = who;
-        let contact = Box::new(Contact { person, device, clock: request.clock, sessions });
+        let (clock, certificate) = (Some(request.clock), None);
+        let contact = Box::new(Contact { person, device, clock, sessions, certificate });
         let stops = Stops::new(shared.hooks.as_ref(), "register");
         stops.before().await?;
         let anchor = self.ask(|reply| Job::Register(contact, now_ms, reply)).await?;
         stops.after().await?;
-        Ok(anchor)
+        anchor.ok_or(Error::Broken("the anchor just written is not there"))
     }
 
     async fn push(
@@ -181,7 +182,7 @@ impl Sync {
             prepared,
             people: Arc::clone(people),
             epoch: standing.epoch,
-            report,
+            word: Word::OfPhone(report),
         };
         let prepared = self.ask(|reply| Job::Push(Box::new(job), reply)).await?;
         stops.after().await?;
@@ -267,7 +268,7 @@ fn says_news(report: &Report, standing: &Standing) -> bool {
 }
 
 /// What a push did, as far as its answer depends on it.
-fn pushed(push: &Push, prepared: &Prepared) -> Pushed {
+pub(super) fn pushed(push: &Push, prepared: &Prepared) -> Pushed {
     let mut pushed =
         Pushed { numbers: push.numbers.clone(), sessions: push.sessions(), ..Pushed::default() };
     for planned in &prepared.planned {

@@ -17,6 +17,7 @@ mod deliver;
 mod derive;
 pub mod due;
 mod feed;
+mod hand_in;
 mod handle;
 mod keep;
 pub mod links;
@@ -47,6 +48,7 @@ mod writer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ed25519_dalek::VerifyingKey;
 use sqlx::SqliteConnection;
 use sync_core::environment::{Clock, Hooks, Randomness};
 use sync_core::model::audience::Audience;
@@ -76,6 +78,7 @@ pub use self::batch::{OfficeBatch, Stamp, Target};
 pub use self::cases::{Account, CaseDecision, CloseCase, DeskCaseRow, KeepClosing};
 pub use self::check::{Checked, Mismatch};
 pub use self::derive::{Derived, Follows};
+pub use self::hand_in::Carrier;
 pub use self::keep::Kept;
 pub use self::office::{KeepAnswer, OfficeWrite, OfficeWritten};
 pub use self::purge::{PurgeWhy, Purged};
@@ -99,6 +102,8 @@ pub struct SyncOptions {
     pub preparing_bytes_max: usize,
     /// Where purges are remembered; without one nothing is purged.
     pub ledger: Option<Ledger>,
+    /// Certifies the keys that sign handed-in work; without it none is taken.
+    pub installation: Option<VerifyingKey>,
 }
 
 impl SyncOptions {
@@ -119,6 +124,7 @@ impl SyncOptions {
             limits: LIMITS,
             preparing_bytes_max: 128 << 20,
             ledger: None,
+            installation: None,
         }
     }
 }
@@ -140,6 +146,7 @@ pub struct Shared {
     attestation_key: [u8; 32],
     limits: Limits,
     ledger: Option<Ledger>,
+    installation: Option<VerifyingKey>,
     /// The actor of this process's changes: a new one with every start.
     actor: SessionId,
     people: PeopleCache,
@@ -203,6 +210,7 @@ impl Sync {
             attestation_key: options.attestation_key,
             limits: options.limits,
             ledger: options.ledger,
+            installation: options.installation,
             actor: SessionId(actor),
             people: PeopleCache::default(),
             sessions: SessionCache::default(),

@@ -25,6 +25,8 @@ pub struct People {
     pub version: u64,
     /// Everyone's grants, ended ones too.
     pub principals: BTreeMap<PersonId, Principal>,
+    /// People whose account is disabled.
+    pub disabled: BTreeSet<PersonId>,
     /// Each site's policies, oldest first.
     pub policies: BTreeMap<SiteId, Vec<SlaPolicy>>,
     names: BTreeMap<PersonId, String>,
@@ -132,22 +134,21 @@ impl PeopleCache {
 
 async fn read(version: u64, conn: &mut SqliteConnection) -> Result<People> {
     let mut people = People { version, ..People::default() };
-    let persons: Vec<(u32, String, bool)> =
-        sqlx::query_as("select person, name, disabled_ms is not null from person")
+    let persons: Vec<(u32, String, Option<i64>)> =
+        sqlx::query_as("select person, name, disabled_ms from person")
             .fetch_all(&mut *conn)
             .await?;
-    let mut disabled = BTreeSet::new();
-    for (person, name, is_disabled) in persons {
+    for (person, name, disabled_ms) in persons {
         let person = PersonId(person);
-        if is_disabled {
-            disabled.insert(person);
+        if disabled_ms.is_some() {
+            people.disabled.insert(person);
         }
         people.names.insert(person, name);
         people.principals.insert(person, Principal { person, grants: Vec::new() });
     }
     for grant in grant::all(conn).await? {
         let heads = grant.role == Role::Supervisor && grant.department.is_some();
-        if heads && grant.ended.is_none() && !disabled.contains(&grant.person) {
+        if heads && grant.ended.is_none() && !people.disabled.contains(&grant.person) {
             people.supervisors.push(grant.clone());
         }
         if let Some(principal) = people.principals.get_mut(&grant.person) {

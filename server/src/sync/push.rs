@@ -125,6 +125,7 @@ pub async fn prepare(
             twice: &push.twice,
             sessions: &sessions,
             principals: &people.principals,
+            disabled: &people.disabled,
             policies: &people.policies,
             confirmed: &confirmed,
             quota_bytes: quota,

@@ -21,7 +21,7 @@ pub async fn write(conn: &mut SqliteConnection, report: &Report) -> Result<()> {
     let Report { device, state, confirmed, now_ms } = report;
     sqlx::query(
         "update device set contact_ms = ?, highest_number = max(highest_number, ?), unsent = ?,
-           oldest_unsent_wall_ms = ?, app_version = ?
+           oldest_unsent_wall_ms = ?, app_version = ?, first_number = coalesce(?, first_number)
          where device = ?",
     )
     .bind(now_ms)
@@ -29,6 +29,7 @@ pub async fn write(conn: &mut SqliteConnection, report: &Report) -> Result<()> {
     .bind(number(state.unsent))
     .bind(state.oldest_unsent_wall_ms)
     .bind(&state.app_version)
+    .bind(state.numbers_after.map(|before| number(before.saturating_add(1))))
     .bind(device.0)
     .execute(&mut *conn)
     .await?;
@@ -93,15 +94,26 @@ pub async fn keep_unreadable(conn: &mut SqliteConnection, unreadable: &Unreadabl
     write::use_quota(conn, *device, length).await
 }
 
-/// Opens a case when a phone has nothing more to send and numbers are missing.
+/// Opens a case when a phone that has saved up to `highest`, with `unsent` commands to send before
+/// this push, has nothing more to send and numbers are missing.
 ///
 /// # Errors
 /// If the database does not answer.
-pub async fn number_gap(conn: &mut SqliteConnection, push: &Push, report: &Report) -> Result<()> {
-    let highest = report.state.highest_number;
-    if report.state.unsent > push.numbers.len() as u64 || highest == 0 {
+pub async fn number_gap(
+    conn: &mut SqliteConnection,
+    push: &Push,
+    highest: u64,
+    unsent: u64,
+) -> Result<()> {
+    if unsent > push.numbers.len() as u64 || highest == 0 {
         return Ok(());
     }
+    let first: i64 = sqlx::query_scalar("select first_number from device where device = ?")
+        .bind(push.device.0)
+        .fetch_optional(&mut *conn)
+        .await?
+        .unwrap_or(1);
+    let first = first.unsigned_abs();
     let told: Option<i64> = sqlx::query_scalar(
         "select sum(to_number - from_number + 1) from receipt
          where device = ? and from_number <= ?",
@@ -110,7 +122,7 @@ pub async fn number_gap(conn: &mut SqliteConnection, push: &Push, report: &Repor
     .bind(number(highest))
     .fetch_one(&mut *conn)
     .await?;
-    if told.unwrap_or(0).unsigned_abs() >= highest {
+    if told.unwrap_or(0).unsigned_abs() >= (highest + 1).saturating_sub(first) {
         return Ok(());
     }
     let mut known = BTreeSet::new();
@@ -121,8 +133,8 @@ pub async fn number_gap(conn: &mut SqliteConnection, push: &Push, report: &Repor
     .fetch_all(&mut *conn)
     .await?;
     known.extend(cases.into_iter().map(|(from, to)| (from.unsigned_abs(), to.unsigned_abs())));
-    let mut next = 1;
-    let ranges = load::receipts(conn, push.device, (1, highest)).await?;
+    let mut next = first;
+    let ranges = load::receipts(conn, push.device, (first, highest)).await?;
     let ends = ranges.iter().map(|range| (range.from, range.to)).chain([(highest + 1, highest)]);
     for (from, to) in ends {
         if next < from && !known.contains(&(next, from - 1)) {

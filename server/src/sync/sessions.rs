@@ -9,11 +9,12 @@ use sqlx::SqliteConnection;
 use sync_core::model::id::{DeviceId, PersonId, SessionId};
 use sync_core::model::session::{Origin, SessionRow, SessionRows};
 use sync_core::model::time::{Anchor, BootId, WallMs};
-use sync_core::protocol::identity;
+use sync_core::protocol::identity::{self, Certificate};
 use sync_core::protocol::message::{ClockReading, SessionRegistration};
 
 use super::load;
-use crate::{Error, Result};
+use crate::Result;
+use crate::people::device;
 
 /// Rows kept in memory: they never change.
 #[derive(Debug, Default)]
@@ -58,10 +59,12 @@ pub struct Contact {
     pub person: PersonId,
     /// The device of the token.
     pub device: DeviceId,
-    /// Its clocks at sending.
-    pub clock: ClockReading,
+    /// Its clocks at sending; none where somebody else brings its work.
+    pub clock: Option<ClockReading>,
     /// Sessions whose signatures hold.
     pub sessions: Vec<SessionRegistration>,
+    /// What certified a device that the database does not know any more, and its key.
+    pub certificate: Option<(Certificate, VerifyingKey)>,
 }
 
 /// The registrations that are signed by the device's key. A bad one is left out, and what was
@@ -105,7 +108,8 @@ pub async fn device_key(
     Ok(key.and_then(|key| VerifyingKey::from_bytes(&key).ok()))
 }
 
-/// Fixes the boot's anchor at its first contact, then the rows of the sessions.
+/// Fixes the boot's anchor at its first contact, if this is one, then the rows of the sessions;
+/// answers the anchor.
 ///
 /// # Errors
 /// If the database does not answer.
@@ -113,20 +117,17 @@ pub async fn register(
     conn: &mut SqliteConnection,
     contact: &Contact,
     now_ms: WallMs,
-) -> Result<Anchor> {
-    let Contact { person, device, clock, sessions } = contact;
-    sqlx::query(
-        "insert into boot_anchor (device, boot, server_ms, monotonic_ms) values (?, ?, ?, ?)
-         on conflict (device, boot) do nothing",
-    )
-    .bind(device.0)
-    .bind(clock.boot.0.to_vec())
-    .bind(now_ms)
-    .bind(clock.monotonic_ms)
-    .execute(&mut *conn)
-    .await?;
+) -> Result<Option<Anchor>> {
+    let Contact { person, device, clock, sessions, certificate } = contact;
+    if let Some((certificate, key)) = certificate {
+        device::restore(conn, certificate, key, now_ms).await?;
+    }
+    if let Some(clock) = clock {
+        fix_anchor(conn, *device, clock, now_ms).await?;
+    }
     let mut anchors: BTreeMap<BootId, Option<Anchor>> = BTreeMap::new();
-    let boots = sessions.iter().map(|session| session.boot).chain([clock.boot]);
+    let here = clock.map(|clock| clock.boot);
+    let boots = sessions.iter().map(|session| session.boot).chain(here);
     for boot in boots.collect::<BTreeSet<_>>() {
         anchors.insert(boot, anchor(conn, *device, boot).await?);
     }
@@ -143,8 +144,27 @@ pub async fn register(
         };
         insert(conn, &row, Some(&registration.signature), now_ms).await?;
     }
-    let anchor = anchors.get(&clock.boot).copied().flatten();
-    anchor.ok_or(Error::Broken("the anchor just written is not there"))
+    Ok(here.and_then(|boot| anchors.get(&boot).copied().flatten()))
+}
+
+/// The first contact of a boot fixes its anchor for ever.
+async fn fix_anchor(
+    conn: &mut SqliteConnection,
+    device: DeviceId,
+    clock: &ClockReading,
+    now_ms: WallMs,
+) -> Result<()> {
+    sqlx::query(
+        "insert into boot_anchor (device, boot, server_ms, monotonic_ms) values (?, ?, ?, ?)
+         on conflict (device, boot) do nothing",
+    )
+    .bind(device.0)
+    .bind(clock.boot.0.to_vec())
+    .bind(now_ms)
+    .bind(clock.monotonic_ms)
+    .execute(&mut *conn)
+    .await?;
+    Ok(())
 }
 
 /// The anchor of a boot that had a contact.

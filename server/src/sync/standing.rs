@@ -75,6 +75,7 @@ pub async fn standing(
             oldest_unsent_wall_ms: row.oldest_unsent_wall_ms,
             app_version: row.app_version.unwrap_or_default(),
             storage_free_bytes: None,
+            numbers_after: None,
         },
     })
 }

@@ -19,6 +19,7 @@ use super::cases::CloseJob;
 use super::decide::{Confirmed, Verdict};
 use super::derive::{self, DeriveJob};
 use super::due::{self, DueJob};
+use super::hand_in::{self, HandedIn};
 use super::log::{Author, Why};
 use super::office::{OfficeJob, OfficeWritten};
 use super::people::People;
@@ -33,7 +34,7 @@ use crate::{Error, Result};
 /// What the writer is asked to do.
 pub enum Job {
     /// Fix a boot's anchor and session rows.
-    Register(Box<Contact>, WallMs, Reply<Anchor>),
+    Register(Box<Contact>, WallMs, Reply<Option<Anchor>>),
     /// Store what a phone pushed.
     Push(Box<PushJob>, Reply<Prepared>),
     /// Store what a phone says of itself.
@@ -69,8 +70,16 @@ pub struct PushJob {
     pub people: Arc<People>,
     /// The server's life.
     pub epoch: u32,
-    /// What the phone says of itself.
-    pub report: Report,
+    /// What is said of its device.
+    pub word: Word,
+}
+
+/// Who says what of the device a push was written on.
+pub enum Word {
+    /// The phone itself.
+    OfPhone(Report),
+    /// A hand-over.
+    OfHandOver(HandedIn),
 }
 
 /// The packs of a push that do not read.
@@ -247,7 +256,7 @@ async fn push(
     conn: &mut SqliteConnection,
     job: PushJob,
 ) -> Result<(Prepared, Vec<Poke>)> {
-    let PushJob { push, mut prepared, people, epoch, report } = job;
+    let PushJob { push, mut prepared, people, epoch, word } = job;
     let mut stops = Stops::new(shared.hooks.as_ref(), "push");
     if !prepared.holds(conn, push.device).await? {
         // There is one writer: what is decided here cannot be overtaken again.
@@ -257,10 +266,19 @@ async fn push(
     let context = WriteContext { epoch, now_ms: push.now_ms };
     let mut pokes = together_or_apart(conn, &mut prepared.planned, context, &mut stops).await?;
     pokes.extend(derive::follow(shared, conn, &people, &prepared.planned, context).await?);
-    report::write(conn, &report).await?;
+    let (highest, unsent) = match &word {
+        Word::OfPhone(report) => {
+            report::write(conn, report).await?;
+            (report.state.highest_number, report.state.unsent)
+        }
+        Word::OfHandOver(handed_in) => {
+            hand_in::write(conn, handed_in, &push, !prepared.is_void()).await?;
+            (handed_in.told().highest_number, handed_in.told().unsent)
+        }
+    };
     let verdicts = prepared.planned.iter().flat_map(|planned| &planned.plan.verdicts);
     if !verdicts.into_iter().any(|verdict| verdict.outcome == Outcome::NotStored) {
-        report::number_gap(conn, &push, &report).await?;
+        report::number_gap(conn, &push, highest, unsent).await?;
     }
     stops.inside().await?;
     Ok((prepared, pokes))

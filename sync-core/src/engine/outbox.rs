@@ -1,7 +1,7 @@
 //! What a request pushes: whole records' chains where they fit, oldest work first, a record's
 //! chain cut only where it alone exceeds a message.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::record::PendingState;
 use crate::model::id::RecordId;
@@ -80,6 +80,27 @@ pub fn choose(waiting: &[Waiting], limits: &Limits, not_stored_too: bool) -> Pus
     push
 }
 
+/// Divides everything that is not accepted into messages to be handed in one after another, each
+/// with its share of every record's chain: the numbers of each message.
+pub fn portions(waiting: &[Waiting], limits: &Limits) -> Vec<BTreeSet<u64>> {
+    // A command needs two sessions at most.
+    let limits = Limits { commands_max: limits.sessions_max / 2, ..*limits };
+    let here = waiting.iter().filter(|command| command.state != PendingState::Accepted);
+    let mut rest: Vec<Waiting> = here
+        .map(|command| Waiting { state: PendingState::Unsent, urgent: false, ..*command })
+        .collect();
+    let mut portions = Vec::new();
+    while !rest.is_empty() {
+        let push = choose(&rest, &limits, true);
+        let goes = |command: &Waiting| {
+            push.records.get(&command.record).is_some_and(|last| command.n <= *last)
+        };
+        portions.push(rest.iter().filter(|command| goes(command)).map(|c| c.n).collect());
+        rest.retain(|command| !goes(command));
+    }
+    portions
+}
+
 fn wants_sending(command: &Waiting, not_stored_too: bool) -> bool {
     match command.state {
         PendingState::Unsent => true,
@@ -142,5 +163,22 @@ mod tests {
         assert_eq!(choose(&[no_room], &LIMITS, true).records.len(), 1);
         let accepted = waiting(4, 3, PendingState::Accepted, 10);
         assert_eq!(choose(&[accepted], &LIMITS, true), Push::default());
+    }
+
+    #[test]
+    fn everything_is_handed_over_once_in_messages_that_fit() {
+        let limits = Limits { request_bytes_max: 2_000, sessions_max: 6, ..LIMITS };
+        let states = [PendingState::Unsent, PendingState::Held, PendingState::NotStored];
+        let mut all: Vec<Waiting> = (1..=9)
+            .map(|n| waiting(n, u8::try_from(n % 2).expect("small"), states[n as usize % 3], 100))
+            .collect();
+        all.push(waiting(10, 1, PendingState::Accepted, 100));
+        all.push(waiting(11, 3, PendingState::Unsent, 5_000));
+        let portions = portions(&all, &limits);
+        assert!(portions.iter().all(|portion| !portion.is_empty() && portion.len() <= 3));
+        let numbers: Vec<u64> = portions.iter().flatten().copied().collect();
+        let expected: BTreeSet<u64> = (1..=9).chain([11]).collect();
+        assert_eq!(numbers.len(), expected.len(), "none twice");
+        assert_eq!(numbers.into_iter().collect::<BTreeSet<_>>(), expected);
     }
 }

@@ -33,6 +33,9 @@ pub struct RecordState {
     pub accepted: Vec<Change>,
     /// Commands not in `accepted`, by number.
     pub pending: Vec<Pending>,
+    /// The first number of the device that the phone is now. Earlier commands are handed in as
+    /// they were written, under the key they were signed with: nothing of them is built anew.
+    pub first_own: u64,
 }
 
 /// A command on its way.
@@ -119,6 +122,7 @@ impl RecordState {
             attestation: None,
             accepted: Vec::new(),
             pending: Vec::new(),
+            first_own: 1,
         }
     }
 
@@ -170,7 +174,7 @@ impl RecordState {
 
     /// The commands that stand on top of the accepted document, in order.
     pub fn chain(&self) -> impl DoubleEndedIterator<Item = &Pending> {
-        self.pending.iter().filter(|pending| pending.state != PendingState::Accepted)
+        self.pending.iter().filter(|pending| pending.is_in_chain(self.first_own))
     }
 
     fn last_seq(&self, actor: SessionId) -> u64 {
@@ -387,7 +391,7 @@ impl RecordState {
         }
         let ((mut deps, mut start_op), mut seq) = (self.tip_for(actor), 1);
         for pending in &mut self.pending {
-            if pending.state == PendingState::Accepted {
+            if !pending.is_in_chain(self.first_own) {
                 continue;
             }
             let head = ChangeHead { actor, seq, start_op, deps };
@@ -406,6 +410,10 @@ impl RecordState {
 type Standing = (PendingState, Option<String>, ChangeHash);
 
 impl Pending {
+    fn is_in_chain(&self, first_own: u64) -> bool {
+        self.state != PendingState::Accepted && self.n >= first_own
+    }
+
     fn standing(&self) -> Standing {
         (self.state, self.code.clone(), self.change.hash)
     }

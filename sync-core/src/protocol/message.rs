@@ -117,10 +117,14 @@ pub struct PhoneState {
     /// Free bytes on the phone's storage.
     #[n(4)]
     pub storage_free_bytes: Option<u64>,
+    /// The number before the first command of this device, where the person's numbers go on from a
+    /// device that the same phone was before; none is 0.
+    #[n(5)]
+    pub numbers_after: Option<u64>,
 }
 
 /// The server's answer.
-#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Default, Encode, Decode)]
 #[cbor(map)]
 pub struct SyncResponse {
     /// The protocol version.
@@ -175,7 +179,7 @@ pub struct SyncResponse {
 }
 
 /// [`Anchor`] on the wire.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Encode, Decode)]
 #[cbor(map)]
 pub struct WireAnchor {
     /// The server's wall clock at the boot's first contact.

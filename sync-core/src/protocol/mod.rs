@@ -2,6 +2,7 @@
 //! identity, and the stable error codes. `docs/protocol.md` describes the same for a reader
 //! without this code.
 
+pub mod chain;
 mod codec;
 pub mod enrolment;
 pub mod frame;

@@ -60,6 +60,10 @@ codes! {
     TokenExpired = "token_expired", 401;
     /// The device was revoked.
     DeviceRevoked = "device_revoked", 401;
+    /// The office has locked the device: what it has is kept until it is unlocked.
+    DeviceLocked = "device_locked", 401;
+    /// The device is said to be lost: what it has is kept until it is found.
+    DeviceLost = "device_lost", 401;
     /// The person's account was disabled.
     AccountDisabled = "account_disabled", 401;
     /// Name or password wrong.
@@ -86,6 +90,8 @@ codes! {
     WrongDevice = "wrong_device", 403;
     /// A session in the push is not registered, or not this device's.
     UnknownSession = "unknown_session", 422;
+    /// Handed-in work is not as its writer's device signed it; nothing of it was stored.
+    ChainBroken = "chain_broken", 422;
     /// A cursor is ahead of the server or of another epoch.
     CursorFromElsewhere = "cursor_from_elsewhere", 409;
     /// Too many requests; `retry_after_s` says when.

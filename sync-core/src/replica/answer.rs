@@ -7,7 +7,7 @@ use super::{Inner, ListItem, Replica, convert};
 use crate::document::RecordPack;
 use crate::document::pack::decode;
 use crate::engine::record::{Applied, Incoming};
-use crate::model::id::{PersonId, RecordId, SessionId, SiteId};
+use crate::model::id::{ChangeHash, PersonId, RecordId, SessionId, SiteId};
 use crate::model::time::Seen;
 use crate::protocol::SyncResponse;
 use crate::protocol::limits::LIMITS;
@@ -25,6 +25,11 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// An answer that says nothing but what became of commands.
+    pub(super) fn of_receipts(receipts: Vec<Receipt>) -> Result<Self> {
+        Self::read(SyncResponse { receipts, ..SyncResponse::default() })
+    }
+
     pub(super) fn read(response: SyncResponse) -> Result<Self> {
         let malformed =
             |detail: &str| Error::Malformed { what: "answer", detail: detail.to_owned() };
@@ -106,7 +111,7 @@ impl Answer {
     pub(super) fn incoming(
         &self,
         record: RecordId,
-        in_flight: &InFlight,
+        sent: &BTreeMap<u64, ChangeHash>,
         record_of: &BTreeMap<u64, RecordId>,
         own: &BTreeSet<SessionId>,
     ) -> Incoming<'_> {
@@ -115,8 +120,7 @@ impl Answer {
         let left = self.response.left.iter().filter(|left| left.record == record);
         Incoming {
             receipts: receipts.map(|(n, i)| (*n, &self.response.receipts[*i])).collect(),
-            in_flight: in_flight
-                .commands
+            in_flight: sent
                 .iter()
                 .filter(|(n, _)| of_record(n))
                 .map(|(n, hash)| (*n, *hash))

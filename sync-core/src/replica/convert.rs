@@ -11,7 +11,7 @@ use crate::store::{
 };
 
 /// A record as the engine sees it.
-pub(super) fn record_state(row: RecordRow) -> Result<RecordState> {
+pub(super) fn record_state(row: RecordRow, first_own: u64) -> Result<RecordState> {
     Ok(RecordState {
         record: row.record,
         site: row.site,
@@ -20,6 +20,7 @@ pub(super) fn record_state(row: RecordRow) -> Result<RecordState> {
         attestation: row.attestation,
         accepted: row.accepted.into_iter().map(change).collect(),
         pending: row.pending.into_iter().map(pending).collect(),
+        first_own,
     })
 }
 
@@ -112,7 +113,7 @@ pub(super) fn session_row(
     SessionRow {
         session: session.session,
         person: identity.person,
-        device: identity.device,
+        device: session.device,
         origin: Origin::Phone,
         boot: session.boot,
         opened_wall_ms: session.opened_wall_ms,

@@ -3,6 +3,7 @@
 
 mod answer;
 mod convert;
+mod hand_over;
 #[cfg(feature = "http")]
 pub mod http;
 mod look;
@@ -32,8 +33,8 @@ use crate::model::time::Seen;
 use crate::protocol::message::ReferenceData;
 use crate::rules::{InboxItem, Projection, Review, ReviewInput, review};
 use crate::store::{
-    Identity, OpenOptions, OwnSession, RefusedRow, Store, StoreError, StoreKey, StoreWrite,
-    SyncState,
+    HandOverId, Identity, OpenOptions, OwnSession, RefusedRow, Store, StoreError, StoreKey,
+    StoreWrite, SyncState,
 };
 use crate::{Error, Result};
 
@@ -94,7 +95,7 @@ struct Inner {
     reference: ReferenceData,
     /// The session new commands are written in; begun at the first write.
     session: Option<OwnSession>,
-    token: Option<String>,
+    token: Option<sign_in::Token>,
     schedule: Schedule,
     list: BTreeMap<RecordId, ListItem>,
     /// A call ended without learning whether its writes were committed: it failed, or was dropped
@@ -102,6 +103,8 @@ struct Inner {
     in_doubt: bool,
     /// A list row did not read: the rows are made anew from their records.
     list_damaged: bool,
+    /// Signed work that is still to be handed in, whosever it is.
+    hand_overs: Vec<HandOverId>,
 }
 
 /// A record in the list.
@@ -164,6 +167,7 @@ impl Replica {
             list: BTreeMap::new(),
             in_doubt: false,
             list_damaged: false,
+            hand_overs: Vec::new(),
         };
         inner.load(&store, now_ms).await?;
         let replica = Self {
@@ -330,6 +334,7 @@ impl Inner {
 
     /// Reads what is kept in memory from the store, and begins the schedule anew.
     async fn load(&mut self, store: &Store, now_ms: i64) -> Result<()> {
+        self.hand_overs = store.hand_overs().await?;
         self.read(store).await?;
         let saved = self.state.retry_json.as_deref();
         let saved = saved.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
@@ -371,11 +376,17 @@ impl Inner {
     async fn settle_doubt(&mut self, store: &Store) -> Result<()> {
         if self.in_doubt {
             self.identity = latest(store.identities().await?);
+            self.hand_overs = store.hand_overs().await?;
             self.session = None;
             self.read(store).await?;
             self.in_doubt = false;
         }
         Ok(())
+    }
+
+    /// The number of the first command of the device that this phone is now.
+    fn first_number(&self) -> u64 {
+        self.identity.as_ref().map_or(1, |identity| identity.first_number)
     }
 
     fn principal(&self, person: PersonId) -> Principal {
@@ -461,7 +472,7 @@ impl Replica {
         record: RecordId,
     ) -> Result<Option<crate::engine::RecordState>> {
         let row = self.store.record(inner.owner()?, record).await?;
-        row.map(convert::record_state).transpose()
+        row.map(|row| convert::record_state(row, inner.first_number())).transpose()
     }
 
     /// Reviews a record as the phone sees it: accepted facts and pending ones. `served` are

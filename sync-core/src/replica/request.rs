@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ed25519_dalek::Signer as _;
+use ed25519_dalek::{Signer as _, SigningKey};
 
 use super::{Inner, Replica, convert};
 use crate::Result;
@@ -15,7 +15,7 @@ use crate::protocol::identity::session_statement;
 use crate::protocol::limits::LIMITS;
 use crate::protocol::message::{ClockReading, Cursor, PhoneState, SessionRegistration};
 use crate::protocol::{SyncRequest, VERSION};
-use crate::store::StoreError;
+use crate::store::{OwnSession, StoreError};
 
 /// What is remembered of a request while it is under way.
 pub(super) struct InFlight {
@@ -29,7 +29,10 @@ pub(super) struct InFlight {
 impl Replica {
     pub(super) async fn build_request(&self, inner: &Inner) -> Result<InFlight> {
         let owner = inner.owner()?;
-        let summary = self.store.pending_summary(owner).await?;
+        let mut summary = self.store.pending_summary(owner).await?;
+        // Those of a device that the phone was before are handed in on their own.
+        let first = inner.first_number();
+        summary.retain(|row| row.n >= first);
         let mut waiting: Vec<Waiting> = summary
             .iter()
             .map(|row| Waiting {
@@ -58,6 +61,7 @@ impl Replica {
             oldest_unsent_wall_ms: summary.iter().map(|row| row.saved_wall_ms).min(),
             app_version: self.app_version.clone(),
             storage_free_bytes: None,
+            numbers_after: first.checked_sub(1).filter(|before| *before > 0),
         };
         let identity = inner.identity.as_ref().expect("owner() was there");
         let request = SyncRequest {
@@ -107,7 +111,9 @@ impl Replica {
                 Err(error) => return Err(error.into()),
             };
             let chain = rows.into_iter().map(convert::pending);
-            let chain = chain.filter(|p| p.state != PendingState::Accepted && p.n <= *last);
+            let first = inner.first_number();
+            let chain = chain
+                .filter(|p| p.state != PendingState::Accepted && (first..=*last).contains(&p.n));
             let changes: Vec<_> = chain
                 .map(|pending| {
                     commands.insert(pending.n, pending.change.hash);
@@ -126,23 +132,24 @@ impl Replica {
         let key = inner.signing_key()?;
         let own = self.store.own_sessions(owner).await?;
         let fresh = own.iter().filter(|session| !session.registered);
+        let fresh = fresh.filter(|session| session.device == identity.device);
         let sessions_max = usize::try_from(LIMITS.sessions_max).expect("a small limit");
-        Ok(fresh
-            .take(sessions_max)
-            .map(|session| {
-                let mut registration = SessionRegistration {
-                    session: session.session,
-                    boot: session.boot,
-                    opened_wall_ms: session.opened_wall_ms,
-                    opened_monotonic_ms: session.opened_monotonic_ms,
-                    signature: [0; 64],
-                };
-                let statement = session_statement(owner, identity.device, &registration);
-                registration.signature = key.sign(&statement).to_bytes();
-                registration
-            })
-            .collect())
+        Ok(fresh.take(sessions_max).map(|session| registration(session, &key)).collect())
     }
+}
+
+/// A session's row as the server is told of it, signed by the key of its device.
+pub(super) fn registration(session: &OwnSession, key: &SigningKey) -> SessionRegistration {
+    let mut registration = SessionRegistration {
+        session: session.session,
+        boot: session.boot,
+        opened_wall_ms: session.opened_wall_ms,
+        opened_monotonic_ms: session.opened_monotonic_ms,
+        signature: [0; 64],
+    };
+    let statement = session_statement(session.person, session.device, &registration);
+    registration.signature = key.sign(&statement).to_bytes();
+    registration
 }
 
 fn repairs_max() -> usize {

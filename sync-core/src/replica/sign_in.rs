@@ -28,6 +28,13 @@ pub struct Enrolment {
     pub installation: String,
 }
 
+/// An access token.
+pub(super) struct Token {
+    text: String,
+    /// By the phone's monotonic clock; the server's leeway is its own.
+    good_until_ms: i64,
+}
+
 impl Replica {
     /// Whose phone it is, on which device, of which installation; none before it is enrolled.
     ///
@@ -52,9 +59,13 @@ impl Replica {
     /// Enrols the person named by a one-time code on this device. `installation` is the
     /// fingerprint that came with a scanned code: another server is then refused.
     ///
+    /// What the same person's former device had not sent is signed by that device's key and handed in
+    /// with the next sync; the person's numbers go on.
+    ///
     /// # Errors
     /// [`Error::Answered`] with `wrong_code`; [`Error::Malformed`] if the answer's certificate is
-    /// not by the installation it names.
+    /// not by the installation it names; [`Error::UnsentWork`] while another person's work is on
+    /// the phone alone: the code stays good.
     pub async fn enrol(
         &self,
         code: &str,
@@ -81,24 +92,33 @@ impl Replica {
         };
         let answer: EnrolResponse = self.post_json("/v1/enrol", &request).await?;
         let installation_key = check_certificate(&answer, &key.verifying_key(), installation)?;
+        let person = answer.certificate.person;
+        let mut inner = self.inner().await?;
+        // Whoever was here before says what is to become of their work; the code stays good.
+        if let Some(other) = inner.identity.as_ref().filter(|identity| identity.person != person) {
+            let commands = self.unsent(other).await?;
+            if commands > 0 {
+                return Err(Error::UnsentWork { commands });
+            }
+        }
+        let (first_number, mut writes) = self.follow(person, answer.certificate.device).await?;
         let identity = Identity {
-            person: answer.certificate.person,
+            person,
             device: answer.certificate.device,
             person_name: answer.person_name,
             signing_key: secret,
             certificate_json: serde_json::to_string(&answer.certificate).map_err(malformed)?,
             installation_key,
             enrolled_wall_ms: self.clock.wall_ms(),
+            first_number,
         };
-        let person = identity.person;
-        let mut inner = self.inner().await?;
         inner.in_doubt = true;
         // Another device has receipts of its own, and its key did not open the old session.
-        let writes = [
+        writes.extend([
             StoreWrite::PutIdentity(identity.clone()),
             StoreWrite::PutReceiptsAfter { owner: person, receipts_after: 0 },
             StoreWrite::PutReEnrol { owner: person, re_enrol: false },
-        ];
+        ]);
         self.store.apply("enrol", &writes).await?;
         inner.session = None;
         inner.token = None;
@@ -109,12 +129,29 @@ impl Replica {
         Ok(person)
     }
 
-    /// The current access token, or a new one.
+    /// The number of the first command of a person's new device, and the writes that keep what the
+    /// former one had not sent.
+    async fn follow(&self, person: PersonId, device: DeviceId) -> Result<(u64, Vec<StoreWrite>)> {
+        let identities = self.store.identities().await?;
+        let former = identities.iter().find(|identity| identity.person == person);
+        let writes = match former {
+            // The same answer again.
+            Some(same) if same.device == device => return Ok((same.first_number, Vec::new())),
+            Some(former) => self.leave(former).await?,
+            None => Vec::new(),
+        };
+        Ok((self.store.sync_state(person).await?.highest_number + 1, writes))
+    }
+
+    /// The current access token, or a new one where its life is over: a push of days would else go
+    /// out under it only to be answered `token_expired`, and go out again.
     pub(super) async fn token(&self) -> Result<String> {
+        let asked_ms = self.clock.monotonic_ms();
         let (person, device, key) = {
             let inner = self.inner.lock().await;
-            if let Some(token) = &inner.token {
-                return Ok(token.clone());
+            if let Some(token) = inner.token.as_ref().filter(|token| asked_ms < token.good_until_ms)
+            {
+                return Ok(token.text.clone());
             }
             let identity = inner.identity.as_ref();
             let identity =
@@ -133,8 +170,11 @@ impl Replica {
             signature: BASE64URL_NOPAD.encode(&key.sign(&statement).to_bytes()),
         };
         let answer: TokenResponse = self.post_json("/v1/token", &request).await?;
-        self.inner.lock().await.token = Some(answer.access_token.clone());
-        Ok(answer.access_token)
+        let life_ms = i64::try_from(answer.expires_in_s).unwrap_or(i64::MAX).saturating_mul(1_000);
+        let good_until_ms = asked_ms.saturating_add(life_ms);
+        let text = answer.access_token;
+        self.inner.lock().await.token = Some(Token { text: text.clone(), good_until_ms });
+        Ok(text)
     }
 
     async fn post_json<A: for<'de> serde::Deserialize<'de>>(

@@ -3,18 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
+use minicbor::{Decode, Encode};
+
 use super::answer::{Answer, Plan, list_json, parse_reference};
 use super::request::InFlight;
 use super::transport::{HttpRequest, Method, accept};
-use super::{Inner, ListItem, Replica, convert};
+use super::{Inner, Replica, convert};
 use crate::engine::RecordState;
 use crate::engine::schedule::Failure;
-use crate::model::id::{PersonId, RecordId, SessionId};
+use crate::model::id::{ChangeHash, PersonId, RecordId, SessionId};
 use crate::model::session::SessionRows;
 use crate::model::time::Seen;
 use crate::protocol::frame;
 use crate::protocol::message::Outcome;
-use crate::protocol::{MEDIA_TYPE, SyncRequest, SyncResponse};
+use crate::protocol::problem::ProblemCode;
+use crate::protocol::{MEDIA_TYPE, SyncResponse};
 use crate::store::{StoreError, StoreWrite};
 use crate::{Error, Result};
 
@@ -98,22 +101,25 @@ impl Replica {
                 .await?;
             inner.state.retry_json = saved;
         }
+        if let Err(Error::SignInAgain { code }) = &result
+            && code == ProblemCode::DeviceRevoked.code()
+        {
+            self.purge_if_sent(&mut inner).await?;
+        }
         result
     }
 
     async fn exchange(&self) -> Result<SyncReport> {
+        self.inner().await?.schedule.handle_started();
+        if !self.hand_in().await? {
+            return Ok(SyncReport { more: true, ..SyncReport::default() });
+        }
         let (in_flight, alarms) = {
-            let mut inner = self.inner().await?;
-            inner.schedule.handle_started();
+            let inner = self.inner().await?;
             let alarms = self.alarms.load(Ordering::SeqCst);
             (self.build_request(&inner).await?, alarms)
         };
-        let answered = match self.send_unless_alarm(&in_flight.request, alarms).await {
-            // The token's life is over, or the server was restarted with another key: once more.
-            Err(Error::SignInAgain { .. }) => {
-                self.inner.lock().await.token = None;
-                self.send_unless_alarm(&in_flight.request, alarms).await?
-            }
+        let answered = match self.send_unless_alarm("/v1/sync", &in_flight.request, alarms).await {
             Err(Error::Answered { code, .. }) if code == "cursor_from_elsewhere" => {
                 return self.start_over().await;
             }
@@ -129,11 +135,12 @@ impl Replica {
 
     /// Sends, but gives the request up when an alarm is raised that is not in it: on a slow link it
     /// would stand in the alarm's way for minutes. Any request may be given up at any time.
-    async fn send_unless_alarm(
+    pub(super) async fn send_unless_alarm<A: for<'b> Decode<'b, ()>>(
         &self,
-        request: &SyncRequest,
+        path: &str,
+        request: &impl Encode<()>,
         alarms: u64,
-    ) -> Result<Option<SyncResponse>> {
+    ) -> Result<Option<A>> {
         let raised = self.alarm_raised.notified();
         let mut raised = std::pin::pin!(raised);
         raised.as_mut().enable();
@@ -142,16 +149,35 @@ impl Replica {
             return Ok(None);
         }
         tokio::select! {
-            answer = self.send(request) => answer.map(Some),
+            answer = self.send_signed_in(path, request) => answer.map(Some),
             () = raised => Ok(None),
         }
     }
 
-    async fn send(&self, request: &SyncRequest) -> Result<SyncResponse> {
+    async fn send_signed_in<A: for<'b> Decode<'b, ()>>(
+        &self,
+        path: &str,
+        request: &impl Encode<()>,
+    ) -> Result<A> {
+        match self.send(path, request).await {
+            // The token's life is over, or the server was restarted with another key: once more.
+            Err(Error::SignInAgain { .. }) => {
+                self.inner.lock().await.token = None;
+                self.send(path, request).await
+            }
+            other => other,
+        }
+    }
+
+    async fn send<A: for<'b> Decode<'b, ()>>(
+        &self,
+        path: &str,
+        request: &impl Encode<()>,
+    ) -> Result<A> {
         let token = self.token().await?;
         let request = HttpRequest {
             method: Method::Post,
-            url: format!("{}/v1/sync", self.server_url),
+            url: format!("{}{path}", self.server_url),
             content_type: MEDIA_TYPE,
             bearer: Some(token),
             body: frame::seal(request),
@@ -186,15 +212,27 @@ impl Replica {
         response: SyncResponse,
     ) -> Result<SyncReport> {
         let answer = Answer::read(response)?;
-        let owner = inner.owner()?;
         let mut plan = Plan::new(self.new_session(inner));
         self.apply_control(inner, in_flight, &answer, &mut plan).await?;
+        let states = self.apply_records(inner, &in_flight.commands, &answer, &mut plan).await?;
+        self.finish(inner, plan, states, in_flight, &answer).await
+    }
+
+    /// What the answer says about each record that it touches.
+    pub(super) async fn apply_records(
+        &self,
+        inner: &Inner,
+        sent: &BTreeMap<u64, ChangeHash>,
+        answer: &Answer,
+        plan: &mut Plan,
+    ) -> Result<Vec<RecordState>> {
+        let owner = inner.owner()?;
         let summary = self.store.pending_summary(owner).await?;
         let record_of: BTreeMap<u64, RecordId> =
             summary.iter().map(|row| (row.n, row.record)).collect();
         // Later words on what was refused: read only when there is one.
         if answer.receipts.keys().any(|n| !record_of.contains_key(n)) {
-            self.take_later_words(owner, &answer, &mut plan).await?;
+            self.take_later_words(owner, answer, plan).await?;
         }
         let own: BTreeSet<SessionId> =
             self.store.own_sessions(owner).await?.iter().map(|row| row.session).collect();
@@ -205,17 +243,17 @@ impl Replica {
                 plan.forget(owner, record, true);
                 continue;
             }
-            let Some(state) = self.state_for(inner, &answer, record, &mut plan).await? else {
+            let Some(state) = self.state_for(inner, answer, record, plan).await? else {
                 continue;
             };
-            let incoming = answer.incoming(record, in_flight, &record_of, &own);
+            let incoming = answer.incoming(record, sent, &record_of, &own);
             let applied = state.apply(&incoming, plan.session.session)?;
             plan.take(owner, &applied, &incoming, self);
             if !applied.purged {
                 states.push(applied.state);
             }
         }
-        self.finish(inner, plan, states, in_flight, &answer).await
+        Ok(states)
     }
 
     /// The office's later words on commands of the refused list.
@@ -254,7 +292,9 @@ impl Replica {
         plan: &mut Plan,
     ) -> Result<Option<RecordState>> {
         let site = answer.site_of(record);
-        let fresh = || site.map(|site| RecordState::empty(record, site));
+        let first_own = inner.first_number();
+        let fresh =
+            || site.map(|site| RecordState { first_own, ..RecordState::empty(record, site) });
         match self.record_state(inner, record).await {
             Ok(state) => Ok(state.or_else(fresh)),
             Err(Error::Store(StoreError::Damaged { table, row })) => {
@@ -346,12 +386,7 @@ impl Replica {
             inner.session = Some(plan.session);
         }
         answer.move_memory(inner, in_flight)?;
-        let items = self.save_answer(inner, &mut plan, &states, answer).await?;
-        inner.in_doubt = false;
-        inner.list.extend(items);
-        inner.list.retain(|record, _| !plan.purged.contains(record));
-        inner.state.repairs.retain(|record| !plan.repaired.contains(record));
-        inner.state.repairs.extend(&plan.wanted);
+        self.save_answer(inner, &mut plan, &states, answer).await?;
         Ok(SyncReport {
             pushed: in_flight.commands.len() as u64,
             received: answer.response.records.len() as u64,
@@ -364,13 +399,14 @@ impl Replica {
         })
     }
 
-    async fn save_answer(
+    /// Writes the plan with the list rows of `states`, and brings memory up to it.
+    pub(super) async fn save_answer(
         &self,
-        inner: &Inner,
+        inner: &mut Inner,
         plan: &mut Plan,
         states: &[RecordState],
         answer: &Answer,
-    ) -> Result<BTreeMap<RecordId, ListItem>> {
+    ) -> Result<()> {
         let owner = inner.owner()?;
         let served: SessionRows =
             answer.response.sessions.iter().map(|row| (row.session, row.clone().into())).collect();
@@ -382,7 +418,12 @@ impl Replica {
             items.insert(state.record, item);
         }
         self.store.apply("answer", &plan.writes).await?;
-        Ok(items)
+        inner.in_doubt = false;
+        inner.list.extend(items);
+        inner.list.retain(|record, _| !plan.purged.contains(record));
+        inner.state.repairs.retain(|record| !plan.repaired.contains(record));
+        inner.state.repairs.extend(&plan.wanted);
+        Ok(())
     }
 }
 

@@ -133,6 +133,7 @@ impl Replica {
         OwnSession {
             session: SessionId(bytes),
             person: inner.identity.as_ref().map_or(crate::model::id::PersonId(0), |i| i.person),
+            device: inner.identity.as_ref().map_or(DeviceId(0), |i| i.device),
             boot: self.clock.boot_id(),
             opened_wall_ms: self.clock.wall_ms(),
             opened_monotonic_ms: self.clock.monotonic_ms(),
@@ -163,7 +164,7 @@ impl Replica {
         if self.record_state(inner, record).await?.is_some() {
             return Err(Denial::new(DenialCode::RecordExists).with("record", record).into());
         }
-        Ok(RecordState::empty(record, site))
+        Ok(RecordState { first_own: inner.first_number(), ..RecordState::empty(record, site) })
     }
 
     fn moment(&self, inner: &Inner, state: &RecordState, session: SessionId, n: u64) -> Moment {

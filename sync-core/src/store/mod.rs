@@ -29,7 +29,7 @@ pub use error::StoreError;
 pub use files::move_aside;
 pub use open::OpenOptions;
 pub use row::{
-    ChangeHeader, DamagedRow, Identity, ListRow, OwnSession, PendingRow, PendingState,
+    ChangeHeader, DamagedRow, HandOverId, Identity, ListRow, OwnSession, PendingRow, PendingState,
     PendingSummary, RecordRow, RefusedRow, SentRow, StoredChange, SyncState,
 };
 pub use seal::StoreKey;

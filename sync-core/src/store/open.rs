@@ -34,7 +34,10 @@ impl std::fmt::Debug for OpenOptions {
 }
 
 /// One migration a schema version; version n is `MIGRATIONS[n - 1]`.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/phone/0001_store.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/phone/0001_store.sql"),
+    include_str!("../../migrations/phone/0002_hand_over.sql"),
+];
 
 /// The schema this code writes, in SQLite's `user_version`.
 pub(super) const SCHEMA: u32 = MIGRATIONS.len() as u32;

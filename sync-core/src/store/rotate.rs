@@ -12,13 +12,14 @@ use super::{Inner, Store, StoreError};
 use crate::environment::{HookPlace, HookPoint, Hooks};
 
 /// The tables with sealed rows and how their rows are named.
-const SEALED: [(&str, &str); 9] = [
+const SEALED: [(&str, &str); 10] = [
     ("identity", "cast(person as text)"),
     ("record", "owner || '/' || record"),
     ("accepted", "owner || '/' || record || '/' || lower(hex(hash))"),
     ("pending", "owner || '/' || record || '/' || n"),
     ("refused", "owner || '/' || record || '/' || n"),
     ("sent", "owner || '/' || record || '/' || n"),
+    ("hand_over", "person || '/' || device || '/' || n"),
     ("list", "owner || '/' || record"),
     ("reference", "cast(owner as text)"),
     ("retry", "cast(owner as text)"),

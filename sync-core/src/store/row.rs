@@ -27,6 +27,8 @@ pub struct Identity {
     pub installation_key: [u8; 32],
     /// When it was enrolled, by the device's wall clock.
     pub enrolled_wall_ms: WallMs,
+    /// The number of the device's first command.
+    pub first_number: u64,
 }
 
 /// A session opened on this device.
@@ -36,6 +38,8 @@ pub struct OwnSession {
     pub session: SessionId,
     /// Its owner.
     pub person: PersonId,
+    /// The device it was opened as.
+    pub device: DeviceId,
     /// The boot it was opened in.
     pub boot: BootId,
     /// The device's wall clock at opening.
@@ -44,6 +48,17 @@ pub struct OwnSession {
     pub opened_monotonic_ms: MonotonicMs,
     /// The server has it.
     pub registered: bool,
+}
+
+/// Names signed work that waits to be handed in: no content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HandOverId {
+    /// Whose it is.
+    pub person: PersonId,
+    /// The device it was written on.
+    pub device: DeviceId,
+    /// Its first number.
+    pub n: u64,
 }
 
 /// Where a change stands in its record's history; with facts it is a [`StoredChange`].

@@ -6,7 +6,7 @@ use sqlx::{Arguments as _, AssertSqlSafe, Encode, SqlStr, Type};
 
 use super::StoreError;
 use super::content::{Attested, Command, Content as _, Secrets};
-use super::row::{Identity, OwnSession, PendingRow, RefusedRow, SentRow, StoredChange};
+use super::row::{HandOverId, Identity, OwnSession, PendingRow, RefusedRow, SentRow, StoredChange};
 use super::seal::Sealer;
 use super::write::StoreWrite;
 use crate::model::id::{ChangeHash, PersonId, RecordId};
@@ -31,6 +31,12 @@ pub(super) fn statements(
     let mut statements = Vec::with_capacity(writes.len());
     let mut rest = writes;
     while let Some((first, others)) = rest.split_first() {
+        if let StoreWrite::ForgetOwner(owner) = first {
+            let forget = FORGET_OWNER.iter().map(|sql| Statement::new(*sql).bind(owner.0));
+            statements.extend(forget);
+            rest = others;
+            continue;
+        }
         let run: Vec<Accepted<'_>> = rest.iter().map_while(Accepted::of).collect();
         if run.is_empty() {
             statements.push(statement(sealer, first)?);
@@ -48,17 +54,19 @@ fn statement(sealer: &Sealer, write: &StoreWrite) -> Result<Statement, StoreErro
     use StoreWrite as W;
     let owned = |sql: &'static str, owner: &PersonId| Statement::new(sql).bind(owner.0);
     Ok(match write {
-        W::PutIdentity(identity) => put_identity(sealer, identity),
+        W::PutIdentity(identity) => put_identity(sealer, identity)?,
+        W::PutHandOver { id, message } => put_hand_over(sealer, *id, message)?,
+        W::DeleteHandOver(id) => Statement::new(DELETE_HAND_OVER).hand_over(*id)?,
         W::PutSession(session) => put_session(session),
         W::SessionRegistered(session) => Statement::new(REGISTERED).bind(session.to_string()),
         W::PutForeignSession(row) => put_foreign_session(row),
         W::PutAnchor { boot, anchor } => put_anchor(*boot, *anchor),
         W::PutRecord { owner, record, site, present, attestation, parked } => {
-            let attested = Attested { attestation: *attestation }.to_bytes();
-            let sealed = sealer.seal("record", &record_name(*owner, *record), &attested);
+            let sealed = sealed_record(sealer, *owner, *record, *attestation);
             let statement = owned(PUT_RECORD, owner).record(record).bind(site.0).bind(*present);
             statement.bind(parked.clone()).bind(sealed)
         }
+        W::ForgetOwner(owner) => Statement::new(FORGET_OWNER[0]).bind(owner.0),
         W::InsertAccepted { owner, record, change } => {
             insert_accepted(sealer, &[Accepted { owner: *owner, record: *record, change }])?
         }
@@ -138,6 +146,10 @@ impl Statement {
         self.bind(record.to_string())
     }
 
+    pub(super) fn hand_over(self, id: HandOverId) -> Result<Self, StoreError> {
+        self.bind(id.person.0).bind(id.device.0).number(id.n)
+    }
+
     fn seen(self, seen: Seen) -> Result<Self, StoreError> {
         self.bind(seen.epoch).number(seen.sequence)
     }
@@ -164,6 +176,11 @@ impl<'a> Accepted<'a> {
 /// Names a row of `record` and `list`.
 pub(super) fn record_name(owner: PersonId, record: RecordId) -> String {
     format!("{owner}/{record}")
+}
+
+/// Names a row of `hand_over`.
+pub(super) fn hand_over_name(id: HandOverId) -> String {
+    format!("{}/{}/{}", id.person, id.device, id.n)
 }
 
 /// Names a row of `accepted`.
@@ -197,7 +214,21 @@ fn insert_accepted(sealer: &Sealer, rows: &[Accepted<'_>]) -> Result<Statement, 
     Ok(statement)
 }
 
-fn put_identity(sealer: &Sealer, identity: &Identity) -> Statement {
+fn put_hand_over(sealer: &Sealer, id: HandOverId, message: &[u8]) -> Result<Statement, StoreError> {
+    let sealed = sealer.seal("hand_over", &hand_over_name(id), message);
+    Ok(Statement::new(PUT_HAND_OVER).hand_over(id)?.bind(sealed))
+}
+
+fn sealed_record(
+    sealer: &Sealer,
+    owner: PersonId,
+    record: RecordId,
+    attestation: Option<[u8; 16]>,
+) -> Vec<u8> {
+    sealer.seal("record", &record_name(owner, record), &Attested { attestation }.to_bytes())
+}
+
+fn put_identity(sealer: &Sealer, identity: &Identity) -> Result<Statement, StoreError> {
     let secrets = Secrets {
         person_name: identity.person_name.clone(),
         signing_key: *identity.signing_key,
@@ -205,25 +236,25 @@ fn put_identity(sealer: &Sealer, identity: &Identity) -> Statement {
         installation_key: identity.installation_key,
     };
     let sealed = sealer.seal("identity", &identity.person.to_string(), &secrets.to_bytes());
-    Statement::new(
-        "insert into identity (person, device, enrolled_wall_ms, sealed) values (?, ?, ?, ?) \
-         on conflict (person) do update set device = excluded.device, \
-         enrolled_wall_ms = excluded.enrolled_wall_ms, sealed = excluded.sealed",
-    )
-    .bind(identity.person.0)
-    .bind(identity.device.0)
-    .bind(identity.enrolled_wall_ms)
-    .bind(sealed)
+    let statement = Statement::new(
+        "insert into identity (person, device, enrolled_wall_ms, sealed, first_number) \
+         values (?, ?, ?, ?, ?) on conflict (person) do update set device = excluded.device, \
+         enrolled_wall_ms = excluded.enrolled_wall_ms, sealed = excluded.sealed, \
+         first_number = excluded.first_number",
+    );
+    let statement = statement.bind(identity.person.0).bind(identity.device.0);
+    statement.bind(identity.enrolled_wall_ms).bind(sealed).number(identity.first_number)
 }
 
 fn put_session(row: &OwnSession) -> Statement {
     Statement::new(
         "insert into own_session \
-         (session, person, boot, opened_wall_ms, opened_monotonic_ms, registered) \
-         values (?, ?, ?, ?, ?, ?)",
+         (session, person, device, boot, opened_wall_ms, opened_monotonic_ms, registered) \
+         values (?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(row.session.to_string())
     .bind(row.person.0)
+    .bind(row.device.0)
     .bind(row.boot.0.to_vec())
     .bind(row.opened_wall_ms)
     .bind(row.opened_monotonic_ms)
@@ -331,6 +362,26 @@ const PUT_RECORD: &str = "insert into record (owner, record, site, present, park
      site = excluded.site, present = excluded.present, \
      parked = excluded.parked, sealed = excluded.sealed";
 
+/// Every table with rows of an owner but `sent`, `hand_over` and `progress`, whose highest number
+/// must not be used again.
+const FORGET_OWNER: [&str; 12] = [
+    "delete from identity where person = ?",
+    "delete from own_session where person = ?",
+    "delete from record where owner = ?",
+    "delete from pair where owner = ?",
+    "delete from accepted where owner = ?",
+    "delete from pending where owner = ?",
+    "delete from refused where owner = ?",
+    "delete from list where owner = ?",
+    "delete from cursor where owner = ?",
+    "delete from repair where owner = ?",
+    "delete from reference where owner = ?",
+    "delete from retry where owner = ?",
+];
+
+const PUT_HAND_OVER: &str = "insert into hand_over (person, device, n, sealed) \
+     values (?, ?, ?, ?) on conflict (person, device, n) do update set sealed = excluded.sealed";
+
 const PUT_PAIR: &str = "insert into pair (owner, record, audience) values (?, ?, ?) \
      on conflict (owner, record, audience) do nothing";
 
@@ -382,6 +433,7 @@ const DELETE_ACCEPTED: &str = "delete from accepted where owner = ? and record =
 const DELETE_PENDING: &str = "delete from pending where owner = ? and n = ?";
 const DELETE_REFUSED: &str = "delete from refused where owner = ? and n = ?";
 const DELETE_CURSOR: &str = "delete from cursor where owner = ? and audience = ?";
+const DELETE_HAND_OVER: &str = "delete from hand_over where person = ? and device = ? and n = ?";
 const DELETE_RETRY: &str = "delete from retry where owner = ?";
 const DELETE_ALL_ACCEPTED: &str = "delete from accepted where owner = ? and record = ?";
 const DELETE_RECORD: &str = "delete from record where owner = ? and record = ?";

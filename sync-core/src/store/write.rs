@@ -2,19 +2,30 @@
 //! computed by the caller, how it is written stands in `statement`.
 
 use super::row::{
-    Identity, OwnSession, PendingRow, PendingState, RefusedRow, SentRow, StoredChange,
+    HandOverId, Identity, OwnSession, PendingRow, PendingState, RefusedRow, SentRow, StoredChange,
 };
 use crate::model::audience::Audience;
 use crate::model::id::{ChangeHash, PersonId, RecordId, SessionId, SiteId};
 use crate::model::session::SessionRow;
 use crate::model::time::{Anchor, BootId, Seen};
 
-/// One write. Adjacent [`StoreWrite::InsertAccepted`] share a statement; every other write is one.
+/// One write. Adjacent [`StoreWrite::InsertAccepted`] share a statement; every other write is one
+/// but [`StoreWrite::ForgetOwner`].
 #[derive(Clone)]
 #[expect(missing_docs, reason = "the fields are named like the rows' own")]
 pub enum StoreWrite {
     /// Puts an identity in the place of the person's former one.
     PutIdentity(Identity),
+    /// Signed work of a device that this phone no longer is.
+    PutHandOver {
+        id: HandOverId,
+        message: Vec<u8>,
+    },
+    /// The server has it.
+    DeleteHandOver(HandOverId),
+    /// Everything of the person goes but own work that no backup has yet, and the highest number:
+    /// several statements.
+    ForgetOwner(PersonId),
     /// A new session of this device; one that is there already is an error.
     PutSession(OwnSession),
     /// The server has the session.
@@ -183,6 +194,9 @@ impl StoreWrite {
     pub fn name(&self) -> &'static str {
         match self {
             Self::PutIdentity(_) => "put_identity",
+            Self::PutHandOver { .. } => "put_hand_over",
+            Self::DeleteHandOver(_) => "delete_hand_over",
+            Self::ForgetOwner(_) => "forget_owner",
             Self::PutSession(_) => "put_session",
             Self::SessionRegistered(_) => "session_registered",
             Self::PutForeignSession(_) => "put_foreign_session",

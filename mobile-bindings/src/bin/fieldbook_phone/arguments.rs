@@ -42,6 +42,12 @@ pub struct Arguments {
 pub enum Task {
     /// Enrol the person of a one-time code on this phone.
     Enrol(Enrol),
+    /// End this person's use of the phone; what it holds for them goes.
+    SignOut {
+        /// Whoever uses the phone next hands in what is not sent.
+        #[arg(long)]
+        hand_over: bool,
+    },
     /// Whose phone it is, and whether it sends.
     Whoami,
     /// List the records the phone holds.

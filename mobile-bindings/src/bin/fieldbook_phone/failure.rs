@@ -138,6 +138,9 @@ impl From<ApiError> for Failure {
                 let failure = Self::own(OFFLINE_EXIT, "unexpected_answer", "error-unexpected");
                 failure.with("reason", reason)
             }
+            ApiError::UnsentWork { commands } => {
+                Self::own(REFUSED_EXIT, "unsent_work", "error-unsent-work").with("count", commands)
+            }
             ApiError::TooLarge { what, limit } => {
                 let failure = Self::own(REFUSED_EXIT, "too_large", "error-too-large");
                 failure.with("what", what).with("limit", limit)

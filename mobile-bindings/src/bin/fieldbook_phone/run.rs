@@ -62,6 +62,7 @@ pub async fn task_of(handset: &mut Handset, task: Task) -> Result<Answer, Failur
             let remembered = handset.remembered();
             self::enrol(handset, enrol, remembered).await
         }
+        Task::SignOut { hand_over } => sign_out(handset, hand_over).await,
         Task::Whoami => whoami(handset).await,
         Task::List { kind, open } => list::list(handset, kind.as_deref(), open).await,
         Task::OpenAt { place } => list::open_at(handset, &place).await,
@@ -142,6 +143,12 @@ pub async fn enrol(
     handset.phone.enrol(enrol.code, name, enrol.installation).await?;
     handset.profile.remember(remembered)?;
     whoami(handset).await
+}
+
+async fn sign_out(handset: &Handset, hand_over: bool) -> Result<Answer, Failure> {
+    handset.phone.sign_out(hand_over).await?;
+    let lines = vec![handset.language.say("signed-out", &[])];
+    Ok(Answer { document: json!({ "signed_out": true }), lines })
 }
 
 async fn whoami(handset: &Handset) -> Result<Answer, Failure> {

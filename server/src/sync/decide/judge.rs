@@ -226,6 +226,9 @@ impl<'a> Work<'a> {
             }
         }
         let deciding = self.deciding;
+        if deciding.disabled.contains(&author.person) {
+            return Ruling::Refuse(Why::new("account_disabled"));
+        }
         let Some(principal) = deciding.principals.get(&author.person) else {
             return Ruling::Refuse(Why::new("unknown_person"));
         };

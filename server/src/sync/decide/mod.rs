@@ -48,6 +48,8 @@ pub struct Deciding<'a> {
     pub sessions: &'a SessionRows,
     /// Everyone who wrote something that is decided now.
     pub principals: &'a BTreeMap<PersonId, Principal>,
+    /// People whose account is disabled: what of theirs is not decided waits for the office.
+    pub disabled: &'a BTreeSet<PersonId>,
     /// Every site's policies.
     pub policies: &'a BTreeMap<SiteId, Vec<SlaPolicy>>,
     /// What devices had confirmed.

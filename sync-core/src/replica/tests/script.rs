@@ -16,7 +16,8 @@ use crate::document::{Change, ChangeHead, GENESIS_MAX_OP, RecordPack, genesis, h
 use crate::engine::record::heads_digest;
 use crate::model::audience::Audience;
 use crate::model::fact::StoredFact;
-use crate::model::id::{ChangeHash, FactKey, SessionId};
+use crate::model::id::{ChangeHash, DeviceId, FactKey, SessionId};
+use crate::protocol::chain::{Entry, HandInRequest, HandInResponse, Numbers};
 use crate::protocol::enrolment::{EnrolRequest, EnrolResponse, NonceResponse, TokenResponse};
 use crate::protocol::identity::Certificate;
 use crate::protocol::message::{
@@ -137,6 +138,32 @@ impl Script {
         self.under_way.lock().expect("not poisoned").1
     }
 
+    /// Takes a chain that holds: every command is entered.
+    fn hand_in(&self, body: &[u8]) -> HttpResponse {
+        let request: HandInRequest = frame::open(body).expect("a phone's request");
+        let packs = decode(&request.hand_over.packs).expect("honest packs");
+        let mut entries = Vec::new();
+        for pack in &packs {
+            for change in &pack.changes {
+                let n = change.facts[0].key.number().expect("a phone's");
+                entries.push(Entry { n, record: pack.record, facts: &change.facts });
+            }
+        }
+        let installation = SigningKey::from_bytes(&[1; 32]).verifying_key();
+        request.hand_over.verify(&installation, &entries).expect("a chain that holds");
+        let mut receipts = Vec::new();
+        let mut records = self.records.lock().expect("not poisoned");
+        for pack in &packs {
+            records.take(pack, &BTreeMap::new(), &mut receipts);
+            // It comes to this phone as everybody else's.
+            let changes = records.accepted[&pack.record].clone();
+            records.served.retain(|hash| !changes.iter().any(|change| change.hash == *hash));
+        }
+        let stored = entries.iter().map(|entry| Numbers { from: entry.n, to: entry.n }).collect();
+        let response = HandInResponse { version: VERSION, stored, receipts: Some(receipts) };
+        ok(frame::seal(&response))
+    }
+
     async fn sync(&self, http: HttpRequest) -> Result<HttpResponse> {
         let request: SyncRequest = frame::open(&http.body).expect("a phone's request");
         let sent = Sent { bearer: http.bearer, request: request.clone() };
@@ -187,7 +214,10 @@ impl Transport for Script {
                     enrolments.0 -= 1;
                     return Err(Error::Offline { detail: "the answer is lost".into() });
                 }
-                Ok(enrol(&request.body))
+                let mut keys: Vec<&String> = enrolments.1.iter().collect();
+                keys.dedup();
+                let device = DeviceId(PHONE.0 + u32::try_from(keys.len()).expect("few") - 1);
+                Ok(enrol(&request.body, device))
             }
             "script:/v1/nonce" => match *self.nonce_problem.lock().expect("not poisoned") {
                 Some(code) => Ok(problem(code, &[])),
@@ -200,18 +230,19 @@ impl Transport for Script {
                 Ok(json_body(&TokenResponse { access_token, expires_in_s: 900 }))
             }
             "script:/v1/sync" => self.sync(request).await,
+            "script:/v1/hand-in" => Ok(self.hand_in(&request.body)),
             other => panic!("nobody asks for {other}"),
         }
     }
 }
 
-fn enrol(body: &[u8]) -> HttpResponse {
+fn enrol(body: &[u8], device: DeviceId) -> HttpResponse {
     let request: EnrolRequest = serde_json::from_slice(body).expect("an enrolment");
     let bytes = BASE64URL_NOPAD.decode(request.public_key.as_bytes()).expect("base64url");
     let key = VerifyingKey::from_bytes(&bytes.try_into().expect("32 bytes")).expect("a key");
     let installation = SigningKey::from_bytes(&[1; 32]);
     json_body(&EnrolResponse {
-        certificate: Certificate::issue(&installation, WANG, PHONE, &key, WALL_MS),
+        certificate: Certificate::issue(&installation, WANG, device, &key, WALL_MS),
         installation_key: BASE64URL_NOPAD.encode(installation.verifying_key().as_bytes()),
         person_name: "王师傅".to_owned(),
         server_time_ms: WALL_MS,

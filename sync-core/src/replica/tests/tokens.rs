@@ -1,6 +1,6 @@
 //! Tokens and versions: what is tried once more, what pauses, and that the queue is kept.
 
-use super::scene::{Scene, order, save, snapshot};
+use super::scene::{PHONE, Scene, notes, order, save, snapshot};
 use super::script::Reply;
 use crate::Error;
 use crate::engine::schedule::Pause;
@@ -50,8 +50,17 @@ async fn credentials_that_are_not_accepted_pause_the_queue_and_keep_all_of_it() 
     phone.enrol("new code", "电话", None).await.expect("enrols anew");
     assert_eq!(phone.paused().await, None);
     scene.server.answers_as_it_should(1);
-    assert_eq!(phone.sync_once().await.expect("syncs").pushed, 2);
+    // What the former device had not sent goes as it was signed, before anything of the new one.
+    assert_eq!(phone.sync_once().await.expect("syncs").pushed, 0);
     assert_eq!(phone.account().await.expect("reads").accepted, 2);
+    save(&phone, order(0), "三").await;
+    scene.server.answers_as_it_should(1);
+    assert_eq!(phone.sync_once().await.expect("syncs").pushed, 1);
+    let request = scene.server.sent().pop().expect("sent").request;
+    assert_eq!((request.device.0, request.state.numbers_after), (PHONE.0 + 1, Some(2)));
+    assert_eq!(request.state.highest_number, 3);
+    assert_eq!(phone.account().await.expect("reads").accepted, 3);
+    assert_eq!(notes(&phone, order(0)).await, ["一", "二", "三"]);
     phone.close().await;
 }
 

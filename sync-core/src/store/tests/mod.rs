@@ -123,6 +123,7 @@ fn own_session(person: PersonId) -> OwnSession {
     OwnSession {
         session: SessionId([person.0 as u8; 8]),
         person,
+        device: DeviceId(9),
         boot: BOOT,
         opened_wall_ms: 10,
         opened_monotonic_ms: 20,
@@ -148,6 +149,7 @@ fn identity(person: PersonId) -> Identity {
         certificate_json: "{}".to_owned(),
         installation_key: [8; 32],
         enrolled_wall_ms: 99,
+        first_number: 1,
     }
 }
 

@@ -65,6 +65,7 @@ impl Desk {
                 twice: &BTreeSet::new(),
                 sessions: &self.sessions,
                 principals: &principals(),
+                disabled: &BTreeSet::new(),
                 policies: &BTreeMap::new(),
                 confirmed: &self.confirmed,
                 quota_bytes: self.quota_bytes,

@@ -1,0 +1,287 @@
+//! Work that leaves its own session. When the phone stops being a person's device, what that device
+//! has not sent becomes signed messages: whoever uses the phone next hands them in before anything
+//! of their own, and the key is not needed again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
+
+use ed25519_dalek::{Signer as _, SigningKey};
+
+use super::answer::{Answer, Plan};
+use super::request::registration;
+use super::{Inner, Replica, convert};
+use crate::document::RecordPack;
+use crate::document::pack::{decode, encode};
+use crate::engine::outbox::{Waiting, portions};
+use crate::engine::{Pending, PendingState};
+use crate::model::id::{PersonId, RecordId, SessionId};
+use crate::protocol::VERSION;
+use crate::protocol::chain::{
+    Entry, HandInRequest, HandInResponse, HandOver, Told, chain_head, chain_statement,
+};
+use crate::protocol::identity::Certificate;
+use crate::protocol::limits::LIMITS;
+use crate::protocol::message::{ClockReading, Outcome};
+use crate::store::{HandOverId, Identity, StoreError, StoreWrite};
+use crate::{Error, Result};
+
+impl Replica {
+    /// How many commands of this device are on the phone alone, and not signed to be handed in.
+    pub(super) async fn unsent(&self, identity: &Identity) -> Result<u64> {
+        let summary = self.store.pending_summary(identity.person).await?;
+        let own = summary.iter().filter(|row| row.n >= identity.first_number);
+        let unsent = own.filter(|row| {
+            matches!(convert::state(row.state), PendingState::Unsent | PendingState::NotStored)
+        });
+        Ok(unsent.count() as u64)
+    }
+
+    /// What `identity` leaves behind, signed by its key: the writes that keep it until the server
+    /// has it. Rows that do not read stay where they are.
+    pub(super) async fn leave(&self, identity: &Identity) -> Result<Vec<StoreWrite>> {
+        let owner = identity.person;
+        let mut summary = self.store.pending_summary(owner).await?;
+        summary.retain(|row| row.n >= identity.first_number);
+        let waiting: Vec<Waiting> = summary
+            .iter()
+            .map(|row| Waiting {
+                n: row.n,
+                record: row.record,
+                state: convert::state(row.state),
+                bytes: row.bytes,
+                urgent: false,
+            })
+            .collect();
+        let record_of: BTreeMap<u64, RecordId> =
+            summary.iter().map(|row| (row.n, row.record)).collect();
+        let highest_number = self.store.sync_state(owner).await?.highest_number;
+        let mut messages = Vec::new();
+        let mut unsent = 0;
+        // From the last to the first: each tells how many come with it and after it.
+        for numbers in portions(&waiting, &LIMITS).into_iter().rev() {
+            let commands = self.commands(owner, &numbers, &record_of).await?;
+            let Some(n) = commands.values().flatten().map(|command| command.n).min() else {
+                continue;
+            };
+            unsent += commands.values().map(Vec::len).sum::<usize>() as u64;
+            let told = Told { highest_number, unsent };
+            let message = self.signed(identity, &commands, told).await?;
+            let id = HandOverId { person: owner, device: identity.device, n };
+            messages.push(StoreWrite::PutHandOver { id, message });
+        }
+        messages.reverse();
+        Ok(messages)
+    }
+
+    /// These commands, record by record.
+    async fn commands(
+        &self,
+        owner: PersonId,
+        numbers: &BTreeSet<u64>,
+        record_of: &BTreeMap<u64, RecordId>,
+    ) -> Result<BTreeMap<RecordId, Vec<Pending>>> {
+        let records: BTreeSet<RecordId> =
+            numbers.iter().filter_map(|n| record_of.get(n)).copied().collect();
+        let mut commands = BTreeMap::new();
+        for record in records {
+            let rows = match self.store.pending(owner, Some(record)).await {
+                Ok(rows) => rows,
+                Err(StoreError::Damaged { table, row }) => {
+                    tracing::warn!(table, row, %record, "a damaged row");
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let rows = rows.into_iter().filter(|row| numbers.contains(&row.n));
+            commands.insert(record, rows.map(convert::pending).collect());
+        }
+        Ok(commands)
+    }
+
+    async fn signed(
+        &self,
+        identity: &Identity,
+        commands: &BTreeMap<RecordId, Vec<Pending>>,
+        told: Told,
+    ) -> Result<Vec<u8>> {
+        let key = SigningKey::from_bytes(&identity.signing_key);
+        let (person, device) = (identity.person, identity.device);
+        let certificate: Certificate = serde_json::from_str(&identity.certificate_json)
+            .map_err(|error| Error::Malformed { what: "certificate", detail: error.to_string() })?;
+        let mut entries = Vec::new();
+        let mut wanted: BTreeSet<SessionId> = BTreeSet::new();
+        let mut packs = Vec::with_capacity(commands.len());
+        for (record, commands) in commands {
+            for command in commands {
+                let facts = &command.change.facts;
+                entries.push(Entry { n: command.n, record: *record, facts });
+                wanted.insert(command.change.actor);
+                wanted.extend(facts.iter().filter_map(|fact| fact.key.session()));
+            }
+            let changes: Vec<_> = commands.iter().map(|command| command.change.clone()).collect();
+            packs.push(RecordPack::from_changes(*record, &changes));
+        }
+        let sessions = self.store.own_sessions(person).await?;
+        let sessions = sessions
+            .iter()
+            .filter(|session| session.device == device && wanted.contains(&session.session));
+        let statement = chain_statement(person, device, told, &chain_head(&entries));
+        let hand_over = HandOver {
+            version: VERSION,
+            certificate: certificate.into(),
+            // Registered ones too: a restored server may have lost them.
+            sessions: sessions.map(|session| registration(session, &key)).collect(),
+            packs: encode(&packs),
+            told,
+            signature: key.sign(&statement).to_bytes(),
+        };
+        Ok(minicbor::to_vec(&hand_over).expect("a vector takes every byte"))
+    }
+
+    /// Hands in what waits, whosever it is; false if it gave way to an alarm.
+    ///
+    /// # Errors
+    /// If the server does not answer: everything is kept.
+    pub(super) async fn hand_in(&self) -> Result<bool> {
+        let (waiting, alarms) = {
+            let inner = self.inner().await?;
+            if inner.hand_overs.is_empty() || self.alarm_waits(&inner).await? {
+                return Ok(true);
+            }
+            (inner.hand_overs.clone(), self.alarms.load(Ordering::SeqCst))
+        };
+        for id in waiting {
+            let Some(hand_over) = self.message(id).await? else {
+                self.inner.lock().await.hand_overs.retain(|other| *other != id);
+                continue;
+            };
+            let clock = ClockReading {
+                boot: self.clock.boot_id(),
+                monotonic_ms: self.clock.monotonic_ms(),
+                wall_ms: self.clock.wall_ms(),
+            };
+            let request = HandInRequest { version: VERSION, clock, hand_over };
+            match self.send_unless_alarm("/v1/hand-in", &request, alarms).await {
+                Ok(Some(response)) => self.handed_in(id, &request.hand_over, response).await?,
+                Ok(None) => return Ok(false),
+                // What the server does not take holds up nobody's sync. It is kept, and offered
+                // again when the store is next opened.
+                Err(Error::Answered { code, .. }) => {
+                    tracing::warn!(code, person = %id.person, "handed-in work was not taken");
+                    self.inner.lock().await.hand_overs.retain(|other| *other != id);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    /// The signed message; none if its row is gone or does not read.
+    async fn message(&self, id: HandOverId) -> Result<Option<HandOver>> {
+        match self.store.hand_over(id).await {
+            Ok(message) => Ok(message.and_then(|message| minicbor::decode(&message).ok())),
+            Err(StoreError::Damaged { table, row }) => {
+                tracing::warn!(table, row, "a damaged row");
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Nothing goes before an alarm (R7.12).
+    async fn alarm_waits(&self, inner: &Inner) -> Result<bool> {
+        let summary = self.store.pending_summary(inner.owner()?).await?;
+        Ok(summary.iter().any(|row| {
+            convert::state(row.state) == PendingState::Unsent && inner.is_urgent(row.record)
+        }))
+    }
+
+    /// What the server has is no longer the phone's. Its writer, and nobody else, is told what became
+    /// of it; the message stays until the last word on each command has come.
+    async fn handed_in(
+        &self,
+        id: HandOverId,
+        hand_over: &HandOver,
+        response: HandInResponse,
+    ) -> Result<()> {
+        let packs = decode(&hand_over.packs).unwrap_or_default();
+        let facts = packs.iter().flat_map(|pack| &pack.changes).flat_map(|change| &change.facts);
+        let numbers: BTreeSet<u64> = facts.filter_map(|fact| fact.key.number()).collect();
+        let stored = |n: &u64| response.stored.iter().any(|r| (r.from..=r.to).contains(n));
+        let all_stored = numbers.iter().all(stored);
+
+        let mut inner = self.inner().await?;
+        let is_own = inner.owner()? == id.person;
+        let mut plan = Plan::new(self.new_session(&inner));
+        let receipts = response.receipts.filter(|_| is_own).unwrap_or_default();
+        let answer = Answer::of_receipts(receipts)?;
+        let states = self.apply_records(&inner, &BTreeMap::new(), &answer, &mut plan).await?;
+        let is_last_word = |n: &u64| {
+            let receipt = answer.receipts.get(n).map(|index| &answer.response.receipts[*index]);
+            receipt.is_some_and(|receipt| match receipt.outcome {
+                Outcome::Entered | Outcome::Rewritten => true,
+                Outcome::Refused => receipt.code.as_deref() == Some("discarded"),
+                Outcome::Held | Outcome::NotStored => false,
+            })
+        };
+        if all_stored && (!is_own || numbers.iter().all(is_last_word)) {
+            plan.writes.push(StoreWrite::DeleteHandOver(id));
+        }
+        inner.in_doubt = true;
+        if plan.session_spent {
+            plan.writes.push(StoreWrite::PutSession(plan.session));
+            inner.session = Some(plan.session);
+        }
+        self.save_answer(&mut inner, &mut plan, &states, &answer).await?;
+        if all_stored {
+            // A later word is asked for when the store is next opened.
+            inner.hand_overs.retain(|other| *other != id);
+        }
+        Ok(())
+    }
+
+    /// Ends the person's use of this phone: what it holds for the person goes. Work that is on the
+    /// phone alone goes with the next session's sync, whosever that is, if `hand_over` says so.
+    ///
+    /// # Errors
+    /// [`Error::UnsentWork`] where there is such work and it is not to be handed over; nothing was
+    /// changed then.
+    pub async fn sign_out(&self, hand_over: bool) -> Result<()> {
+        let _one_at_a_time = self.in_flight.lock().await;
+        let mut inner = self.inner().await?;
+        inner.owner()?;
+        let identity = inner.identity.clone().expect("owner() was there");
+        let commands = self.unsent(&identity).await?;
+        if commands > 0 && !hand_over {
+            return Err(Error::UnsentWork { commands });
+        }
+        self.forget(&mut inner, &identity).await
+    }
+
+    /// A revoked phone keeps nothing for its person, once the server has everything; not before.
+    pub(super) async fn purge_if_sent(&self, inner: &mut Inner) -> Result<()> {
+        let Some(identity) = inner.identity.clone() else { return Ok(()) };
+        if self.unsent(&identity).await? == 0 {
+            self.forget(inner, &identity).await?;
+        }
+        Ok(())
+    }
+
+    /// Nothing of the person stays but what is signed to be handed in, and own work that no backup
+    /// has yet.
+    async fn forget(&self, inner: &mut Inner, identity: &Identity) -> Result<()> {
+        let mut writes = self.leave(identity).await?;
+        writes.push(StoreWrite::ForgetOwner(identity.person));
+        inner.in_doubt = true;
+        self.store.apply("sign_out", &writes).await?;
+        inner.identity = None;
+        inner.session = None;
+        inner.token = None;
+        inner.state = crate::store::SyncState::default();
+        inner.reference = crate::protocol::message::ReferenceData::default();
+        inner.list.clear();
+        inner.load(&self.store, self.clock.monotonic_ms()).await?;
+        inner.in_doubt = false;
+        Ok(())
+    }
+}
