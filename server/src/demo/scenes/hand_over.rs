@@ -14,7 +14,6 @@ use super::super::script::{CHEN, DAY, HE, LI, MINUTE_MS, ZHOU, moment_ms};
 use super::super::stage::{SITE, Stage, ensure};
 use super::super::words::yuan;
 use super::super::worker::Worker;
-use crate::sync::cash;
 use crate::{Error, Result};
 
 /// The drawer at the beginning, fen.
@@ -130,8 +129,7 @@ pub(in super::super) async fn evening(
     stage.step(CHEN, record, ("matter_listed", matter)).await?;
     stage.step(CHEN, record, ("keys_listed", json!({ "keys": keys(stage).await? }))).await?;
     stage.step(CHEN, record, ("radios_listed", radios())).await?;
-    let (takings, taken_fen) = takings(stage, record).await?;
-    let opening_fen = last_counted(stage).await?;
+    let (takings, taken_fen, opening_fen) = takings(stage).await?;
     let counted = json!({ "opening_fen": opening_fen, "counted_fen": opening_fen + taken_fen,
         "takings": takings });
     stage.step(CHEN, record, ("cash_counted", counted)).await?;
@@ -168,32 +166,41 @@ fn radios() -> Value {
     json!({ "radios": [{ "name": "R1", "present": true }, { "name": "R2", "present": true }] })
 }
 
-/// The keys that are out, as the server has them.
+/// Today's cash, the keys that are out and the last counts, as the interface has them.
+async fn drawer(stage: &Stage) -> Result<Value> {
+    stage.reads(CHEN, &format!("/v1/cash?site={}", SITE.0)).await
+}
+
+/// The entries of a list, each with these members alone.
+fn lines(list: &Value, members: &[&str]) -> Vec<Value> {
+    let line = |row: &Value| {
+        members.iter().map(|name| ((*name).to_owned(), row[*name].clone())).collect::<Value>()
+    };
+    list.as_array().map_or_else(Vec::new, |rows| rows.iter().map(line).collect())
+}
+
+/// The keys that are out.
 async fn keys(stage: &Stage) -> Result<Vec<Value>> {
-    let mut conn = stage.app.db.reader().acquire().await?;
-    let keys = cash::open_keys(&mut conn, SITE).await?;
-    Ok(keys
-        .iter()
-        .map(|key| {
-            json!({ "record": key.record, "visit": key.visit, "received": key.received,
-                "holder": key.holder })
-        })
-        .collect())
+    let drawer = drawer(stage).await?;
+    Ok(lines(&drawer["keys"], &["record", "visit", "received", "holder"]))
 }
 
-/// The cash that came to the desk and stands in no hand-over, as the server has it.
-async fn takings(stage: &Stage, record: RecordId) -> Result<(Vec<Value>, i64)> {
-    let mut conn = stage.app.db.reader().acquire().await?;
-    let span = (moment_ms(0, 0, 0), stage.now_ms());
-    let rows = cash::of_shift(&mut conn, SITE, span, Some(record)).await?;
-    let line = |row: &cash::CashRow| json!({ "record": row.record, "fact": row.fact, "amount_fen": row.amount_fen });
-    Ok((rows.iter().map(line).collect(), rows.iter().map(|row| row.amount_fen).sum()))
-}
-
-async fn last_counted(stage: &Stage) -> Result<i64> {
-    let mut conn = stage.app.db.reader().acquire().await?;
-    let counted = cash::last_counted_fen(&mut conn, SITE, desk(stage)).await?;
-    counted.ok_or(Error::Broken("the night has counted its cash"))
+/// The cash that came to the desk and stands in no hand-over, and what the drawer held before it.
+async fn takings(stage: &Stage) -> Result<(Vec<Value>, i64, i64)> {
+    let drawer = drawer(stage).await?;
+    let open: Vec<Value> = drawer["items"]
+        .as_array()
+        .map(|items| items.iter().filter(|item| item["standing"] == "unaccounted"))
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
+    let taken_fen = open.iter().filter_map(|item| item["amount_fen"].as_i64()).sum();
+    let counts = drawer["last_counts"].as_array().map_or(&[][..], Vec::as_slice);
+    let counted = counts.iter().find(|count| count["desk"] == desk(stage));
+    let counted_fen = counted.and_then(|count| count["counted_fen"].as_i64());
+    let counted_fen = counted_fen.ok_or(Error::Broken("the night has counted its cash"))?;
+    Ok((lines(&json!(open), &["record", "fact", "amount_fen"]), taken_fen, counted_fen))
 }
 
 /// Says what was handed over, as the server has it.
