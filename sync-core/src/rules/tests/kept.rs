@@ -422,6 +422,7 @@ proptest! {
         pairs in any::<u64>(),
     ) {
         let mut drawn = Drawn::of(seed, &seeds, Manner::Honest);
+        drawn.grounds(pairs);
         let known = drawn.story.facts.clone();
         let before = drawn.story.review();
         for pair in 0..DRAWN {
