@@ -287,6 +287,7 @@ impl Kind for Complaints {
     }
 
     /// The follow-up of one that was closed (二 4.4.1); one that is closed again has another.
+    /// R2.23.
     fn openings(&self, review: &Review, _now_ms: WallMs) -> Vec<Opening> {
         let Some(Details::Complaint(complaint)) = &review.details else { return Vec::new() };
         let site = review.site.filter(|_| complaint.closed_by.is_some());

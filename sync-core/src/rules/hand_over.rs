@@ -274,7 +274,7 @@ fn fold(input: &FoldInput<'_>) -> (HandOver, Turns) {
     (hand_over, turns)
 }
 
-/// What stands in the lists that no later list knew of, each once.
+/// What stands in the lists that no later list knew of, each once (R1.20).
 fn listed<T: Clone + PartialEq>(lists: &[(FactKey, &[T])], input: &FoldInput<'_>) -> Vec<T> {
     let mut all: Vec<T> = Vec::new();
     for one in input.causality.last(lists.iter().copied()).into_iter().flat_map(|(_, list)| list) {

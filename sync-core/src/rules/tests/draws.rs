@@ -107,6 +107,21 @@ const WORDS: [&str; 22] = [
     "supervisor",
     "2026-11-27",
 ];
+/// Types of one kind that may contradict one another, or say the same.
+const RIVALS: [&[&str]; 12] = [
+    &["cancelled", "closed", "dispatched", "returned"],
+    &["complaint_closed", "complaint_reopened", "satisfied", "not_satisfied"],
+    &["finish_work", "no_answer", "paused", "resumed", "start_work", "unable_to_finish"],
+    &["handed_in", "invoiced", "refunded"],
+    &["notice_cancelled", "notice_ended", "notice_published"],
+    &["plan_accepted", "plan_rejected"],
+    &["price_approved", "price_rejected"],
+    &["quote_accepted", "quote_declined"],
+    &["reception_answered", "reception_closed", "reception_reopened", "replied"],
+    &["received", "told"],
+    &["sign_absent", "sign_refused", "signed"],
+    &["violation_closed", "violation_decided", "violation_reopened"],
+];
 const EDGES: [i64; 6] = [i64::MIN, -1, 0, 1, 1 << 53, i64::MAX];
 
 impl Drawn {
@@ -157,16 +172,37 @@ impl Drawn {
         fact
     }
 
+    /// What words that contradict one another are about, where the kind has it.
+    pub(super) fn grounds(&mut self, seed: u64) {
+        self.dice = Dice::of(seed);
+        for name in ["set_out", "quoted", "charged", "plan_told", "passed_on", "reply_promised"] {
+            if self.fits.iter().any(|(fits, _)| *fits == name) {
+                let fact = self.by_a_person(12, Some(name));
+                self.story.facts.push(fact);
+            }
+        }
+    }
+
     /// Two people write something each, at two moments, on all that is here; neither knows of the
     /// other. They are not part of the story yet.
     pub(super) fn beside(&mut self, seed: u64) -> [Fact; 2] {
         self.dice = Dice::of(seed);
         let writer = self.dice.below(WRITERS.len());
         let other = (writer + 1 + self.dice.below(WRITERS.len() - 1)) % WRITERS.len();
-        let mut one = self.by_a_person(WRITERS[writer], None);
-        // What contradicts is often of one type.
-        let like = self.dice.percent(40).then(|| one.payload.fact_type());
-        let mut two = self.by_a_person(WRITERS[other], like.as_deref());
+        let fits = |name: &&str| self.fits.iter().any(|(fits, _)| fits == name);
+        let rivals: Vec<&[&str]> =
+            RIVALS.into_iter().filter(|types| types.iter().any(fits)).collect();
+        let contradict = !rivals.is_empty() && self.dice.percent(50);
+        let mut types = [None, None];
+        if contradict {
+            let rivals = *self.dice.pick(&rivals);
+            types = [0, 1].map(|_| Some(*self.dice.pick(rivals)));
+        }
+        let mut one = self.by_a_person(WRITERS[writer], types[0]);
+        // Or both say the same.
+        let same = one.payload.fact_type();
+        let like = if self.dice.percent(40) { Some(&*same) } else { None };
+        let mut two = self.by_a_person(WRITERS[other], types[1].or(like));
         let later = if self.dice.percent(50) { &mut one } else { &mut two };
         later.wall_ms += MINUTE;
         later.monotonic_ms = later.monotonic_ms.map(|ms| ms + MINUTE);

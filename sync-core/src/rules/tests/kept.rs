@@ -11,8 +11,9 @@
 //!   stand together, and exactly that is there.
 //!
 //! What was met in time stays met, what contradicts stays a case, and a step's own deviation stays
-//! one: see [`limits_kept`], [`cases_kept`], and [`OF_A_STEP`]. What is *judged* of the whole record
-//! ([`JUDGED`]), such as that something is missing, is nobody's effect: the other may bring it.
+//! one: see [`limits_kept`], [`cases_kept`], and [`OF_A_STEP`]. What is *judged* of the whole
+//! record ([`JUDGED`]), such as that something is missing, is nobody's effect: the other may bring
+//! it.
 //!
 //! Whoever knew a fact may put it right: that is ordinary work, and what `corrects`, `replaces` and
 //! `withdrawn` are for. Nobody names a fact that they do not know, so of two facts beside one
@@ -421,6 +422,7 @@ proptest! {
         pairs in any::<u64>(),
     ) {
         let mut drawn = Drawn::of(seed, &seeds, Manner::Honest);
+        drawn.grounds(pairs);
         let known = drawn.story.facts.clone();
         let before = drawn.story.review();
         for pair in 0..DRAWN {
@@ -432,7 +434,8 @@ proptest! {
         let causality = Causality::of(&known, &drawn.story.sessions);
         for pair in apart(&drawn.story) {
             let [one, other] = pair.map(|index| &known[index]);
-            let after = |key| causality.is_before(one.key, key) || causality.is_before(other.key, key);
+            let is_before = |one, other| causality.is_before(one, other);
+            let after = |key| is_before(one.key, key) || is_before(other.key, key);
             let rest = known.iter().filter(|fact| ![one.key, other.key].contains(&fact.key));
             let rest: Vec<Fact> = rest.filter(|fact| !after(fact.key)).cloned().collect();
             let before = drawn.story.review_of(&rest);
