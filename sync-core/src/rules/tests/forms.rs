@@ -95,12 +95,20 @@ fn put_right(form: &str, typed: &mut Typed) {
                 }
             }
         }
-        "price_told" => set(typed, "amount_fen", Some("30")),
+        "price_told" => {
+            let told = is(typed, "price", "amount").then_some("30");
+            set(typed, "amount_fen", told);
+        }
         "violation_decided" => {
-            set(typed, "date", Some("2026-12-01"));
-            set(typed, "amount_fen", Some("30"));
-            set(typed, "text", Some("字"));
-            set(typed, "ground", Some("fees_refused"));
+            for (measure, member, text) in [
+                ("rectify_by", "date", "2026-12-01"),
+                ("compensate", "amount_fen", "30"),
+                ("public_notice", "text", "字"),
+                ("legal_action", "ground", "fees_refused"),
+            ] {
+                let text = is(typed, "measure", measure).then_some(text);
+                set(typed, member, text);
+            }
         }
         _ => {}
     }
@@ -108,6 +116,14 @@ fn put_right(form: &str, typed: &mut Typed) {
 
 fn content(form: &Form, typed: &Typed) -> Result<serde_json::Map<String, Value>, Denial> {
     form.content(|name| typed.get(name).map_or("", String::as_str), "Asia/Shanghai")
+}
+
+/// Whether a member stands anywhere in a command, or is a field that it sets.
+fn stands(command: &Value, (name, value): (&str, &Value)) -> bool {
+    let Value::Object(members) = command else { return false };
+    let is_set = command["field"] == *name && command["value"] == *value;
+    let within = || members.values().any(|member| stands(member, (name, value)));
+    is_set || members.get(name) == Some(value) || within()
 }
 
 fn every_form() -> impl Iterator<Item = (&'static str, &'static Form)> {
@@ -146,6 +162,13 @@ fn a_form_filled_with_anything_that_fits_is_a_command_that_the_rules_take() {
             let command = command.unwrap_or_else(|| panic!("{kind} {}: {said}", form.name()));
             let json = serde_json::to_string(&command).expect("JSON");
             assert_eq!(serde_json::from_str::<Command>(&json).expect("parses"), command);
+            // What nobody reads would be lost without a word.
+            let json = serde_json::from_str(&json).expect("JSON");
+            for (name, value) in said.as_object().expect("members") {
+                let is_nothing = *value == json!([]) || *value == json!(false);
+                let kept = is_nothing || stands(&json, (name, value));
+                assert!(kept, "{kind} {}: {name} is lost", form.name());
+            }
             assert_eq!(check(kind, command), Ok(()), "{kind} {}: {said}", form.name());
         }
     }
