@@ -273,6 +273,9 @@ async fn write_lines(conn: &mut SqliteConnection, shifts: &[(SiteId, &Review)]) 
     Ok(())
 }
 
+/// Hand-over, record, fact, kind and fen of a row of `hand_over_cash`.
+type LineCells = (Vec<u8>, Vec<u8>, String, String, i64);
+
 async fn lines_before(
     conn: &mut SqliteConnection,
     shifts: &[(SiteId, &Review)],
@@ -284,8 +287,7 @@ async fn lines_before(
              where hand_over in ",
         );
         list(&mut query, piece.iter().map(|(_, review)| review.record.0.to_vec()));
-        let rows: Vec<(Vec<u8>, Vec<u8>, String, String, i64)> =
-            query.build_query_as().fetch_all(&mut *conn).await?;
+        let rows: Vec<LineCells> = query.build_query_as().fetch_all(&mut *conn).await?;
         for (hand_over, record, fact, kind, amount_fen) in rows {
             before.insert(Line {
                 hand_over: RecordId(exact(&hand_over)?),
