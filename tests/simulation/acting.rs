@@ -49,7 +49,7 @@ pub struct Done {
 /// The office's turn: a few commands at different seats.
 pub async fn office(world: &mut World, done: &mut Done) -> u64 {
     let mut crashes = 0;
-    for _ in 0..8 + world.dice.below(8) {
+    for _ in 0..12 + world.dice.below(10) {
         world.advance_ms(1_000 + i64::try_from(world.dice.below(60_000)).expect("small"));
         if world.machine.hooks.is_down() {
             crashes += 1;
@@ -130,7 +130,9 @@ fn seat(step: &Step, dice: &Dice) -> Seat {
 fn pick(known: &[(String, RecordId)], kind: &str, dice: &Dice) -> Option<RecordId> {
     let of_kind: Vec<RecordId> =
         known.iter().filter(|(known, _)| known == kind).map(|(_, record)| *record).collect();
-    if of_kind.is_empty() { None } else { Some(of_kind[dice.below(of_kind.len())]) }
+    // The same few again and again, so that they come far.
+    let few = of_kind.len().min(4);
+    if few == 0 { None } else { Some(of_kind[dice.below(few)]) }
 }
 
 /// Kind and id of every record of the site.

@@ -49,19 +49,19 @@ pub struct AllSaved {
 }
 
 const ROUNDS: usize = 7;
-const STEPS: usize = 8;
+const STEPS: usize = 10;
 const HOUR_MS: i64 = 3_600_000;
 
-async fn run(seed: u64) -> Run {
+/// Everything up to the end of the faults.
+async fn play(seed: u64) -> (World, AllSaved, Run) {
     let mut world = World::new(seed).await;
     let mut run = Run::default();
     let mut saved = AllSaved::default();
     saved.phones.resize(world.phones.len(), Vec::new());
     let mut scheduler = Scheduler::new(Dice::new(seed, 4));
     // The first day's, before anything happens.
-    let first =
-        acting::run_jobs(world.runners[0].app().clone(), world.runners[0].hooks.clone(), None);
-    run.trace.extend(first.await.trace);
+    let (app, hooks) = (world.runners[0].app().clone(), world.runners[0].hooks.clone());
+    run.take("jobs", acting::run_jobs(app, hooks, None).await);
     for _ in 0..ROUNDS {
         set_faults(&world, true);
         pass_time(&world);
@@ -74,6 +74,11 @@ async fn run(seed: u64) -> Run {
         restart_the_fallen(&mut world, &mut run).await;
     }
     set_faults(&world, false);
+    (world, saved, run)
+}
+
+async fn run(seed: u64) -> Run {
+    let (mut world, saved, mut run) = play(seed).await;
     run.audit = auditor::audit(&mut world, &saved, &mut run.coverage).await;
     run.trace.push(run.coverage.to_string());
     for phone in &mut world.phones {

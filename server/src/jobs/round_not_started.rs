@@ -13,7 +13,7 @@ use crate::{App, Result};
 pub(super) async fn run(app: &App, now_ms: WallMs, ran: &mut Ran) -> Result<()> {
     let due: Vec<(Vec<u8>, WallMs)> = sqlx::query_as(
         "select record, status_until_ms from patrol_round
-         where status = 'planned' and status_until_ms <= ?
+         where status in ('planned', 'not_started') and status_until_ms <= ?
          order by status_until_ms, record limit ?",
     )
     .bind(now_ms)
@@ -31,7 +31,7 @@ pub(super) async fn run(app: &App, now_ms: WallMs, ran: &mut Ran) -> Result<()> 
 pub(super) async fn next_ms(app: &App) -> Result<Option<WallMs>> {
     let next = sqlx::query_scalar(
         "select min(status_until_ms) from patrol_round
-         where status = 'planned' and status_until_ms is not null",
+         where status in ('planned', 'not_started') and status_until_ms is not null",
     )
     .fetch_one(app.db.reader())
     .await?;
@@ -52,7 +52,7 @@ async fn raise(app: &App, round: RecordId, due_ms: WallMs) -> Result<bool> {
     let mut transaction = app.db.begin_write().await?;
     let moved = sqlx::query(
         "update patrol_round set status = ?, status_until_ms = null
-         where record = ? and status = 'planned' and status_until_ms = ?",
+         where record = ? and status in ('planned', 'not_started') and status_until_ms = ?",
     )
     .bind(Status::NotStarted.code())
     .bind(round.0.to_vec())

@@ -67,10 +67,13 @@ async fn write_rounds(conn: &mut SqliteConnection, rounds: &Rows) -> Result<()> 
                 .push_bind(round.created_at_ms)
                 .push_bind(round.changed_at_ms);
         });
+        // Whoever writes into a round after its grace must not hide from the job that its alarm is
+        // still to be raised: the job itself takes the moment away.
         query.push(
             " on conflict (record) do update set status = excluded.status,
-               status_until_ms = excluded.status_until_ms, title = excluded.title,
-               patrol = excluded.patrol, officer = excluded.officer, plan = excluded.plan,
+               status_until_ms = case when excluded.status = 'not_started'
+                 then patrol_round.status_until_ms else excluded.status_until_ms end,
+               title = excluded.title, patrol = excluded.patrol, officer = excluded.officer, plan = excluded.plan,
                starts_at_ms = excluded.starts_at_ms, visited = excluded.visited,
                checkpoints = excluded.checkpoints, open_findings = excluded.open_findings,
                open_cases = excluded.open_cases, created_at_ms = excluded.created_at_ms,

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sync_core::model::id::{FactKey, RecordId, SiteId};
+use sync_core::model::policy::SlaPolicy;
 use sync_core::rules::outage_over;
 
 use super::super::coverage::Coverage;
@@ -23,17 +24,23 @@ pub fn audit(
     let mut causes = Causes::default();
     for record in records.values() {
         count(record, coverage);
-        causes.add(record, world.policy.low_rating_max);
+        causes.add(record, &world.policy, world.now_ms());
         if record.kind == "reception" {
             callers(record, records);
+        }
+        if record.kind == "alarm" {
+            alerted(record);
         }
         if record.kind == "complaint" {
             repeats(record, records, audit);
         }
     }
-    for id in &causes.wanted {
+    for (id, from) in &causes.wanted {
         let record = records.get(id);
-        assert!(record.is_some_and(|record| record.opening().is_derived()), "{id} follows");
+        let follows = record.is_some_and(|record| record.opening().is_derived());
+        let cause = from.split('/').next().and_then(|cause| records.get(&cause.parse().ok()?));
+        let cause = cause.map(|cause| (cause.arrived, &cause.review.status, &cause.facts));
+        assert!(follows, "{id} follows from {from} by {}: {cause:#?}", world.now_ms());
     }
     for record in records.values().filter(|record| record.opening().is_derived()) {
         let openings = record.of("created").filter(|fact| fact.is_derived()).count();
@@ -55,22 +62,34 @@ fn count(record: &Record, coverage: &mut Coverage) {
     }
 }
 
+/// Somebody is told of an alarm once, and one after the other.
+fn alerted(alarm: &Record) {
+    let mut ranks: Vec<i64> = alarm.of("alerted").map(|fact| fact.whole("rank")).collect();
+    ranks.sort_unstable();
+    let counted = ranks.iter().zip(0..).all(|(rank, place)| *rank == place);
+    assert!(counted, "{} is told in order: {ranks:?}", alarm.record);
+    let people: BTreeSet<i64> = alarm.of("alerted").map(|fact| fact.whole("person")).collect();
+    assert_eq!(people.len(), ranks.len(), "nobody is told twice of {}", alarm.record);
+    for t in ["nobody_left", "alarm_withdrawn"] {
+        assert!(alarm.of(t).count() <= 1, "{t} once, of {}", alarm.record);
+    }
+}
+
 /// The records that have to be there by a rule, and those that may.
 #[derive(Default)]
 struct Causes {
-    wanted: BTreeSet<RecordId>,
+    wanted: BTreeMap<RecordId, String>,
     possible: BTreeSet<RecordId>,
 }
 
 impl Causes {
-    fn add(&mut self, record: &Record, low_rating_max: u8) {
+    fn add(&mut self, record: &Record, policy: &SlaPolicy, now_ms: i64) {
         match record.kind.as_str() {
             "patrol_round" => {
                 self.findings(record);
-                let from = format!("{}/not_started", record.record);
-                self.possible.insert(RecordId::derive("alarm", record.site, &from));
+                self.not_started(record, policy, now_ms);
             }
-            "work_order" | "paid_service" => self.ratings(record, low_rating_max),
+            "work_order" | "paid_service" => self.ratings(record, policy.low_rating_max),
             "complaint" => self.closings(record),
             "patrol_plan" => self.rounds(record),
             _ => {}
@@ -81,8 +100,21 @@ impl Causes {
         let record = RecordId::derive(kind, site, from);
         self.possible.insert(record);
         if wanted {
-            self.wanted.insert(record);
+            self.wanted.insert(record, from.to_owned());
         }
+    }
+
+    /// A planned round that nobody has begun when its grace is over raises an alarm, if it was
+    /// known by then: what is planned afterwards nobody could begin in time.
+    fn not_started(&mut self, round: &Record, policy: &SlaPolicy, now_ms: i64) {
+        let starts_at_ms = round.opening().p["starts_at_ms"].as_i64();
+        let untouched = round.of("round_started").next().is_none();
+        let late = starts_at_ms.is_some_and(|at_ms| {
+            let due_ms = at_ms.saturating_add(policy.patrol_start_grace_ms);
+            due_ms < now_ms && round.arrived.1 <= due_ms
+        });
+        let from = format!("{}/not_started", round.record);
+        self.follows(("alarm", round.site), &from, late && untouched);
     }
 
     fn findings(&mut self, round: &Record) {

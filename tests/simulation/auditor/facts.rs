@@ -58,8 +58,8 @@ pub struct Record {
     pub review: Review,
     /// For each fact those it directly follows.
     follows: BTreeMap<FactKey, Vec<FactKey>>,
-    /// The place at which the server first heard of it.
-    pub arrived: i64,
+    /// The place at which the server first heard of it, and when.
+    pub arrived: (i64, i64),
 }
 
 impl Record {
@@ -133,15 +133,16 @@ impl Record {
 /// Every record of the server.
 pub async fn read(world: &World) -> BTreeMap<RecordId, Record> {
     let app = world.machine.app();
-    let rows: Vec<(Vec<u8>, String, u32, i64)> = sqlx::query_as(
-        "select r.record, r.kind, r.site, (select min(id) from change c where c.record = r.record)
-         from record r where r.kind is not null order by r.record",
+    let rows: Vec<(Vec<u8>, String, u32, i64, i64)> = sqlx::query_as(
+        "select r.record, r.kind, r.site, min(c.id), min(c.received_ms)
+         from record r join change c on c.record = r.record
+         where r.kind is not null group by r.record order by r.record",
     )
     .fetch_all(app.db.reader())
     .await
     .expect("reads");
     let mut all = BTreeMap::new();
-    for (id, kind, site, arrived) in rows {
+    for (id, kind, site, place, arrived_ms) in rows {
         let record = RecordId(id.try_into().expect("16 bytes"));
         let read = app.sync.read(record).await.expect("reads").expect("is there");
         let (stored, sessions, review) = read;
@@ -151,7 +152,7 @@ pub async fn read(world: &World) -> BTreeMap<RecordId, Record> {
             let raw = raw(fact.key, &fact.json, &sessions);
             assert!(facts.insert(fact.key, raw).is_none(), "no fact twice: {record} {}", fact.key);
         }
-        let site = SiteId(site);
+        let (site, arrived) = (SiteId(site), (place, arrived_ms));
         let follows = follows(&facts);
         all.insert(record, Record { record, kind, site, facts, review, follows, arrived });
     }

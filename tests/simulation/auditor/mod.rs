@@ -2,7 +2,9 @@
 //! what follows by itself must have followed, once, and all sides must agree.
 
 mod accounted;
+mod deceived;
 mod derived;
+mod due;
 mod facts;
 mod ladder;
 mod money;
@@ -33,6 +35,8 @@ pub struct Audit {
     pub escalations: u64,
     /// Escalations that turned out to be wrong.
     pub withdrawn: u64,
+    /// Moments that somebody was told of.
+    pub told: u64,
     /// Records that a rule opened.
     pub followed: u64,
     /// Complaints that name an earlier one.
@@ -52,6 +56,7 @@ impl Audit {
         self.unjudged += other.unjudged;
         self.escalations += other.escalations;
         self.withdrawn += other.withdrawn;
+        self.told += other.told;
         self.followed += other.followed;
         self.repeats += other.repeats;
         self.rows += other.rows;
@@ -70,6 +75,7 @@ pub async fn audit(world: &mut World, saved: &AllSaved, coverage: &mut Coverage)
     accounted::audit(world, &records, saved, (&mut audit, coverage)).await;
     money::audit(world, &records, &mut audit).await;
     ladder::audit(world, &records, &mut audit);
+    due::audit(world, &records, &mut audit);
     derived::audit(world, &records, (&mut audit, coverage));
     projections::audit(world, &records, &mut audit).await;
     audit

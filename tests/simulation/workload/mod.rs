@@ -44,7 +44,7 @@ pub const KINDS: [&str; 14] = [
 
 /// Draws a kind; those that a shift is busy with come up more often.
 pub fn draw_kind(dice: &Dice) -> &'static str {
-    const BUSY: [&str; 12] = [
+    const BUSY: [&str; 14] = [
         "work_order",
         "work_order",
         "work_order",
@@ -57,6 +57,8 @@ pub fn draw_kind(dice: &Dice) -> &'static str {
         "complaint",
         "reception",
         "violation",
+        "hand_over",
+        "price_item",
     ];
     let drawn = dice.below(KINDS.len() + BUSY.len());
     if drawn < KINDS.len() { KINDS[drawn] } else { BUSY[drawn - KINDS.len()] }

@@ -20,9 +20,13 @@ pub fn next(review: &Review, draw: &Draw<'_>) -> Vec<Step> {
     let of = json!({ "visit": visit.visit });
     let said = |t: &str| review.timeline.iter().any(|entry| entry.fact_type == t);
     let plain = ["ring", "introduce", "enter", "shoe_covers", "start_work", "finish_work"];
-    // The next two steps are the likely ones; sometimes one is left out.
+    // The next step is the likely one; sometimes it is left out.
     let next = plain.iter().filter(|t| !said(t)).take(2);
     let mut steps: Vec<Step> = next.map(|t| fact(WORKERS, t, of.clone())).collect();
+    if !is_over && !steps.is_empty() && draw.dice.happens(600) {
+        steps.truncate(1);
+        return steps;
+    }
     steps.push(one(WORKERS, signature(visit.visit, draw)));
     steps.push(fact(WORKERS, "material", material(visit.visit, draw)));
     steps.extend(departures(visit.visit, draw));
