@@ -1,5 +1,5 @@
-//! The life of a phone: enrolled anew, shared, signed out, locked, lost and found, revoked. Whatever
-//! happens to it, the work that it has called saved is accounted for.
+//! The life of a phone: enrolled anew, shared, signed out, locked, lost and found, revoked.
+//! Whatever happens to it, the work that it has called saved is accounted for.
 
 use fieldbook_server::people::device::{self, Befalls};
 use fieldbook_server::people::directory;

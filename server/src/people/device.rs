@@ -123,8 +123,8 @@ pub enum Befalls {
 const LOCK: &str = "update device set locked_ms = ? where device = ? and public_key is not null";
 const LOSE: &str = "update device set lost_ms = ? where device = ? and public_key is not null";
 
-/// From the next request on a locked or lost device comes in no more, until it is unlocked or found.
-/// It keeps what it has; nothing that it had sent is touched.
+/// From the next request on a locked or lost device comes in no more, until it is unlocked or
+/// found. It keeps what it has; nothing that it had sent is touched.
 ///
 /// # Errors
 /// If there is no such phone.

@@ -1,6 +1,6 @@
-//! Work that another session, or a file, brings: a chain that its writer's device has signed. It is
-//! judged as its writer's, whoever carries it; a device that was revoked or is lost may have written
-//! it. Receipts are its writer's too: who carries it for somebody else is told numbers only.
+//! Work that another session, or a file, brings: a chain that its writer's device has signed. It
+//! is judged as its writer's, whoever carries it; a device that was revoked or is lost may have
+//! written it. Receipts are its writer's too: who carries it for somebody else is told numbers.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

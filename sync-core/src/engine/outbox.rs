@@ -170,7 +170,14 @@ mod tests {
         let limits = Limits { request_bytes_max: 2_000, sessions_max: 6, ..LIMITS };
         let states = [PendingState::Unsent, PendingState::Held, PendingState::NotStored];
         let mut all: Vec<Waiting> = (1..=9)
-            .map(|n| waiting(n, u8::try_from(n % 2).expect("small"), states[n as usize % 3], 100))
+            .map(|n| {
+                waiting(
+                    n,
+                    u8::try_from(n % 2).expect("small"),
+                    states[usize::try_from(n % 3).expect("small")],
+                    100,
+                )
+            })
             .collect();
         all.push(waiting(10, 1, PendingState::Accepted, 100));
         all.push(waiting(11, 3, PendingState::Unsent, 5_000));

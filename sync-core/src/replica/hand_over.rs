@@ -196,8 +196,8 @@ impl Replica {
         }))
     }
 
-    /// What the server has is no longer the phone's. Its writer, and nobody else, is told what became
-    /// of it; the message stays until the last word on each command has come.
+    /// What the server has is no longer the phone's. Its writer, and nobody else, is told what
+    /// became of it; the message stays until the last word on each command has come.
     async fn handed_in(
         &self,
         id: HandOverId,

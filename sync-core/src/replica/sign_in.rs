@@ -59,8 +59,8 @@ impl Replica {
     /// Enrols the person named by a one-time code on this device. `installation` is the
     /// fingerprint that came with a scanned code: another server is then refused.
     ///
-    /// What the same person's former device had not sent is signed by that device's key and handed in
-    /// with the next sync; the person's numbers go on.
+    /// What the same person's former device had not sent is signed by that device's key and handed
+    /// in with the next sync; the person's numbers go on.
     ///
     /// # Errors
     /// [`Error::Answered`] with `wrong_code`; [`Error::Malformed`] if the answer's certificate is

@@ -6,7 +6,9 @@ use sqlx::{Arguments as _, AssertSqlSafe, Encode, SqlStr, Type};
 
 use super::StoreError;
 use super::content::{Attested, Command, Content as _, Secrets};
-use super::row::{HandOverId, Identity, OwnSession, PendingRow, RefusedRow, SentRow, StoredChange};
+use super::row::{
+    HandOverId, Identity, OwnSession, PendingRow, PendingState, RefusedRow, SentRow, StoredChange,
+};
 use super::seal::Sealer;
 use super::write::StoreWrite;
 use crate::model::id::{ChangeHash, PersonId, RecordId};
@@ -62,9 +64,8 @@ fn statement(sealer: &Sealer, write: &StoreWrite) -> Result<Statement, StoreErro
         W::PutForeignSession(row) => put_foreign_session(row),
         W::PutAnchor { boot, anchor } => put_anchor(*boot, *anchor),
         W::PutRecord { owner, record, site, present, attestation, parked } => {
-            let sealed = sealed_record(sealer, *owner, *record, *attestation);
-            let statement = owned(PUT_RECORD, owner).record(record).bind(site.0).bind(*present);
-            statement.bind(parked.clone()).bind(sealed)
+            let put = owned(PUT_RECORD, owner).record(record).bind(site.0).bind(*present);
+            put.bind(parked.clone()).bind(sealed_record(sealer, *owner, *record, *attestation))
         }
         W::ForgetOwner(owner) => Statement::new(FORGET_OWNER[0]).bind(owner.0),
         W::InsertAccepted { owner, record, change } => {
@@ -85,8 +86,7 @@ fn statement(sealer: &Sealer, write: &StoreWrite) -> Result<Statement, StoreErro
         }
         W::PutPending { owner, row } => put_pending(sealer, *owner, row)?,
         W::PutPendingState { owner, from, to, state, code } => {
-            let set = Statement::new(PUT_PENDING_STATE).bind(state.code()).bind(code.clone());
-            set.bind(owner.0).number(*from)?.number(*to)?
+            put_pending_state(*state, code, *owner).number(*from)?.number(*to)?
         }
         W::DeletePending { owner, n } => owned(DELETE_PENDING, owner).number(*n)?,
         W::PutRefused { owner, row } => put_refused(sealer, *owner, row)?,
@@ -318,6 +318,10 @@ fn put_pending(
     .number(row.change.start_op)?
     .bind(row.change.hash.0.to_vec())
     .bind(sealer.seal("pending", &name, &content.to_bytes())))
+}
+
+fn put_pending_state(state: PendingState, code: &Option<String>, owner: PersonId) -> Statement {
+    Statement::new(PUT_PENDING_STATE).bind(state.code()).bind(code.clone()).bind(owner.0)
 }
 
 fn put_refused(
