@@ -221,6 +221,40 @@ async fn a_visit_by_hand_is_signed_arrives_and_the_accounts_are_equal() {
 }
 
 #[tokio::test]
+async fn a_record_of_another_kind_is_opened_and_written_by_its_forms() {
+    let stage = Stage::new().await;
+    let (_, phone) = stage.person("陈 前台", "front_desk");
+    let kinds = phone.told(&["forms"]);
+    assert!(kinds.as_array().is_some_and(|kinds| kinds.contains(&json!("complaint"))), "{kinds}");
+    let half = ["open", "complaint", "subject=cleaning"];
+    assert_eq!(phone.failed(&half), failure(1, "text_empty"));
+    let opened = phone.told(&[&half[..], &["description=楼道没有打扫"]].concat());
+    let record = opened["record"].as_str().expect("a record");
+    let plan = phone.told(&["write", record, "plan_told", "text=明天补扫"]);
+    let of_plan = format!("plan={}", plan["key"].as_str().expect("a key"));
+    phone.told(&["write", record, "plan_accepted", &of_plan]);
+    let desk = "desk=1 号前台";
+    let hand_over = phone.told(&[
+        "open",
+        "hand_over",
+        "shift=day",
+        "date=2026-11-25",
+        "from_person=1",
+        desk,
+        "shift_ends_at_ms=2026-11-25T17:00",
+    ]);
+    let hand_over = hand_over["record"].as_str().expect("a record");
+    phone.told(&["write", hand_over, "radios_listed", "radios.0.name=1", "radios.0.present=true"]);
+    assert_eq!(phone.told(&["sync"])["refused"], 0);
+    let read = stage.desk.read(&format!("/v1/records/{record}")).await;
+    assert_eq!(read["review"]["status"], "plan_accepted");
+    let read = stage.desk.read(&format!("/v1/records/{hand_over}")).await;
+    let radios = json!([{ "name": "1", "present": true }]);
+    assert_eq!(read["review"]["details"]["radios"], radios);
+    stage.server.stop();
+}
+
+#[tokio::test]
 async fn airplane_mode_outlives_the_process_and_nothing_is_sent_until_it_is_off() {
     let stage = Stage::enrolled().await;
     let (phone, order) = (&stage.phone, stage.order.as_str());
@@ -404,7 +438,10 @@ async fn the_documents_keep_their_members() {
         (&["refused"], "refused"),
         (&["rounds"], "rounds"),
         (&["inbox"], "items"),
-        (&["reference"], "buildings checklists grants limits people policies roster sites"),
+        (
+            &["reference"],
+            "buildings checklists grants limits people policies roster sites supervisors",
+        ),
     ];
     for (arguments, members) in wanted {
         assert_eq!(keys(&phone.told(arguments)).join(" "), *members, "{arguments:?}");

@@ -271,6 +271,26 @@ async fn a_round_not_begun_after_fifteen_minutes_is_one_alarm_that_a_late_start_
     assert_eq!(scene.count("select count(*) from alarm").await, 1);
 }
 
+/// R7.22
+#[tokio::test]
+async fn who_writes_into_a_round_before_its_alarm_is_raised_does_not_hide_it() {
+    let scene = Scene::new(SHEET).await;
+    let round = round(&scene).await;
+    let due_ms = 45 * MINUTE_MS + 1;
+    scene.world.clock.pass_ms(due_ms + MINUTE_MS);
+    // As after downtime: the phones' writes come before the job has looked.
+    scene.write(4, Some(round), json!({ "note": { "text": "门岗缺人" } })).await;
+    scene.after_ms(0).await;
+    let raised = alarms(&scene).await;
+    assert_eq!(raised.len(), 1);
+    let alarm = scene.review(raised[0]).await.alarm.expect("an alarm");
+    assert_eq!(alarm.raised_at_ms, START_MS + due_ms);
+    scene.write(4, Some(round), json!({ "note": { "text": "补人" } })).await;
+    let ran = scene.after_ms(0).await;
+    assert_eq!(ran.idle, 0, "it is looked at no more");
+    assert_eq!(alarms(&scene).await, raised);
+}
+
 #[tokio::test]
 async fn a_round_that_begins_in_time_raises_none_and_days_later_nothing_is_looked_at_again() {
     let scene = Scene::new(SHEET).await;

@@ -46,7 +46,7 @@ async fn exported(site: &Site, desk: &Desk) -> String {
     String::from_utf8(given.bytes).expect("text")
 }
 
-/// R6.10
+/// R6.11
 #[tokio::test]
 async fn new_items_are_opened_and_priced_once_and_approved_by_nobody() {
     let (site, [wu, ..]) = managers().await;
@@ -77,7 +77,7 @@ async fn new_items_are_opened_and_priced_once_and_approved_by_nobody() {
     assert_eq!(counts(&upload(&site, &wu, "5", PATH, example).await), [2, 1, 0, 1]);
 }
 
-/// R6.10
+/// R6.11
 #[tokio::test]
 async fn a_price_that_differs_is_proposed_and_one_turned_down_is_not_proposed_again() {
     let (site, [wu, hu, gao]) = managers().await;
