@@ -12,8 +12,8 @@ pub use error::ApiError;
 pub use form::{fill_form, forms, kinds};
 pub use phone::{Phone, new_store_key};
 pub use record::{
-    Account, Identity, ListItem, Outbox, OutboxCommand, OutboxSession, Pause, Performed, Refused,
-    Statement, SyncReport,
+    Account, Identity, ListItem, Outbox, OutboxCommand, OutboxSession, Parcel, Pause, Performed,
+    Refused, Statement, SyncReport,
 };
 pub use words::{code_words, local_time, words};
 

@@ -16,7 +16,8 @@ use tokio::sync::{RwLock, RwLockReadGuard};
 use crate::error::bad_json;
 use crate::record::json;
 use crate::{
-    Account, ApiError, Identity, ListItem, Outbox, Pause, Performed, Refused, Statement, SyncReport,
+    Account, ApiError, Identity, ListItem, Outbox, Parcel, Pause, Performed, Refused, Statement,
+    SyncReport,
 };
 
 /// One person's phone: a sealed store, the rules, and sync. What it calls saved is committed to
@@ -172,6 +173,11 @@ impl Phone {
     /// What is only on the phone so far, or not known to have arrived.
     pub async fn outbox(&self) -> Result<Outbox, ApiError> {
         self.replica().await?.outbox().await?.try_into()
+    }
+
+    /// What is only on the phone, signed and sealed as a file for the office: the code opens it.
+    pub async fn parcel(&self) -> Result<Parcel, ApiError> {
+        Ok(self.replica().await?.parcel().await?.into())
     }
 
     /// Where everything this person saved on this device is.

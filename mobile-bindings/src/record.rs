@@ -21,6 +21,22 @@ pub struct Identity {
     pub installation: String,
 }
 
+/// What is on a phone alone, as a sealed file.
+#[derive(uniffi::Record)]
+pub struct Parcel {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// What opens it: to be told apart from the file.
+    pub code: String,
+}
+
+impl From<replica::Parcel> for Parcel {
+    fn from(parcel: replica::Parcel) -> Self {
+        let replica::Parcel { bytes, code } = parcel;
+        Self { bytes, code }
+    }
+}
+
 impl From<replica::Enrolment> for Identity {
     fn from(enrolment: replica::Enrolment) -> Self {
         Self {

@@ -26,7 +26,7 @@ const MAY_SEE: [(&str, &[&str]); 9] = [
 const ONLY_IN: [(&str, &[&str]); 8] = [
     ("automerge", &["sync-core/src/document/", "tests/"]),
     ("axum", &["server/", "tests/"]),
-    ("chacha20poly1305", &["sync-core/src/store/"]),
+    ("chacha20poly1305", &["sync-core/src/protocol/parcel.rs", "sync-core/src/store/"]),
     ("reqwest", &["sync-core/src/replica/http.rs", "server/src/demo/", "tests/"]),
     ("rustix", &["sync-core/src/environment.rs", "sync-core/src/store/", "server/", "tests/"]),
     ("sqlx", &["sync-core/src/store/", "server/", "tests/"]),

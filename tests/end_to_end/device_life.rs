@@ -330,3 +330,47 @@ async fn a_disabled_persons_unsent_work_waits_for_the_office() {
     assert_eq!(notes_of(&stage, record).await, ["一", "二"]);
     assert_eq!(stage.account(first).await, [2, 2, 0, 0, 0]);
 }
+
+#[tokio::test]
+async fn an_exported_outbox_is_imported_twice_with_the_effect_of_once() {
+    let stage = Stage::new().await;
+    let (phone, record) = wang_with_an_order(&stage).await;
+    phone.note(record, "一").await;
+    phone.note(record, "二").await;
+    let parcel = phone.replica.parcel().await.expect("reads");
+    let file = data_encoding::BASE64.encode(&parcel.bytes);
+    let mut office = stage.office("sun").await;
+    let mut altered = parcel.bytes.clone();
+    *altered.last_mut().expect("bytes") ^= 1;
+    let altered = data_encoding::BASE64.encode(&altered);
+    for (file, code, status, why) in [
+        (&file, "AAAQE-AYEAU-DAOCA-JBIFQ-YDIOB-4", 422, "parcel_code_wrong"),
+        (&file, "AAAQE", 422, "parcel_code_wrong"),
+        (&altered, &parcel.code, 422, "parcel_altered"),
+        (&"AAAA".to_owned(), &parcel.code, 400, "malformed"),
+        (&"?".to_owned(), &parcel.code, 400, "malformed"),
+    ] {
+        let body = json!({ "file": file, "code": code });
+        let answer = office.post("/v1/office/hand-ins", &body).await;
+        assert_eq!((answer.0, &answer.1["code"]), (status, &json!(why)));
+    }
+    assert_eq!(notes_of(&stage, record).await, [] as [&str; 0]);
+    for _ in 0..2 {
+        let body = json!({ "file": file, "code": parcel.code });
+        let answer = office.must("/v1/office/hand-ins", body).await;
+        let (person, device) = (stage.wang, phone.device);
+        let stored = json!([{ "person": person, "device": device, "from": 1, "to": 2 }]);
+        assert_eq!(answer, json!({ "items": stored, "refused": [] }));
+        assert_eq!(phone.account().await, [2, 0, 0, 0, 2], "the phone keeps its copy");
+        assert_eq!(notes_of(&stage, record).await, ["一", "二"]);
+        assert_eq!(stage.account(phone.device).await, [2, 2, 0, 0, 0]);
+    }
+    // The phone, which knows nothing of it, sends the same and more.
+    phone.note(record, "三").await;
+    phone.sync().await;
+    assert_eq!(phone.account().await, [3, 3, 0, 0, 0]);
+    assert_eq!(stage.account(phone.device).await, [3, 3, 0, 0, 0]);
+    let review = stage.all_equal(&office, &[&phone], record).await;
+    assert_eq!(notes(&review), ["一", "二", "三"]);
+    assert_eq!(stage.app.sync.desk_cases(0, 100, true).await.expect("reads"), []);
+}

@@ -409,6 +409,39 @@ async fn an_export_holds_exactly_the_unsent_commands_and_takes_nothing_away() {
     stage.server.stop();
 }
 
+#[tokio::test]
+async fn a_sealed_file_brings_the_outbox_and_the_phone_keeps_its_copy() {
+    let stage = Stage::enrolled().await;
+    let (phone, order) = (&stage.phone, stage.order.as_str());
+    phone.told(&["step", "received", order]);
+    phone.told(&["step", "set_out", order]);
+    let file = stage.folder.path().join("unsent.parcel");
+    let name = file.to_str().expect("UTF-8");
+    let told = phone.told(&["outbox", "hand-over", name]);
+    let code = told["code"].as_str().expect("a code");
+    let bytes = std::fs::read(&file).expect("written");
+    for clear in [order, "set_out"] {
+        assert!(!bytes.windows(clear.len()).any(|part| part == clear.as_bytes()), "{clear}");
+    }
+    assert_eq!(phone.failed(&["outbox", "hand-over", name]), failure(1, "file_exists"));
+    assert_eq!(stage.installation.hand_in(name, "AAAQE-AYEAU-DAOCA-JBIFQ-YDIOB-4"), None);
+    let device = phone.told(&["whoami"])["device"].clone();
+    let stored = format!("person {}, device {device}: 1 to 2 are here\n", stage.worker);
+    for _ in 0..2 {
+        assert_eq!(stage.installation.hand_in(name, code), Some(stored.clone()));
+    }
+    let notes = stage.folder.path().join("notes.txt");
+    std::fs::write(&notes, "mine").expect("written");
+    assert_eq!(stage.installation.hand_in(notes.to_str().expect("UTF-8"), code), None);
+    let read = stage.read().await;
+    let timeline = read["review"]["timeline"].as_array().expect("a timeline");
+    assert_eq!(timeline.iter().filter(|entry| entry["fact_type"] == "set_out").count(), 1);
+    assert_eq!(phone.told(&["account"]), counts(2, 2), "the phone keeps its copy");
+    phone.told(&["sync"]);
+    assert_eq!(phone.told(&["account"]), counts(2, 0));
+    stage.server.stop();
+}
+
 /// Every document's members, by command; what a script may rely on.
 #[tokio::test]
 async fn the_documents_keep_their_members() {

@@ -61,6 +61,14 @@ impl Installation {
         after(&self.tell(&["admin", "enrol", &person.to_string()]), "code ")
     }
 
+    /// Takes a phone's sealed file: what is printed, if it is taken.
+    pub fn hand_in(&self, file: &str, code: &str) -> Option<String> {
+        let mut command = self.command(&["admin", "hand-in", file]);
+        let output = command.env("FIELDBOOK_PASSWORD", code).output().expect("it runs");
+        let text = String::from_utf8(output.stdout).expect("it writes UTF-8");
+        output.status.success().then_some(text)
+    }
+
     /// `fieldbook serve`; returns once its log says where it listens.
     pub fn serve(&self) -> Server {
         let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);

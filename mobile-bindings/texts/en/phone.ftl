@@ -34,6 +34,7 @@ show-server = server
 # outbox
 outbox-command = number { $number }  { $what }  saved { $age } s ago
 outbox-empty = Everything has left this phone
+outbox-handed-over = Written to { $file }, sealed; all of it is still on this phone. Tell the office this code apart from the file: { $code }
 outbox-exported = { $count } commands written to { $file }, in the clear; all of them are still on this phone too
 
 # demo

@@ -34,6 +34,7 @@ show-server = 服务器
 # 待发
 outbox-command = 第 { $number } 号  { $what }  { $age } 秒前保存
 outbox-empty = 手机上没有未发出的内容
+outbox-handed-over = 已写入 { $file }（已加密，内容仍在手机上）；交给办公室时另告口令：{ $code }
 outbox-exported = 已把 { $count } 条写入 { $file }（未加密）；它们仍在手机上
 
 # 演示

@@ -10,6 +10,7 @@ use sync_core::model::id::{DeviceId, PersonId, SiteId};
 use sync_core::model::person::Role;
 use sync_core::model::time::WallMs;
 
+use super::hand_in::{self, HandIn};
 use super::retention::{self, Audit, Purge, Retention};
 use super::roster::{self, RosterImport};
 use super::sheets::{self, SheetExport, SheetImport};
@@ -53,6 +54,9 @@ pub enum Admin {
     Import(SheetImport),
     /// Export a table as a sheet that can be imported again.
     Export(SheetExport),
+    /// Take what a phone could not send, from a sealed file. Its code comes by standard input, or
+    /// in FIELDBOOK_PASSWORD.
+    HandIn(HandIn),
     /// The installation's keys.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -265,6 +269,9 @@ pub async fn run(admin: Admin, config: &Config, outside: &mut Outside<'_>) -> Re
         Admin::Export(args) => {
             return sheets::export(&args, config, outside).await.map_err(plainly);
         }
+        Admin::HandIn(args) => {
+            return hand_in::hand_in(&args, config, outside).await.map_err(plainly);
+        }
         Admin::Purge(args) => {
             return retention::purge(args, config, outside).await.map_err(plainly);
         }
@@ -317,6 +324,7 @@ async fn act(
         Admin::Audit(args) => retention::audit(&args, outside, conn).await,
         Admin::Import(_)
         | Admin::Export(_)
+        | Admin::HandIn(_)
         | Admin::Keys(_)
         | Admin::Purge(_)
         | Admin::Retention(_) => Err(Error::Broken("it needs no transaction of its own")),

@@ -2,6 +2,7 @@
 //! here asks questions: what it needs comes by flags, secrets by standard input or the environment.
 
 mod admin;
+mod hand_in;
 mod maintain;
 mod retention;
 mod roster;

@@ -132,7 +132,7 @@ pub async fn audit(
 }
 
 /// The server without its socket and its jobs.
-async fn app(config: &Config, outside: &Outside<'_>) -> Result<App> {
+pub(super) async fn app(config: &Config, outside: &Outside<'_>) -> Result<App> {
     let keys = Keys::open(&config.keys)?;
     Ok(App::start(AppOptions {
         db: open(config).await?,

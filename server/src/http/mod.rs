@@ -11,6 +11,7 @@ mod enrol;
 pub(crate) mod extract;
 mod grants;
 mod hand_in;
+mod hand_ins;
 pub(crate) mod idempotency;
 mod imports;
 mod meta;
@@ -60,6 +61,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(enrol::routes())
         .merge(sync::routes())
         .merge(hand_in::routes())
+        .merge(hand_ins::routes())
         .merge(poke::routes())
         .merge(office::routes())
         .merge(desk_cases::routes())

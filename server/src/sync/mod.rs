@@ -25,6 +25,7 @@ mod load;
 pub mod log;
 mod office;
 mod outage;
+mod parcel;
 mod people;
 mod projection;
 mod projection_money;

@@ -9,6 +9,8 @@ pub mod frame;
 pub mod identity;
 pub mod limits;
 pub mod message;
+#[cfg(feature = "store")]
+pub mod parcel;
 pub mod problem;
 
 pub use message::{SyncRequest, SyncResponse};

@@ -92,6 +92,10 @@ codes! {
     UnknownSession = "unknown_session", 422;
     /// Handed-in work is not as its writer's device signed it; nothing of it was stored.
     ChainBroken = "chain_broken", 422;
+    /// The code is not this parcel's.
+    ParcelCodeWrong = "parcel_code_wrong", 422;
+    /// The parcel is not as the phone sealed it; nothing of it was read.
+    ParcelAltered = "parcel_altered", 422;
     /// A cursor is ahead of the server or of another epoch.
     CursorFromElsewhere = "cursor_from_elsewhere", 409;
     /// Too many requests; `retry_after_s` says when.

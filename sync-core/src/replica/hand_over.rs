@@ -22,8 +22,18 @@ use crate::protocol::chain::{
 use crate::protocol::identity::Certificate;
 use crate::protocol::limits::LIMITS;
 use crate::protocol::message::{ClockReading, Outcome};
+use crate::protocol::parcel::{self, NONCE_BYTES, PARCEL_BYTES_MAX, ParcelCode};
 use crate::store::{HandOverId, Identity, StoreError, StoreWrite};
 use crate::{Error, Result};
+
+/// What is on a phone alone, as a sealed file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Parcel {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// What opens it: to be told apart from the file.
+    pub code: String,
+}
 
 impl Replica {
     /// How many commands of this device are on the phone alone, and not signed to be handed in.
@@ -238,6 +248,40 @@ impl Replica {
             inner.hand_overs.retain(|other| *other != id);
         }
         Ok(())
+    }
+
+    /// Everything that is on this phone alone, whosever it is, signed by the devices it was written
+    /// on and sealed: a file for the office. Nothing is changed by it.
+    ///
+    /// # Errors
+    /// If the store does not answer, or it is more than an office takes in one file.
+    pub async fn parcel(&self) -> Result<Parcel> {
+        let inner = self.inner().await?;
+        let mut messages = Vec::new();
+        for id in self.store.hand_overs().await? {
+            match self.store.hand_over(id).await {
+                Ok(message) => messages.extend(message),
+                Err(StoreError::Damaged { table, row }) => {
+                    tracing::warn!(table, row, "a damaged row");
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if let Some(identity) = &inner.identity {
+            let writes = self.leave(identity).await?;
+            messages.extend(writes.into_iter().filter_map(|write| match write {
+                StoreWrite::PutHandOver { message, .. } => Some(message),
+                _ => None,
+            }));
+        }
+        let (mut code, mut nonce) = ([0; 16], [0; NONCE_BYTES]);
+        self.randomness.fill(&mut code);
+        self.randomness.fill(&mut nonce);
+        let code = ParcelCode::new(code);
+        let limit = PARCEL_BYTES_MAX as u64;
+        let bytes = parcel::seal(&messages, &code, nonce)
+            .map_err(|_| Error::TooLarge { what: "parcel bytes", limit })?;
+        Ok(Parcel { bytes, code: code.shown() })
     }
 
     /// Ends the person's use of this phone: what it holds for the person goes. Work that is on the

@@ -39,6 +39,7 @@ use crate::store::{
 use crate::{Error, Result};
 
 pub use crate::engine::schedule::Pause;
+pub use hand_over::Parcel;
 pub use look::DayRound;
 pub use outbox::Outbox;
 pub use sign_in::Enrolment;

@@ -242,7 +242,12 @@ pub enum Task {
 /// What to do with the outbox.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum OutboxTask {
-    /// Write it to a file; it stays on the phone.
+    /// Write it to a sealed file that the office reads in, and show the code that opens it.
+    HandOver {
+        /// The file; it must not be there yet.
+        file: PathBuf,
+    },
+    /// Write it to a file in the clear, for one's own eyes; it stays on the phone.
     Export {
         /// The file.
         file: PathBuf,

@@ -1,5 +1,5 @@
-//! What is only on this phone so far, and its export to a file. Nothing leaves the phone by it:
-//! the file is in the clear, and no office reads it in yet.
+//! What is only on this phone so far, and its export: in the clear for whoever reads it, or sealed
+//! and signed for the office to read in. Nothing leaves the phone by it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -97,6 +97,19 @@ pub async fn export(handset: &Handset, file: &Path) -> Result<Answer, Failure> {
     let sessions = outbox.sessions.len();
     let answer = json!({ "file": path, "commands": count, "sessions": sessions });
     Ok(Answer::line(answer, line))
+}
+
+/// Writes it to a sealed file for the office; the code is shown and stands nowhere else.
+pub async fn hand_over(handset: &Handset, file: &Path) -> Result<Answer, Failure> {
+    let path = file.display().to_string();
+    if file.exists() {
+        return Err(Failure::file_exists(path));
+    }
+    let parcel = handset.phone.parcel().await?;
+    write_private(file, &parcel.bytes)?;
+    let words = [("file", path.as_str()), ("code", parcel.code.as_str())];
+    let line = handset.language.say("outbox-handed-over", &words);
+    Ok(Answer::line(json!({ "file": path, "code": parcel.code }), line))
 }
 
 fn exported(outbox: &Outbox) -> Result<Value, Failure> {

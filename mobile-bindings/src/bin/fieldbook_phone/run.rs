@@ -115,6 +115,9 @@ pub async fn task_of(handset: &mut Handset, task: Task) -> Result<Answer, Failur
         Task::Refused => list::refused(handset).await,
         Task::Reference => list::reference(handset).await,
         Task::Outbox { action: None } => outbox::outbox(handset).await,
+        Task::Outbox { action: Some(OutboxTask::HandOver { file }) } => {
+            outbox::hand_over(handset, &file).await
+        }
         Task::Outbox { action: Some(OutboxTask::Export { file }) } => {
             outbox::export(handset, &file).await
         }
