@@ -61,6 +61,22 @@ async fn an_order_reaches_the_one_it_is_given_to() {
     world.checked().await;
 }
 
+#[tokio::test]
+async fn a_new_record_does_not_come_back_to_where_it_came_from_unless_it_is_asked_for() {
+    let world = World::new().await;
+    let mut chen = Phone::new(CHEN, 1);
+    let (record, _) = chen.open_order(None);
+    let answer = world.sync(&chen).await;
+    let delivery = answer.records.iter().find(|delivery| delivery.record == record);
+    let delivery = delivery.expect("its audiences and heads are told");
+    assert!(!delivery.whole && !delivery.has_pack, "the phone has all of it");
+    // The answer is lost: the same request has the same answer.
+    assert_eq!(world.sync(&chen).await.records, answer.records);
+    chen.take(&answer);
+    assert!(chen.records[&record].pending.is_empty());
+    world.checked().await;
+}
+
 /// EXAMPLE 3 to 5: work without signal, a reassignment meanwhile, one refused command, one request.
 async fn shift(world: &World) -> (RecordId, Phone, Phone) {
     let mut chen = Phone::new(CHEN, 1);
