@@ -21,6 +21,7 @@ use crate::Result;
 use crate::sync::DeskCaseRow;
 use crate::sync::cash_days::CASH_UNACCOUNTED;
 use crate::sync::log::facts_from_cell;
+use crate::sync::strokes::EQUAL_STROKES;
 
 /// What was typed into a form that could not be carried out, and why.
 #[derive(Debug)]
@@ -238,19 +239,7 @@ pub fn desk_case(desk: &Desk, zone: Zone, case: &DeskCaseRow, around: Around<'_>
                 (words.with("office-numbers", &[("numbers", &numbers)]))
                 @if let Some(code) = &case.code { " · " (why(desk, code, case.params.as_ref())) }
             }
-            @if let (CASH_UNACCOUNTED, Some(site), Some(params)) =
-                (case.kind.as_str(), case.site, case.params.as_ref())
-            {
-                @let day = params["day"].as_str().unwrap_or_default();
-                @let fen = |name: &str| params[name].as_i64().unwrap_or_default();
-                p {
-                    a href=(cash::url_of(site, day)) {
-                        (words.with("office-cash-of-day", &[("day", day)]))
-                    }
-                    " · " (words.code("cash", "handed_in")) " " (yuan(fen("taken_fen")))
-                    " · " (words.code("cash", "refunded")) " " (yuan(fen("refunded_fen")))
-                }
-            }
+            (about(words, case))
             @if let Some(facts) = around.contents.get(&case.case) {
                 ul.plain { @for (fact_type, content) in facts {
                     li {
@@ -271,6 +260,33 @@ pub fn desk_case(desk: &Desk, zone: Zone, case: &DeskCaseRow, around: Around<'_>
                 }
             }
         }
+    }
+}
+
+/// What a case is about beside commands: a day's cash, or another order.
+fn about(words: Words, case: &DeskCaseRow) -> Markup {
+    let Some(params) = &case.params else { return html! {} };
+    match (case.kind.as_str(), case.site) {
+        (CASH_UNACCOUNTED, Some(site)) => {
+            let day = params["day"].as_str().unwrap_or_default();
+            let fen = |name: &str| params[name].as_i64().unwrap_or_default();
+            html! {
+                p {
+                    a href=(cash::url_of(site, day)) {
+                        (words.with("office-cash-of-day", &[("day", day)]))
+                    }
+                    " · " (words.code("cash", "handed_in")) " " (yuan(fen("taken_fen")))
+                    " · " (words.code("cash", "refunded")) " " (yuan(fen("refunded_fen")))
+                }
+            }
+        }
+        (EQUAL_STROKES, _) => {
+            let first = params["record"].as_str().unwrap_or_default();
+            html! {
+                p { a href={ "/office/records/" (first) } { (words.say("office-equal-strokes")) } }
+            }
+        }
+        _ => html! {},
     }
 }
 

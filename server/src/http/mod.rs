@@ -8,6 +8,7 @@ mod contacts;
 pub(crate) mod desk_cases;
 mod devices;
 mod enrol;
+mod evidence;
 pub(crate) mod extract;
 mod grants;
 mod hand_in;
@@ -66,6 +67,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(cash::routes())
         .merge(work_orders::routes())
         .merge(records::routes())
+        .merge(evidence::routes())
         .merge(contacts::routes())
         .merge(devices::routes())
         .merge(grants::routes())

@@ -29,7 +29,7 @@ pub struct DeskCaseRow {
     pub case: i64,
     /// The site; `None` where nobody knows yet.
     pub site: Option<SiteId>,
-    /// `refused`, `clone`, `number_gap`.
+    /// `refused`, `held`, `clone`, `number_gap`, `cash_unaccounted`, `equal_strokes`.
     pub kind: String,
     /// The record.
     pub record: Option<RecordId>,

@@ -38,6 +38,7 @@ mod rows;
 mod sessions;
 mod standing;
 mod stops;
+pub mod strokes;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

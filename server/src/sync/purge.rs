@@ -252,7 +252,7 @@ async fn erase(
 /// What holds content of a record: rows that go. Photos and files are so far only announced, in
 /// facts that go with `change`; once blobs are stored, those that no other record announces go
 /// here too (DESIGN 8).
-const CONTENT: [&str; 24] = [
+const CONTENT: [&str; 25] = [
     "delete from change where record = ?",
     "delete from held_pack where record = ?",
     "delete from quarantine where record = ?",
@@ -277,6 +277,7 @@ const CONTENT: [&str; 24] = [
     "delete from open_key where record = ?",
     "delete from cash_unaccounted where record = ?",
     "delete from cash_look where record = ?",
+    "delete from signed_strokes where record = ?",
 ];
 
 /// Whether a purge runs this statement.

@@ -17,6 +17,7 @@ use super::log::{LogRow, RowState, Why, facts_to_cell, hashes_to_cell};
 use super::projection;
 use super::receipts::{self, Told};
 use super::rows::pieces;
+use super::strokes;
 use crate::sync::stops::Stops;
 use crate::{Error, Result};
 
@@ -68,6 +69,7 @@ pub async fn plans(
     row_changes(conn, planned).await?;
     stops.inside().await?;
     let named = projection::write(conn, planned, context.now_ms).await?;
+    let equal_strokes = strokes::write(conn, planned, context.now_ms).await?;
     let moved = audience::write(conn, planned).await?;
     let mut pokes = moved.pokes;
     stops.inside().await?;
@@ -77,7 +79,7 @@ pub async fn plans(
     aside(conn, planned, context.now_ms).await?;
     // A case is news for the office also where nothing was accepted.
     let with_cases = planned.iter().filter(|planned| !planned.plan.desk_cases.is_empty());
-    let sites = with_cases.filter_map(|planned| planned.plan.site);
+    let sites = with_cases.filter_map(|planned| planned.plan.site).chain(equal_strokes);
     pokes.extend(sites.map(|site| Poke { audience: Audience::Office(site), sequence: 0 }));
     stops.inside().await?;
     receipts(conn, planned, context.epoch, &last).await?;

@@ -189,6 +189,7 @@ rating-conduct = Conduct
 verification-valid = signature valid
 verification-altered = altered: { $what }
 verification-missing = missing: { $what }
+verification-erased = the drawing was left out; everything else is as it was signed
 verification-untrusted = the key is not trusted
 
 # facts

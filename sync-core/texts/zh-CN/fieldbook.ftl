@@ -189,6 +189,7 @@ rating-conduct = 行为规范
 verification-valid = 签名有效
 verification-altered = 内容与签名时不同：{ $what }
 verification-missing = 缺少：{ $what }
+verification-erased = 笔迹已隐去，其余内容与签名时相同
 verification-untrusted = 签名所用的钥匙不受信任
 
 # facts
