@@ -6,6 +6,7 @@ mod feed;
 mod office;
 mod purge;
 mod push;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
