@@ -22,6 +22,7 @@ use crate::sync::DeskCaseRow;
 use crate::sync::cash_days::CASH_UNACCOUNTED;
 use crate::sync::log::facts_from_cell;
 use crate::sync::strokes::EQUAL_STROKES;
+use crate::sync::waiting::{self, WaitingFact};
 
 /// What was typed into a form that could not be carried out, and why.
 #[derive(Debug)]
@@ -216,11 +217,14 @@ pub fn desk_case(desk: &Desk, zone: Zone, case: &DeskCaseRow, around: Around<'_>
     let (from, to) = (case.from.to_string(), case.to.to_string());
     let numbers = if case.from == case.to { from } else { format!("{from}–{to}") };
     let ruled = case.record.is_some() && matches!(case.kind.as_str(), "refused" | "held");
-    // What is kept as it came cannot be put anywhere: it can only be dismissed.
+    let unreadable = case.record.is_none() && case.code.as_deref() == Some("unreadable");
+    // While something waits there is something to do.
     let decisions: &[&str] = match (ruled, around.contents.contains_key(&case.case)) {
         (true, true) => &["accept_after_all", "discard"],
         (true, false) => &["accept_after_all", "discard", "dismiss"],
-        (false, _) => &["dismiss"],
+        (false, true) => &["discard", "dismiss"],
+        (false, false) if unreadable => &["discard", "dismiss"],
+        (false, false) => &["dismiss"],
     };
     html! {
         form.case method="post" action={ "/office/desk-cases/" (case.case) } id=(form)
@@ -300,38 +304,27 @@ fn why(desk: &Desk, code: &str, params: Option<&Value>) -> String {
         .map(|(name, value)| (name.as_str(), super::words::plain(value)))
         .collect();
     let values: Vec<(&str, &str)> = values.iter().map(|(n, v)| (*n, v.as_str())).collect();
-    let groups = ["denial", "refusal", "office-why"];
+    let groups = ["denial", "office-why", "refusal"];
     let group = groups.into_iter().find(|group| words.knows(group, code));
     words.code_with(group.unwrap_or("office-why"), code, &values)
 }
 
-/// What the commands say that cases are about: all of a page's cases in one statement.
+/// What the commands say that cases are about: all of a page's cases in few statements, whether
+/// they stand in the log, wait in a pack or were kept as they came.
 ///
 /// # Errors
 /// If the database does not answer.
 pub async fn commands(conn: &mut SqliteConnection, cases: &[DeskCaseRow]) -> Result<Contents> {
     let mut contents = Contents::new();
     let wanted: Vec<i64> = cases.iter().map(|case| case.case).collect();
-    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
-        "select d.id, c.facts from desk_case d
-           join change c on c.record = d.record and c.device = d.device
-             and c.number between d.from_number and d.to_number
-         where d.id in (select value from json_each(?)) and c.state in ('held', 'refused')
-         order by c.id limit 500",
-    )
-    .bind(serde_json::json!(wanted).to_string())
-    .fetch_all(conn)
-    .await?;
-    for (case, cell) in rows {
-        for fact in facts_from_cell(&cell)? {
-            // What does not read was refused for that: there is nothing to show of it.
-            let Ok(fact) = fact.parse() else { continue };
-            let (fact_type, content) = fact.payload.to_parts().unwrap_or_default();
-            let content = fact.stored_content.clone().unwrap_or(content);
-            let facts = contents.entry(case).or_default();
-            if facts.len() < FACTS_SHOWN_MAX {
-                facts.push((fact_type, content));
-            }
+    for WaitingFact { case, fact } in waiting::contents(conn, &wanted).await? {
+        // What does not read was refused for that: there is nothing to show of it.
+        let Ok(fact) = fact.parse() else { continue };
+        let (fact_type, content) = fact.payload.to_parts().unwrap_or_default();
+        let content = fact.stored_content.clone().unwrap_or(content);
+        let facts = contents.entry(case).or_default();
+        if facts.len() < FACTS_SHOWN_MAX {
+            facts.push((fact_type, content));
         }
     }
     Ok(contents)

@@ -5,6 +5,7 @@ pub(crate) mod cases;
 pub(crate) mod cash;
 pub(crate) mod command;
 mod contacts;
+mod desk_case_export;
 pub(crate) mod desk_cases;
 mod devices;
 mod enrol;
@@ -64,6 +65,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(poke::routes())
         .merge(office::routes())
         .merge(desk_cases::routes())
+        .merge(desk_case_export::routes())
         .merge(cash::routes())
         .merge(work_orders::routes())
         .merge(records::routes())

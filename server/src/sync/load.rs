@@ -194,20 +194,23 @@ async fn held_packs(
     conn: &mut SqliteConnection,
     ids: &[RecordId],
 ) -> Result<Vec<(RecordId, HeldPack)>> {
-    type Row = (i64, Vec<u8>, u32, u32, String, bool, Vec<u8>);
+    type Row = (i64, Vec<u8>, u32, u32, String, i64, bool, Vec<u8>);
     let mut query = QueryBuilder::<Sqlite>::new(
-        "select id, record, person, device, code, checked, bytes from held_pack where record in ",
+        "select id, record, person, device, code, first_ms, checked, bytes from held_pack
+         where record in ",
     );
     list(&mut query, ids.iter().map(|id| id.0.to_vec()));
     query.push(" order by id");
     let rows: Vec<Row> = query.build_query_as().fetch_all(&mut *conn).await?;
-    let held = rows.into_iter().map(|(id, record, person, device, code, checked, bytes)| {
+    let held = rows.into_iter().map(|row| {
+        let (id, record, person, device, code, first_ms, checked, bytes) = row;
         let pack = document::pack::decode(&bytes).ok().and_then(|mut packs| packs.pop());
         let held = HeldPack {
             id: Some(id),
             person: PersonId(person),
             device: DeviceId(device),
             why: Why::new(code),
+            since_ms: Some(first_ms),
             checked,
             pack: pack.ok_or(Error::Broken("a held pack does not read"))?,
         };

@@ -116,7 +116,7 @@ pub async fn prepare(
     let mut quota = LIMITS.quarantine_bytes_max.saturating_sub(own.quarantine_bytes);
     let mut planned = Vec::with_capacity(stored.len());
     for (stored, (record, incoming)) in stored.iter().zip(&push.incoming) {
-        let sessions = sessions_of(&shared.sessions, conn, stored, incoming).await?;
+        let sessions = sessions_of(&shared.sessions, conn, stored, Some(incoming)).await?;
         let deciding = Deciding {
             state: &stored.state,
             held: &stored.held,
@@ -133,7 +133,9 @@ pub async fn prepare(
             now_ms: push.now_ms,
         };
         let plan = decide::decide_or_hold(&deciding, shared.decide);
-        quota = quota.saturating_sub(plan.quarantine_bytes(push.device));
+        quota = quota
+            .saturating_add(plan.freed_bytes(push.device))
+            .saturating_sub(plan.quarantine_bytes(push.device));
         planned.push(Planned { record: *record, version: stored.state.version, plan });
     }
     Ok(Prepared { receipt_sequence: own.receipt_sequence, planned })
@@ -166,14 +168,14 @@ pub async fn sessions_of(
     cache: &SessionCache,
     conn: &mut SqliteConnection,
     stored: &Stored,
-    incoming: &Incoming,
+    incoming: Option<&Incoming>,
 ) -> Result<sync_core::model::session::SessionRows> {
     let rows = stored.state.rows.iter().flat_map(|row| &row.facts);
     let mut ids: BTreeSet<SessionId> = rows.filter_map(|fact| fact.key.session()).collect();
     for held in &stored.held {
         ids.extend(pack_sessions(&held.pack));
     }
-    ids.extend(incoming_sessions(incoming));
+    ids.extend(incoming.into_iter().flat_map(incoming_sessions));
     cache.of(&ids, conn).await
 }
 
@@ -183,7 +185,11 @@ fn incoming_sessions(incoming: &Incoming) -> Vec<SessionId> {
         Incoming::Office { change, .. } => {
             change.change.facts.iter().filter_map(|fact| fact.key.session()).collect()
         }
-        Incoming::Ruled { .. } | Incoming::Derived { .. } => Vec::new(),
+        Incoming::Ruled { kept, .. } => {
+            let facts = kept.iter().flat_map(|kept| &kept.change.facts);
+            facts.filter_map(|fact| fact.key.session()).collect()
+        }
+        Incoming::Derived { .. } => Vec::new(),
     }
 }
 

@@ -91,7 +91,7 @@ pub async fn keep_unreadable(conn: &mut SqliteConnection, unreadable: &Unreadabl
         why: Why::new("unreadable"),
     };
     write::desk_case(conn, None, None, &case, *now_ms).await?;
-    write::use_quota(conn, *device, length).await
+    write::use_quota(conn, *device, number(length)).await
 }
 
 /// Opens a case when a phone that has saved up to `highest`, with `unsent` commands to send before

@@ -27,8 +27,9 @@ use super::purge::{self, PurgeJob, Purged};
 use super::push::{Prepared, Push, prepare};
 use super::sessions::{self, Contact};
 use super::stops::Stops;
+use super::waiting::{self, AgainJob};
 use super::write::{self, Planned, Poke, WriteContext};
-use super::{Ledgered, Shared, batch, cases, office, report};
+use super::{Ledgered, Shared, batch, closing, office, report};
 use crate::{Error, Result};
 
 /// What the writer is asked to do.
@@ -55,6 +56,10 @@ pub enum Job {
     Ledger(WallMs, Reply<Ledgered>),
     /// Write what falls due in a record.
     Due(Box<DueJob>, Reply<bool>),
+    /// Decide what waits in a record.
+    Again(Box<AgainJob>, Reply<()>),
+    /// Open cases for what has waited too long.
+    Waiting(WallMs, Reply<u64>),
 }
 
 /// Where an answer goes.
@@ -208,7 +213,7 @@ async fn run_job(
             let done = report::keep_unreadable(conn, &unreadable).await;
             settle(done.map(|()| ((), Vec::new())), reply, settled)
         }
-        Job::Close(job, reply) => settle(cases::close(shared, conn, *job).await, reply, settled),
+        Job::Close(job, reply) => settle(closing::close(shared, conn, *job).await, reply, settled),
         Job::Derive(job, reply) => settle(derive::write(shared, conn, *job).await, reply, settled),
         Job::Batch(job, reply) => settle(batch::write(shared, conn, *job).await, reply, settled),
         Job::Purge(job, reply) => settle(purge::purge(shared, conn, *job).await, reply, settled),
@@ -216,6 +221,10 @@ async fn run_job(
             settle(purge::carry_out_some(shared, conn, now_ms).await, reply, settled)
         }
         Job::Due(job, reply) => settle(due::run(shared, conn, *job).await, reply, settled),
+        Job::Again(job, reply) => settle(waiting::again(shared, conn, *job).await, reply, settled),
+        Job::Waiting(now_ms, reply) => {
+            settle(waiting::open_cases(conn, now_ms).await, reply, settled)
+        }
         Job::Office(job, reply) => settle(office::write(shared, conn, *job).await, reply, settled),
     }
 }

@@ -143,6 +143,11 @@ denial-precondition-missing = First this has to be on record: { $needs }
 
 # refusals beside the rules' own
 refusal-rests-on-refused = What it stands on was refused
+refusal-discarded = The office decided not to enter it
+refusal-missing-dependency = What it stands on has not reached the server
+refusal-not-opened = Its record has not reached the server
+refusal-rests-on-held = What it stands on waits too
+refusal-undecided = The server could not decide and will try again
 refusal-edited-old-fact = An old step was edited
 refusal-wrong-record-id = The record's id does not fit its cause
 
@@ -318,6 +323,8 @@ problem-too-many-requests = Too many requests
 problem-already-exists = Already exists
 problem-sheet-refused = The sheet has problems; nothing was imported
 problem-swap-refused = This swap of shifts cannot be
+problem-case-closed = Somebody has dealt with this already
+problem-decision-refused = It cannot be dealt with like this
 problem-unavailable = Not available at present
 problem-internal = The server failed
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sync_core::document::{Change, GuardedChange, genesis_hash};
 use sync_core::model::fact::{Fact, StoredFact};
-use sync_core::model::id::{ChangeHash, FactKey, RecordId};
+use sync_core::model::id::{ChangeHash, FactKey, RecordId, SiteId};
 use sync_core::model::payload::{Created, GeneralFact, Payload};
 use sync_core::protocol::message::Outcome;
 use sync_core::rules::{self, Review, ReviewInput};
@@ -373,6 +373,9 @@ impl<'a> Work<'a> {
         self.heads.remove(&genesis);
         self.plan.heads = self.heads.iter().copied().collect();
         self.plan.has_accepted_work = self.has_accepted_work();
+        if self.plan.site.is_none() && !self.plan.desk_cases.is_empty() {
+            self.plan.named_site = self.named_site();
+        }
         if (self.derived || !self.new_keys.is_empty())
             && let Some(after) = self.reviewed(&self.facts)
         {
@@ -381,6 +384,20 @@ impl<'a> Work<'a> {
             self.plan.review = Some(Box::new(after));
         }
         self.plan
+    }
+
+    /// The site that an opening names which nobody accepted, as it is stored or came now. R5.20.
+    fn named_site(&self) -> Option<SiteId> {
+        let pushed = match self.deciding.incoming {
+            Some(Incoming::Pack { pack, .. }) => pack.changes.as_slice(),
+            _ => &[],
+        };
+        let stored = self.deciding.state.rows.iter().flat_map(|row| &row.facts);
+        let facts = stored.chain(pushed.iter().flat_map(|change| &change.facts));
+        facts.filter_map(|fact| fact.parse().ok()).find_map(|fact| match fact.payload {
+            Payload::General(GeneralFact::Created(created)) => Some(created.site),
+            _ => None,
+        })
     }
 
     /// Whether the record holds accepted commands of the device whose push this is.
@@ -416,7 +433,7 @@ impl<'a> Work<'a> {
 }
 
 /// The `created` of a command, if it has one: the record's id must follow from it.
-fn opening(record: RecordId, facts: &[Fact]) -> Result<Option<&Created>, Why> {
+pub(super) fn opening(record: RecordId, facts: &[Fact]) -> Result<Option<&Created>, Why> {
     let mut opening = None;
     for fact in facts {
         let Payload::General(GeneralFact::Created(created)) = &fact.payload else { continue };

@@ -7,6 +7,7 @@ mod office;
 mod purge;
 mod push;
 mod strokes;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
