@@ -95,6 +95,7 @@ office-desk-case-held = A phone's record cannot be entered yet
 office-desk-case-number-gap = Records of a phone never came
 office-desk-case-cash-unaccounted = Cash stands in no hand-over
 office-desk-case-clone = Two different records came under one number
+office-desk-case-backdated = A phone's record claims to be older than it can be
 office-numbers = number { $numbers }
 office-to-order = See the order
 office-decision-accept-after-all = Accept after all
@@ -103,6 +104,7 @@ office-decision-dismiss = Nothing to do
 office-why-missing-dependency = What it stands on has not come yet
 office-why-undecided = The server could not decide
 office-why-numbers-missing = Numbers are missing
+office-why-backdated = The phone reported to the server before it was written: judged by today's roles
 office-why-unreadable = It cannot be read
 office-why-record-purged = Its record was purged; nothing of it was kept
 

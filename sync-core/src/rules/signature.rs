@@ -265,6 +265,23 @@ impl Verification {
     }
 }
 
+fn signature_bytes(text: &str) -> Option<[u8; 64]> {
+    BASE64URL_NOPAD.decode(text.as_bytes()).ok()?.try_into().ok()
+}
+
+/// Whether `key` has signed this fact, in this record, under this key.
+pub fn is_signed_by(
+    record: RecordId,
+    stored: &StoredFact,
+    signed: &Signed,
+    key: &VerifyingKey,
+) -> bool {
+    let signature = signed.signature.as_deref().and_then(signature_bytes);
+    signature
+        .zip(signature_statement(record, stored).ok())
+        .is_some_and(|(signature, statement)| verify(key, &statement, &signature).is_ok())
+}
+
 /// Checks a `signed` fact of a record against the facts it names and the key that signed it;
 /// `key` is the certified key of the session's (person, device) (R8.8).
 pub fn verify_signed(
@@ -277,15 +294,10 @@ pub fn verify_signed(
         return Verification::Missing { what: "signed".to_owned() };
     };
     let Some(key) = key else { return Verification::Untrusted };
-    let signature = signed
-        .signature
-        .as_deref()
-        .and_then(|text| BASE64URL_NOPAD.decode(text.as_bytes()).ok()?.try_into().ok());
-    let Some(signature) = signature else {
+    if signed.signature.as_deref().and_then(signature_bytes).is_none() {
         return Verification::Missing { what: "signature".to_owned() };
-    };
-    let statement = signature_statement(review.record, stored);
-    if !statement.is_ok_and(|statement| verify(key, &statement, &signature).is_ok()) {
+    }
+    if !is_signed_by(review.record, stored, signed, key) {
         return Verification::altered("signature");
     }
     verify_content(review, signed)

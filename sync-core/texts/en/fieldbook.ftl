@@ -143,6 +143,7 @@ denial-precondition-missing = First this has to be on record: { $needs }
 
 # refusals beside the rules' own
 refusal-rests-on-refused = What it stands on was refused
+refusal-signature-not-valid = The signature was not made on this phone for this order
 refusal-edited-old-fact = An old step was edited
 refusal-wrong-record-id = The record's id does not fit its cause
 

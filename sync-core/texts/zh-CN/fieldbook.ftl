@@ -143,6 +143,7 @@ denial-precondition-missing = 还缺前提：{ $needs }
 
 # refusals beside the rules' own
 refusal-rests-on-refused = 所依据的步骤没有被接受
+refusal-signature-not-valid = 签名不是在这部手机上为这张单签的
 refusal-edited-old-fact = 改动了已经写下的步骤
 refusal-wrong-record-id = 记录编号与来源不符
 
