@@ -25,7 +25,8 @@ pub struct DeskCaseRow {
     pub case: i64,
     /// The site; `None` where nobody knows yet.
     pub site: Option<SiteId>,
-    /// `refused`, `held`, `clone`, `number_gap`, `cash_unaccounted`, `equal_strokes`.
+    /// `refused`, `held`, `clone`, `number_gap`, `cash_unaccounted`, `equal_strokes`,
+    /// `backdated`.
     pub kind: String,
     /// The record.
     pub record: Option<RecordId>,
@@ -220,6 +221,9 @@ pub(super) async fn plan(
     let stored = load::records(conn, &[record]).await?.pop();
     let stored = stored.ok_or(Error::Broken("a record asked for and not answered"))?;
     let sessions = push::sessions_of(&shared.sessions, conn, &stored, incoming).await?;
+    // What waits may be decided by this.
+    let waiting = push::devices_waiting(std::slice::from_ref(&stored));
+    let (confirmed, keys) = push::by_device(load::phones(conn, &waiting).await?);
     let deciding = Deciding {
         state: &stored.state,
         held: &stored.held,
@@ -230,7 +234,9 @@ pub(super) async fn plan(
         principals: &people.principals,
         disabled: &people.disabled,
         policies: &people.policies,
-        confirmed: &BTreeMap::new(),
+        confirmed: &confirmed,
+        keys: &keys,
+        left: None,
         quota_bytes: u64::MAX,
         server: shared.actor,
         now_ms,

@@ -13,12 +13,12 @@ use super::write;
 use super::writer::{Report, Unreadable};
 use crate::{Error, Result};
 
-/// Writes a device's state and what it has confirmed.
+/// Writes a device's state and its contact.
 ///
 /// # Errors
 /// If the database does not answer.
 pub async fn write(conn: &mut SqliteConnection, report: &Report) -> Result<()> {
-    let Report { device, state, confirmed, now_ms } = report;
+    let Report { device, state, contact, now_ms } = report;
     sqlx::query(
         "update device set contact_ms = ?, highest_number = max(highest_number, ?), unsent = ?,
            oldest_unsent_wall_ms = ?, app_version = ?, first_number = coalesce(?, first_number)
@@ -33,8 +33,16 @@ pub async fn write(conn: &mut SqliteConnection, report: &Report) -> Result<()> {
     .bind(device.0)
     .execute(&mut *conn)
     .await?;
-    let sequences = serde_json::to_string(&confirmed.sequences)
-        .map_err(|_| Error::Broken("sequences do not write as JSON"))?;
+    let phones = load::phones(conn, &BTreeSet::from([*device])).await?;
+    let mut confirmed = phones.get(device).cloned().unwrap_or_default().confirmed;
+    confirmed.add(contact.clone());
+    while let [oldest, next, ..] = confirmed.contacts()
+        && load::all_decided(conn, *device, (oldest.number, next.number)).await?
+    {
+        confirmed.drop_oldest();
+    }
+    let contacts = serde_json::to_string(confirmed.contacts())
+        .map_err(|_| Error::Broken("contacts do not write as JSON"))?;
     sqlx::query(
         "insert into phone (device, confirmed_number, confirmed_epoch, confirmed)
          values (?, ?, ?, ?)
@@ -42,9 +50,9 @@ pub async fn write(conn: &mut SqliteConnection, report: &Report) -> Result<()> {
            confirmed_epoch = excluded.confirmed_epoch, confirmed = excluded.confirmed",
     )
     .bind(device.0)
-    .bind(number(confirmed.number))
-    .bind(confirmed.epoch)
-    .bind(sequences)
+    .bind(number(contact.number))
+    .bind(contact.epoch)
+    .bind(contacts)
     .execute(&mut *conn)
     .await?;
     Ok(())

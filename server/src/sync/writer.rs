@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::batch::{BatchJob, Stamp};
 use super::cases::CloseJob;
-use super::decide::{Confirmed, Verdict};
+use super::decide::{self, Verdict};
 use super::derive::{self, DeriveJob};
 use super::due::{self, DueJob};
 use super::hand_in::{self, HandedIn};
@@ -106,8 +106,8 @@ pub struct Report {
     pub device: DeviceId,
     /// Its state.
     pub state: PhoneState,
-    /// What it has confirmed.
-    pub confirmed: Confirmed,
+    /// What it has confirmed by it.
+    pub contact: decide::Contact,
     /// When it said so.
     pub now_ms: WallMs,
 }

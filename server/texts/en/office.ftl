@@ -97,6 +97,7 @@ office-desk-case-cash-unaccounted = Cash stands in no hand-over
 office-desk-case-equal-strokes = The same drawing is the signature of two orders
 office-equal-strokes = The order that had it first
 office-desk-case-clone = Two different records came under one number
+office-desk-case-backdated = A phone's record claims to be older than it can be
 office-numbers = number { $numbers }
 office-to-order = See the order
 office-decision-accept-after-all = Accept after all
@@ -112,6 +113,7 @@ office-refused-decision-edited-old-fact = It would change what stands already: i
 office-why-missing-dependency = What it stands on has not come yet
 office-why-undecided = The server could not decide
 office-why-numbers-missing = Numbers are missing
+office-why-backdated = The phone reported to the server before it was written: judged by today's roles
 office-why-unreadable = It cannot be read
 office-why-record-purged = Its record was purged; nothing of it was kept
 

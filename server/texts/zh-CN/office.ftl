@@ -97,6 +97,7 @@ office-desk-case-cash-unaccounted = 有现金没有列入任何交接班
 office-desk-case-equal-strokes = 两张单上的签字笔迹完全相同
 office-equal-strokes = 先有这笔迹的单
 office-desk-case-clone = 同一编号来了两份不同的记录
+office-desk-case-backdated = 手机记录所称的时间早得不可能
 office-numbers = 第 { $numbers } 条
 office-to-order = 看派工单
 office-decision-accept-after-all = 仍然入账
@@ -112,6 +113,7 @@ office-refused-decision-edited-old-fact = 会改动已经写下的内容，不�
 office-why-missing-dependency = 所依据的记录还没有到
 office-why-undecided = 服务器没能判定
 office-why-numbers-missing = 编号不连续
+office-why-backdated = 写下之前手机已与服务器联系过，按现在的岗位判定
 office-why-unreadable = 内容读不出来
 office-why-record-purged = 这份记录已到期或按要求删除，内容没有保留
 

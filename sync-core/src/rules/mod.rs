@@ -66,6 +66,7 @@ mod violation_forms;
 pub mod visit;
 mod waits;
 mod words;
+mod written;
 
 pub use alarm::Alarm;
 pub use audience::audiences;
@@ -94,6 +95,7 @@ pub use site_time::SiteTime;
 pub use status::Status;
 pub use time::FactTime;
 pub use visit::{Deviation, SignatureOutcome, Visit, VisitState, Wait};
+pub use written::Written;
 
 #[cfg(test)]
 mod tests;

@@ -282,6 +282,23 @@ impl Verification {
     }
 }
 
+fn signature_bytes(text: &str) -> Option<[u8; 64]> {
+    BASE64URL_NOPAD.decode(text.as_bytes()).ok()?.try_into().ok()
+}
+
+/// Whether `key` has signed this fact, in this record, under this key.
+pub fn is_signed_by(
+    record: RecordId,
+    stored: &StoredFact,
+    signed: &Signed,
+    key: &VerifyingKey,
+) -> bool {
+    let signature = signed.signature.as_deref().and_then(signature_bytes);
+    signature
+        .zip(signature_statement(record, stored).ok())
+        .is_some_and(|(signature, statement)| verify(key, &statement, &signature).is_ok())
+}
+
 /// Checks a `signed` fact of a record against the facts it names and the key that signed it;
 /// `key` is the certified key of the session's (person, device) (R8.8).
 pub fn verify_signed(
@@ -310,15 +327,10 @@ pub(super) fn check_signed(
         return Verification::missing("signed");
     };
     let Some(key) = key else { return Verification::Untrusted };
-    let signature = signed
-        .signature
-        .as_deref()
-        .and_then(|text| BASE64URL_NOPAD.decode(text.as_bytes()).ok()?.try_into().ok());
-    let Some(signature) = signature else {
+    if signed.signature.as_deref().and_then(signature_bytes).is_none() {
         return Verification::missing("signature");
-    };
-    let statement = signature_statement(shown.record, stored);
-    if !statement.is_ok_and(|statement| verify(key, &statement, &signature).is_ok()) {
+    }
+    if !is_signed_by(shown.record, stored, signed, key) {
         return Verification::altered("signature");
     }
     if !Strokes::decode(&signed.strokes).is_ok_and(|strokes| strokes.check_ink().is_ok()) {

@@ -148,6 +148,7 @@ refusal-missing-dependency = What it stands on has not reached the server
 refusal-not-opened = Its record has not reached the server
 refusal-rests-on-held = What it stands on waits too
 refusal-undecided = The server could not decide and will try again
+refusal-signature-not-valid = The signature was not made on this phone for this order
 refusal-edited-old-fact = An old step was edited
 refusal-wrong-record-id = The record's id does not fit its cause
 

@@ -148,6 +148,7 @@ refusal-missing-dependency = 所依据的记录还没有到服务器
 refusal-not-opened = 所属的记录还没有到服务器
 refusal-rests-on-held = 所依据的步骤还在等
 refusal-undecided = 服务器没能判定，会再试
+refusal-signature-not-valid = 签名不是在这部手机上为这张单签的
 refusal-edited-old-fact = 改动了已经写下的步骤
 refusal-wrong-record-id = 记录编号与来源不符
 

@@ -2,6 +2,7 @@
 //! who wrote it and the time. No IO; the writer carries the plan out, or asks for another one when
 //! the record has moved meanwhile.
 
+mod contact;
 mod judge;
 mod log;
 mod overrule;
@@ -13,6 +14,7 @@ mod seen;
 #[cfg(test)]
 mod tests;
 
+pub use contact::{Confirmed, Contact};
 pub use log::Log;
 pub(crate) use pack::UNDECIDED;
 pub use pack::number;
@@ -21,6 +23,7 @@ pub use quota::{held_bytes, row_bytes};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use ed25519_dalek::VerifyingKey;
 use sync_core::document::{Change, GuardedChange, PackedChange, RecordPack};
 use sync_core::model::audience::Audience;
 use sync_core::model::fact::StoredFact;
@@ -28,7 +31,7 @@ use sync_core::model::id::{ChangeHash, DeviceId, PersonId, SessionId, SiteId};
 use sync_core::model::person::Principal;
 use sync_core::model::policy::SlaPolicy;
 use sync_core::model::session::SessionRows;
-use sync_core::model::time::{Seen, WallMs};
+use sync_core::model::time::WallMs;
 use sync_core::protocol::message::Outcome;
 use sync_core::rules::Review;
 
@@ -55,8 +58,13 @@ pub struct Deciding<'a> {
     pub disabled: &'a BTreeSet<PersonId>,
     /// Every site's policies.
     pub policies: &'a BTreeMap<SiteId, Vec<SlaPolicy>>,
-    /// What devices had confirmed.
+    /// What devices had confirmed at their contacts.
     pub confirmed: &'a BTreeMap<DeviceId, Confirmed>,
+    /// The keys of the devices of what is decided, revoked ones too.
+    pub keys: &'a BTreeMap<DeviceId, VerifyingKey>,
+    /// The site's sequence at which the record left everything that the pushing person reads;
+    /// `None` while it is there, or never was.
+    pub left: Option<u64>,
     /// Bytes that the pushing device may still have kept without acceptance.
     pub quota_bytes: u64,
     /// The actor of this server process.
@@ -152,26 +160,6 @@ pub struct KeptDecided {
     pub word: &'static str,
 }
 
-/// What a device had confirmed when it last told its highest number.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Confirmed {
-    /// That number: every command above it was written later.
-    pub number: u64,
-    /// The server's life of these sequences.
-    pub epoch: u32,
-    /// How far it had read each site.
-    pub sequences: BTreeMap<SiteId, u64>,
-}
-
-impl Confirmed {
-    /// When a command was written, never before what its device had confirmed.
-    pub fn when(&self, number: u64, site: SiteId, seen: Seen) -> Seen {
-        let confirmed = self.sequences.get(&site).copied().unwrap_or(0);
-        let confirmed = Seen { epoch: self.epoch, sequence: confirmed };
-        if number > self.number { seen.max(confirmed) } else { seen }
-    }
-}
-
 /// Commands that cannot be built yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldPack {
@@ -232,7 +220,7 @@ pub struct Quarantined {
 /// What the office has to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeskCase {
-    /// `refused`, `held`, `clone`.
+    /// `refused`, `held`, `clone`, `backdated`.
     pub kind: &'static str,
     /// Whose commands.
     pub person: PersonId,

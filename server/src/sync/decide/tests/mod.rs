@@ -1,5 +1,6 @@
 //! The scenarios of one record, without any IO.
 
+mod forged;
 mod seen;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,10 @@ struct Desk {
     told: BTreeMap<Author, (Outcome, Option<String>)>,
     /// What devices had confirmed.
     confirmed: BTreeMap<DeviceId, Confirmed>,
+    keys: BTreeMap<DeviceId, VerifyingKey>,
+    principals: BTreeMap<PersonId, Principal>,
+    /// Numbers are used as it comes: what was told of them is not compared.
+    forging: bool,
     quota_bytes: u64,
     sequence: u64,
     next_id: i64,
@@ -34,6 +39,9 @@ impl Desk {
             sessions: phones.iter().map(|phone| (phone.session, phone.row())).collect(),
             told: BTreeMap::new(),
             confirmed: BTreeMap::new(),
+            keys: phones.iter().map(|phone| (phone.device, phone.key.verifying_key())).collect(),
+            principals: principals(),
+            forging: false,
             quota_bytes: 1 << 20,
             sequence: 100,
             next_id: 1,
@@ -64,10 +72,12 @@ impl Desk {
                 known: &known,
                 twice: &BTreeSet::new(),
                 sessions: &self.sessions,
-                principals: &principals(),
+                principals: &self.principals,
                 disabled: &BTreeSet::new(),
                 policies: &BTreeMap::new(),
                 confirmed: &self.confirmed,
+                keys: &self.keys,
+                left: None,
                 quota_bytes: self.quota_bytes,
                 server: SessionId([0xa0; 8]),
                 now_ms: NOW_MS,
@@ -129,6 +139,9 @@ impl Desk {
             .expect("Automerge takes the accepted changes");
         let heads = crate::sync::attestation::document_heads(self.state.record, &self.state.heads);
         assert_eq!(document.heads(), heads);
+        if self.forging {
+            return;
+        }
         let facts = accepted.iter().flat_map(|change| &change.facts);
         let mut there: BTreeMap<(DeviceId, u64), u32> = BTreeMap::new();
         for fact in facts {
