@@ -20,7 +20,6 @@ use super::words::{Words, Zone, yuan};
 use crate::Result;
 use crate::sync::DeskCaseRow;
 use crate::sync::cash_days::CASH_UNACCOUNTED;
-use crate::sync::log::facts_from_cell;
 use crate::sync::strokes::EQUAL_STROKES;
 use crate::sync::waiting::{self, WaitingFact};
 
