@@ -1,4 +1,5 @@
-//! What a phone whose rules were patched out may try: each is caught, named, and kept for the office.
+//! What a phone whose rules were patched out may try: each is caught, named, and kept for the
+//! office.
 
 use ed25519_dalek::SigningKey;
 use serde_json::Value;
