@@ -10,6 +10,7 @@ mod look;
 mod outbox;
 mod request;
 mod sign_in;
+mod signing;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ pub use crate::engine::schedule::Pause;
 pub use look::DayRound;
 pub use outbox::Outbox;
 pub use sign_in::Enrolment;
+pub use signing::{Resumed, Signing};
 pub use sync::SyncReport;
 pub use transport::{HttpRequest, HttpResponse, Method, Transport};
 pub use write::Performed;

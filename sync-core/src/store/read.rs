@@ -100,6 +100,17 @@ impl Store {
         Ok(state)
     }
 
+    /// The owner's signing that has not ended, as it was put.
+    ///
+    /// # Errors
+    /// If the row is damaged or the database fails.
+    pub async fn signing(&self, owner: PersonId) -> Result<Option<String>, StoreError> {
+        let mut inner = self.lock().await?;
+        let (connection, sealer) = inner.parts();
+        let rows = fetch(connection, of_owner(SIGNING, owner)).await?;
+        rows.first().map(|row| Columns::new("signing", row).content(sealer)).transpose()
+    }
+
     /// The ids of the owner's records, from columns in the clear.
     ///
     /// # Errors
@@ -413,6 +424,7 @@ const CURSORS: &str =
     "select *, owner || '/' || audience as name from cursor where owner = ? order by audience";
 const REFERENCE: &str = "select *, cast(owner as text) as name from reference where owner = ?";
 const RETRY: &str = "select *, cast(owner as text) as name from retry where owner = ?";
+const SIGNING: &str = "select *, owner || '/' || record as name from signing where owner = ?";
 const REPAIRS: &str =
     "select *, owner || '/' || record as name from repair where owner = ? order by record";
 const ANCHORS: &str = "select *, lower(hex(boot)) as name from anchor";

@@ -183,6 +183,17 @@ pub enum StoreWrite {
         owner: PersonId,
         record: RecordId,
     },
+    /// What was drawn of a signature so far, in the place of a former signing of the person.
+    PutSigning {
+        owner: PersonId,
+        record: RecordId,
+        json: String,
+    },
+    /// The signing in the record ended.
+    DeleteSigning {
+        owner: PersonId,
+        record: RecordId,
+    },
     PutReEnrol {
         owner: PersonId,
         re_enrol: bool,
@@ -229,6 +240,8 @@ impl StoreWrite {
             Self::DeleteList { .. } => "delete_list",
             Self::PutRepair { .. } => "put_repair",
             Self::DeleteRepair { .. } => "delete_repair",
+            Self::PutSigning { .. } => "put_signing",
+            Self::DeleteSigning { .. } => "delete_signing",
             Self::PutReEnrol { .. } => "put_re_enrol",
         }
     }

@@ -10,5 +10,6 @@ mod offline;
 mod purged;
 mod scene;
 mod script;
+mod signing;
 mod storage;
 mod tokens;
