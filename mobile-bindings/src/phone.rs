@@ -16,7 +16,8 @@ use tokio::sync::{RwLock, RwLockReadGuard};
 use crate::error::bad_json;
 use crate::record::json;
 use crate::{
-    Account, ApiError, Identity, ListItem, Outbox, Pause, Performed, Refused, Statement, SyncReport,
+    Account, ApiError, Identity, ListItem, Outbox, Pause, Performed, Refused, Statement,
+    SyncReport, Waiting,
 };
 
 /// One person's phone: a sealed store, the rules, and sync. What it calls saved is committed to
@@ -166,6 +167,12 @@ impl Phone {
     /// The commands that were refused.
     pub async fn refused(&self) -> Result<Vec<Refused>, ApiError> {
         let rows = self.replica().await?.refused().await?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// The commands that the server has and cannot decide yet, with what each waits for.
+    pub async fn waiting(&self) -> Result<Vec<Waiting>, ApiError> {
+        let rows = self.replica().await?.waiting().await?;
         rows.into_iter().map(TryInto::try_into).collect()
     }
 

@@ -215,16 +215,7 @@ pub fn desk_case(desk: &Desk, zone: Zone, case: &DeskCaseRow, around: Around<'_>
     let name = around.names.get(&case.person).map_or("—", String::as_str);
     let (from, to) = (case.from.to_string(), case.to.to_string());
     let numbers = if case.from == case.to { from } else { format!("{from}–{to}") };
-    let ruled = case.record.is_some() && matches!(case.kind.as_str(), "refused" | "held");
-    let unreadable = case.record.is_none() && case.code.as_deref() == Some("unreadable");
-    // While something waits there is something to do.
-    let decisions: &[&str] = match (ruled, around.contents.contains_key(&case.case)) {
-        (true, true) => &["accept_after_all", "discard"],
-        (true, false) => &["accept_after_all", "discard", "dismiss"],
-        (false, true) => &["discard", "dismiss"],
-        (false, false) if unreadable => &["discard", "dismiss"],
-        (false, false) => &["dismiss"],
-    };
+    let decisions = decisions(case, around.contents.contains_key(&case.case));
     html! {
         form.case method="post" action={ "/office/desk-cases/" (case.case) } id=(form)
             data-case=(case.kind)
@@ -290,6 +281,19 @@ fn about(words: Words, case: &DeskCaseRow) -> Markup {
             }
         }
         _ => html! {},
+    }
+}
+
+/// What can be said of a case: while something waits there is something to do.
+fn decisions(case: &DeskCaseRow, shows_content: bool) -> &'static [&'static str] {
+    let ruled = case.record.is_some() && matches!(case.kind.as_str(), "refused" | "held");
+    let unreadable = case.record.is_none() && case.code.as_deref() == Some("unreadable");
+    match (ruled, shows_content) {
+        (true, true) => &["accept_after_all", "discard"],
+        (true, false) => &["accept_after_all", "discard", "dismiss"],
+        (false, true) => &["discard", "dismiss"],
+        (false, false) if unreadable => &["discard", "dismiss"],
+        (false, false) => &["dismiss"],
     }
 }
 

@@ -225,8 +225,8 @@ async fn sign(
     Ok(())
 }
 
-/// The answer to whoever comes second (R5.21). A case that nobody has signed closed by itself: what it was
-/// about waits no more.
+/// The answer to whoever comes second (R5.21). A case that nobody has signed closed by itself: what
+/// it was about waits no more.
 async fn decided_before(conn: &mut SqliteConnection, case: i64) -> Result<Error> {
     let first: Option<(String, String, String)> = sqlx::query_as(
         "select a.action, p.name, a.reason from desk_case_action a

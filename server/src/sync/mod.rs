@@ -489,59 +489,6 @@ impl Sync {
         Ok(written)
     }
 
-    /// Records of which something undecided is to be decided again now.
-    ///
-    /// # Errors
-    /// If the database does not answer.
-    pub async fn undecided(&self, limit: u64) -> Result<Vec<RecordId>> {
-        let mut conn = self.shared.database.reader().acquire().await?;
-        waiting::undecided(&mut conn, self.shared.clock.wall_ms(), limit).await
-    }
-
-    /// Decides what waits in a record though nobody writes to it; what stays undecided is tried
-    /// later.
-    ///
-    /// # Errors
-    /// If the database does not answer, or deciding fails again.
-    pub async fn decide_again(&self, record: RecordId) -> Result<()> {
-        let shared = &self.shared;
-        let now_ms = shared.clock.wall_ms();
-        let mut conn = shared.database.reader().acquire().await?;
-        let installation = standing::installation(&mut conn).await?;
-        let people = shared.people.of(installation.reference_version, &mut conn).await?;
-        drop(conn);
-        let epoch = installation.epoch;
-        let job = Box::new(waiting::AgainJob { record, people, epoch, now_ms });
-        let decided = self.ask(|reply| Job::Again(job, reply)).await;
-        let mut transaction = shared.database.begin_write().await?;
-        waiting::later(&mut transaction, record, now_ms).await?;
-        transaction.commit().await?;
-        decided
-    }
-
-    /// Opens cases for what has waited too long; says how many. R5.19.
-    ///
-    /// # Errors
-    /// If the database does not answer.
-    pub async fn open_cases_of_waiting(&self) -> Result<u64> {
-        let now_ms = self.shared.clock.wall_ms();
-        let mut conn = self.shared.database.reader().acquire().await?;
-        if waiting::due(&mut conn, now_ms).await?.is_empty() {
-            return Ok(0);
-        }
-        drop(conn);
-        self.ask(|reply| Job::Waiting(now_ms, reply)).await
-    }
-
-    /// When something that waits is to be decided again, or becomes a case.
-    ///
-    /// # Errors
-    /// If the database does not answer.
-    pub async fn waiting_next_ms(&self) -> Result<Option<WallMs>> {
-        let mut conn = self.shared.database.reader().acquire().await?;
-        waiting::next_ms(&mut conn, self.shared.clock.wall_ms()).await
-    }
-
     /// Who heads which department, at every site: grants that are not ended.
     ///
     /// # Errors
