@@ -138,7 +138,7 @@ impl Statement {
     }
 
     /// Binds a number that SQLite holds as a signed one.
-    fn number(self, number: u64) -> Result<Self, StoreError> {
+    pub(super) fn number(self, number: u64) -> Result<Self, StoreError> {
         Ok(self.bind(i64::try_from(number).map_err(|_| StoreError::NumberTooLarge)?))
     }
 
@@ -368,13 +368,13 @@ const PUT_RECORD: &str = "insert into record (owner, record, site, present, park
 
 /// Every table with rows of an owner but `sent`, `hand_over` and `progress`, whose highest number
 /// must not be used again.
-const FORGET_OWNER: [&str; 12] = [
+const FORGET_OWNER: [&str; 11] = [
     "delete from identity where person = ?",
-    "delete from own_session where person = ?",
+    "delete from own_session where person = ?1 \
+     and not exists (select 1 from pending where owner = ?1)",
     "delete from record where owner = ?",
     "delete from pair where owner = ?",
     "delete from accepted where owner = ?",
-    "delete from pending where owner = ?",
     "delete from refused where owner = ?",
     "delete from list where owner = ?",
     "delete from cursor where owner = ?",
