@@ -40,8 +40,8 @@ fn numbers(hand_over: &HandOver) -> Option<BTreeSet<u64>> {
 }
 
 impl Replica {
-    /// How many commands of the person are on the phone alone, and not signed to be handed in. Those
-    /// of a former device that a restored server has lost are among them.
+    /// How many commands of the person are on the phone alone, and not signed to be handed in.
+    /// Those of a former device that a restored server has lost are among them.
     pub(super) async fn unsent(&self, identity: &Identity) -> Result<u64> {
         let summary = self.store.pending_summary(identity.person).await?;
         let signed = self.signed_numbers(identity.person).await?;
