@@ -1,6 +1,6 @@
 # fieldbook-phone: the terminal's own words. One message a line.
 
-signed-out = Signed out: the phone holds none of your records any more
+signed-out = Signed out: the phone shows none of your records any more; what was handed over stays sealed on it until the server has it
 whoami = { $person } (person { $number }, device { $device }) at { $server }, installation { $installation }
 saved = Saved as number { $number } in { $record }; key { $key }
 synced = Sent { $pushed }, received { $received } records, refused { $refused }

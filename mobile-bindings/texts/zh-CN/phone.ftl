@@ -1,6 +1,6 @@
 # fieldbook-phone：终端自己的用语。每行一条。
 
-signed-out = 已退出，这台手机上不再有您的记录
+signed-out = 已退出，这台手机上不再显示您的记录；已交出的工作加密保留，直到服务器收到为止
 whoami = { $person }（人员 { $number }，设备 { $device }），服务器 { $server }，安装指纹 { $installation }
 saved = 已保存：第 { $number } 号，记录 { $record }，编号 { $key }
 synced = 发出 { $pushed } 条，收到 { $received } 份记录，退回 { $refused } 条

@@ -89,6 +89,11 @@ impl Sync {
         if request.device != who.device {
             return Err(Error::problem(ProblemCode::WrongDevice));
         }
+        let state = &request.state;
+        let told = [state.highest_number, state.unsent, state.numbers_after.unwrap_or_default()];
+        if told.iter().any(|number| *number > NUMBER_MAX) {
+            return Err(Error::problem(ProblemCode::Malformed));
+        }
         let limits = &self.shared.limits;
         let within = request.cursors.len() as u64 <= limits.cursors_max
             && request.sessions.len() as u64 <= limits.sessions_max
@@ -239,6 +244,9 @@ impl Sync {
         Report { device: who.device, state, contact, now_ms }
     }
 }
+
+/// The highest number of a command that a phone may tell: what JSON and the database hold exactly.
+pub(super) const NUMBER_MAX: u64 = 1 << 53;
 
 /// What the office's list shows of an app's version.
 const APP_VERSION_CHARACTERS_MAX: usize = 60;

@@ -20,9 +20,12 @@ use crate::{Error, Result};
 pub async fn write(conn: &mut SqliteConnection, report: &Report) -> Result<()> {
     let Report { device, state, contact, now_ms } = report;
     sqlx::query(
-        "update device set contact_ms = ?, highest_number = max(highest_number, ?), unsent = ?,
-           oldest_unsent_wall_ms = ?, app_version = ?, first_number = coalesce(?, first_number)
-         where device = ?",
+        "update device set contact_ms = ?1, highest_number = max(highest_number, ?2), unsent = ?3,
+           oldest_unsent_wall_ms = ?4, app_version = ?5,
+           first_number = case when first_number = 1 and not exists (
+               select 1 from receipt r where r.device = device.device and r.from_number < ?6)
+             then coalesce(?6, first_number) else first_number end
+         where device = ?7",
     )
     .bind(now_ms)
     .bind(number(state.highest_number))
@@ -130,7 +133,7 @@ pub async fn number_gap(
     .bind(number(highest))
     .fetch_one(&mut *conn)
     .await?;
-    if told.unwrap_or(0).unsigned_abs() >= (highest + 1).saturating_sub(first) {
+    if told.unwrap_or(0).unsigned_abs() >= highest.saturating_add(1).saturating_sub(first) {
         return Ok(());
     }
     let mut known = BTreeSet::new();
@@ -143,7 +146,10 @@ pub async fn number_gap(
     known.extend(cases.into_iter().map(|(from, to)| (from.unsigned_abs(), to.unsigned_abs())));
     let mut next = first;
     let ranges = load::receipts(conn, push.device, (first, highest)).await?;
-    let ends = ranges.iter().map(|range| (range.from, range.to)).chain([(highest + 1, highest)]);
+    let ends = ranges
+        .iter()
+        .map(|range| (range.from, range.to))
+        .chain([(highest.saturating_add(1), highest)]);
     for (from, to) in ends {
         if next < from && !known.contains(&(next, from - 1)) {
             let case = DeskCase {
@@ -156,7 +162,7 @@ pub async fn number_gap(
             };
             write::desk_case(conn, None, None, &case, push.now_ms).await?;
         }
-        next = to + 1;
+        next = to.saturating_add(1);
     }
     Ok(())
 }

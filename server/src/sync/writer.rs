@@ -275,18 +275,20 @@ async fn push(
     let context = WriteContext { epoch, now_ms: push.now_ms };
     let mut pokes = together_or_apart(conn, &mut prepared.planned, context, &mut stops).await?;
     pokes.extend(derive::follow(shared, conn, &people, &prepared.planned, context).await?);
+    let verdicts = prepared.planned.iter().flat_map(|planned| &planned.plan.verdicts);
+    let not_stored = verdicts.filter(|verdict| verdict.outcome == Outcome::NotStored).count();
     let (highest, unsent) = match &word {
         Word::OfPhone(report) => {
             report::write(conn, report).await?;
             (report.state.highest_number, report.state.unsent)
         }
         Word::OfHandOver(handed_in) => {
-            hand_in::write(conn, handed_in, &push, !prepared.is_void()).await?;
+            let stored = push.numbers.len().saturating_sub(not_stored) as u64;
+            hand_in::write(conn, handed_in, &push, stored, !prepared.is_void()).await?;
             (handed_in.told().highest_number, handed_in.told().unsent)
         }
     };
-    let verdicts = prepared.planned.iter().flat_map(|planned| &planned.plan.verdicts);
-    if !verdicts.into_iter().any(|verdict| verdict.outcome == Outcome::NotStored) {
+    if not_stored == 0 {
         report::number_gap(conn, &push, highest, unsent).await?;
     }
     stops.inside().await?;

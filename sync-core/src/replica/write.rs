@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::{Inner, ListItem, Replica, convert};
-use crate::engine::RecordState;
+use crate::engine::{PendingState, RecordState};
 use crate::model::fact::StoredFact;
 use crate::model::id::{DeviceId, FactKey, RecordId, SessionId};
 use crate::model::session::SessionRows;
@@ -244,7 +244,8 @@ impl Replica {
             record: state.record,
             projection: projection(&review),
             present: state.present,
-            pending: state.chain().count() as u64,
+            pending: state.pending.iter().filter(|p| p.state != PendingState::Accepted).count()
+                as u64,
             inbox: inbox(&review),
             tells: roles_told(&review),
         })

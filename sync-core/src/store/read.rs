@@ -175,6 +175,23 @@ impl Store {
         rows.iter().map(|row| pending(&Columns::new("pending", row), sealer)).collect()
     }
 
+    /// One pending command; `None` if there is none of that number.
+    ///
+    /// # Errors
+    /// If its row is damaged or the database fails.
+    pub async fn pending_command(
+        &self,
+        owner: PersonId,
+        n: u64,
+    ) -> Result<Option<PendingRow>, StoreError> {
+        let mut inner = self.lock().await?;
+        let (connection, sealer) = inner.parts();
+        let select = of_owner(PENDING_COMMAND, owner).number(n)?;
+        let rows = fetch(connection, select).await?;
+        let row = rows.first().map(|row| pending(&Columns::new("pending", row), sealer));
+        row.transpose()
+    }
+
     /// What can be said of the owner's pending commands without opening any, by number.
     ///
     /// # Errors
@@ -438,6 +455,8 @@ const ACCEPTED: &str = "select *, owner || '/' || record || '/' || lower(hex(has
      from accepted where owner = ? and record = ? order by position";
 const PENDING: &str =
     "select *, owner || '/' || record || '/' || n as name from pending where owner = ? order by n";
+const PENDING_COMMAND: &str = "select *, owner || '/' || record || '/' || n as name from pending \
+     where owner = ? and n = ?";
 const PENDING_OF_RECORD: &str = "select *, owner || '/' || record || '/' || n as name from pending \
      where owner = ? and record = ? order by n";
 const PENDING_SUMMARY: &str = "select n, record, saved_wall_ms, state, length(sealed) as sealed_bytes, \

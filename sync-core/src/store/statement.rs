@@ -149,7 +149,7 @@ impl Statement {
     }
 
     /// Binds a number that SQLite holds as a signed one.
-    fn number(self, number: u64) -> Result<Self, StoreError> {
+    pub(super) fn number(self, number: u64) -> Result<Self, StoreError> {
         Ok(self.bind(i64::try_from(number).map_err(|_| StoreError::NumberTooLarge)?))
     }
 
@@ -377,15 +377,15 @@ const PUT_RECORD: &str = "insert into record (owner, record, site, present, park
      site = excluded.site, present = excluded.present, \
      parked = excluded.parked, sealed = excluded.sealed";
 
-/// Every table with rows of an owner but `sent`, `hand_over` and `progress`, whose highest number
-/// must not be used again.
-const FORGET_OWNER: [&str; 13] = [
+/// Every table with rows of an owner but `pending`, of which what is signed goes by itself, `sent`,
+/// `hand_over` and `progress`, whose highest number must not be used again.
+const FORGET_OWNER: [&str; 12] = [
     "delete from identity where person = ?",
-    "delete from own_session where person = ?",
+    "delete from own_session where person = ?1 \
+     and not exists (select 1 from pending where owner = ?1)",
     "delete from record where owner = ?",
     "delete from pair where owner = ?",
     "delete from accepted where owner = ?",
-    "delete from pending where owner = ?",
     "delete from refused where owner = ?",
     "delete from list where owner = ?",
     "delete from cursor where owner = ?",

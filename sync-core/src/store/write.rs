@@ -23,8 +23,8 @@ pub enum StoreWrite {
     },
     /// The server has it.
     DeleteHandOver(HandOverId),
-    /// Everything of the person goes but own work that no backup has yet, and the highest number:
-    /// several statements.
+    /// Everything of the person goes but pending commands with their sessions, own work that no
+    /// backup has yet, and the highest number: several statements.
     ForgetOwner(PersonId),
     /// A new session of this device; one that is there already is an error.
     PutSession(OwnSession),

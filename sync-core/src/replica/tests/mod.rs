@@ -6,6 +6,7 @@ mod answers;
 mod damage;
 mod dropped;
 mod failures;
+mod hand_over;
 mod offline;
 mod purged;
 mod scene;
