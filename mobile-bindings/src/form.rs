@@ -39,9 +39,8 @@ pub fn fill_form(
     }
     let text = |input: &str| typed.get(input).map_or("", String::as_str);
     let content = form.content(text, &zone).map_err(sync_core::Error::from)?;
-    let command = form.command(&kind, SiteId(site), content);
-    let misfit = || ApiError::BadInput { reason: format!("what {name} asks for does not fit") };
-    json(&command.ok_or_else(misfit)?)
+    let command = form.command(&kind, SiteId(site), content).map_err(sync_core::Error::from)?;
+    json(&command)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::error::bad_json;
 use crate::record::json;
 use crate::{
     Account, ApiError, Identity, ListItem, Outbox, Parcel, Pause, Performed, Refused, Statement,
-    SyncReport,
+    SyncReport, Waiting,
 };
 
 /// One person's phone: a sealed store, the rules, and sync. What it calls saved is committed to
@@ -167,6 +167,12 @@ impl Phone {
     /// The commands that were refused.
     pub async fn refused(&self) -> Result<Vec<Refused>, ApiError> {
         let rows = self.replica().await?.refused().await?;
+        rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// The commands that the server has and cannot decide yet, with what each waits for.
+    pub async fn waiting(&self) -> Result<Vec<Waiting>, ApiError> {
+        let rows = self.replica().await?.waiting().await?;
         rows.into_iter().map(TryInto::try_into).collect()
     }
 

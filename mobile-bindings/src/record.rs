@@ -138,6 +138,38 @@ impl TryFrom<store::RefusedRow> for Refused {
     }
 }
 
+/// A command that the server has and cannot decide yet.
+#[derive(Clone, PartialEq, Eq, uniffi::Record)]
+pub struct Waiting {
+    /// Its number.
+    pub number: u64,
+    /// The record.
+    pub record: String,
+    /// What it waits for: a stable code, for `code_words("refusal", code, params)`.
+    pub code: String,
+    /// Parameters of its words.
+    pub params: HashMap<String, String>,
+    /// The facts, as JSON by key.
+    pub facts_json: String,
+    /// When it was saved, by the phone's own wall clock, in milliseconds.
+    pub saved_wall_ms: i64,
+}
+
+impl TryFrom<store::PendingRow> for Waiting {
+    type Error = ApiError;
+
+    fn try_from(row: store::PendingRow) -> Result<Self, ApiError> {
+        Ok(Self {
+            number: row.n,
+            record: row.record.to_string(),
+            code: row.code.unwrap_or_default(),
+            params: row.params.into_iter().collect(),
+            facts_json: facts_json(row.facts)?,
+            saved_wall_ms: row.saved_wall_ms,
+        })
+    }
+}
+
 /// What is only on the phone so far.
 #[derive(Clone, PartialEq, Eq, uniffi::Record)]
 pub struct Outbox {

@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         runtime.block_on(cli::run(cli, outside))
     });
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             // Nobody is left to be told when standard error is gone.
             let _ = writeln!(std::io::stderr(), "fieldbook: {error}");

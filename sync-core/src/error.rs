@@ -36,8 +36,8 @@ pub enum Error {
     #[cfg(feature = "store")]
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
-    /// Another person's work is on the phone alone: sync, or hand it over by signing out.
-    #[error("{commands} commands of another person are not sent")]
+    /// Work of whoever is signed in is on the phone alone: sync, or hand it over by signing out.
+    #[error("{commands} commands are not sent")]
     UnsentWork {
         /// How many.
         commands: u64,

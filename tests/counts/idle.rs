@@ -96,6 +96,8 @@ async fn child() {
     };
     let first = sync.handle(who, request.clone()).await.expect("an answer");
     request.cursors = first.cursors;
+    // Tells what the first answer brought, which is kept.
+    sync.handle(who, request.clone()).await.expect("an answer");
     STATEMENTS.store(0, Ordering::Relaxed);
     sync.handle(who, request).await.expect("an answer");
     child::tell(&STATEMENTS.load(Ordering::Relaxed).to_string());

@@ -9,6 +9,7 @@ mod cut;
 mod desk;
 mod device_life;
 mod line;
+mod moved;
 mod patrol;
 mod phone;
 mod purged;

@@ -1,6 +1,6 @@
 # fieldbook-phone: the terminal's own words. One message a line.
 
-signed-out = Signed out: the phone holds none of your records any more
+signed-out = Signed out: the phone shows none of your records any more; what was handed over stays sealed on it until the server has it
 whoami = { $person } (person { $number }, device { $device }) at { $server }, installation { $installation }
 saved = Saved as number { $number } in { $record }; key { $key }
 synced = Sent { $pushed }, received { $received } records, refused { $refused }
@@ -15,6 +15,8 @@ list-left = [no longer yours: read-only]
 list-empty = Nothing here
 refused = Number { $number } in { $record } was refused: { $why }
 refused-none = Nothing was refused
+waiting = Number { $number } in { $record } waits at the server: { $why }
+waiting-none = Nothing waits
 reference-site = Site { $number }: { $name }
 reference-role = Role { $role } at site { $site } since { $from } UTC
 reference-person = Person { $number }: { $name }

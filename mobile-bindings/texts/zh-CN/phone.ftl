@@ -1,6 +1,6 @@
 # fieldbook-phone：终端自己的用语。每行一条。
 
-signed-out = 已退出，这台手机上不再有您的记录
+signed-out = 已退出，这台手机上不再显示您的记录；已交出的工作加密保留，直到服务器收到为止
 whoami = { $person }（人员 { $number }，设备 { $device }），服务器 { $server }，安装指纹 { $installation }
 saved = 已保存：第 { $number } 号，记录 { $record }，编号 { $key }
 synced = 发出 { $pushed } 条，收到 { $received } 份记录，退回 { $refused } 条
@@ -15,6 +15,8 @@ list-left = 〔已不归你：只读〕
 list-empty = 没有内容
 refused = 第 { $number } 号（记录 { $record }）被退回：{ $why }
 refused-none = 没有被退回的
+waiting = 第 { $number } 号（记录 { $record }）在服务器上等着：{ $why }
+waiting-none = 没有在等的
 reference-site = 项目 { $number }：{ $name }
 reference-role = 角色 { $role }，项目 { $site }，自 { $from }（UTC）
 reference-person = 人员 { $number }：{ $name }

@@ -9,6 +9,7 @@ mod roster;
 mod serve;
 mod setup;
 mod sheets;
+mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -77,6 +78,8 @@ enum Command {
     Backup(maintain::Backup),
     /// Rebuild every record's document and compare it with what is stored.
     Check,
+    /// Check a file of evidence by itself: no database, no keys, no network.
+    Verify(verify::Verify),
     /// Print the description of the HTTP interface (OpenAPI 3.1).
     Openapi,
     /// Play a day at an invented site: two phones, a desk, an account that closes.
@@ -126,14 +129,18 @@ impl Outside<'_> {
     }
 }
 
-/// Runs a command.
+/// Runs a command; answers its exit code, which says something only of `verify`.
 ///
 /// # Errors
 /// Whatever keeps it from being done.
-pub async fn run(cli: Cli, mut outside: Outside<'_>) -> Result<()> {
-    let config = cli.settings.load(&outside)?;
+pub async fn run(cli: Cli, mut outside: Outside<'_>) -> Result<u8> {
     let outside = &mut outside;
+    if let Command::Verify(verify) = &cli.command {
+        return verify::verify(verify, outside.out);
+    }
+    let config = cli.settings.load(outside)?;
     match cli.command {
+        Command::Verify(_) => Ok(()),
         Command::Init(init) => setup::init(init, &config, outside).await,
         Command::Serve(serve) => serve::serve(serve, config, outside).await,
         Command::Admin(admin) => admin::run(admin, &config, outside).await,
@@ -142,7 +149,8 @@ pub async fn run(cli: Cli, mut outside: Outside<'_>) -> Result<()> {
         Command::Openapi => maintain::openapi(outside),
         Command::Demo(play) => demo::run(play, outside.out).await,
         Command::DemoPhone(phone) => demo::run_phone(phone, outside.input, outside.out).await,
-    }
+    }?;
+    Ok(0)
 }
 
 impl Settings {

@@ -243,5 +243,5 @@ async fn filled(app: &App, kind: &str, record: RecordId, fields: &Fields) -> Res
     let (_, _, review) = read.ok_or(Error::problem(ProblemCode::NotFound))?;
     let content = form.content(|name| fields.text(name), &review.time_zone)?;
     let site = review.site.ok_or(Error::problem(ProblemCode::NotFound))?;
-    form.command(kind, site, content).ok_or_else(|| Error::malformed("form"))
+    Ok(form.command(kind, site, content)?)
 }

@@ -40,7 +40,7 @@ pub fn is_offered(desk: &Desk, sheet: &Sheet, form: &Form) -> bool {
     // What the sample lacks is told when it is tried.
     let Some(site) = sheet.review.site else { return false };
     let command = form.command(&sheet.review.kind, site, sample);
-    command.is_none_or(|command| sheet.permits(desk, &command))
+    command.map_or(true, |command| sheet.permits(desk, &command))
 }
 
 /// Whether one of the person's roles at the site may write such a fact in any state of the record.

@@ -20,7 +20,8 @@ use super::words::{Words, Zone, yuan};
 use crate::Result;
 use crate::sync::DeskCaseRow;
 use crate::sync::cash_days::CASH_UNACCOUNTED;
-use crate::sync::log::facts_from_cell;
+use crate::sync::strokes::EQUAL_STROKES;
+use crate::sync::waiting::{self, WaitingFact};
 
 /// What was typed into a form that could not be carried out, and why.
 #[derive(Debug)]
@@ -214,13 +215,7 @@ pub fn desk_case(desk: &Desk, zone: Zone, case: &DeskCaseRow, around: Around<'_>
     let name = around.names.get(&case.person).map_or("—", String::as_str);
     let (from, to) = (case.from.to_string(), case.to.to_string());
     let numbers = if case.from == case.to { from } else { format!("{from}–{to}") };
-    let ruled = case.record.is_some() && matches!(case.kind.as_str(), "refused" | "held");
-    // What is kept as it came cannot be put anywhere: it can only be dismissed.
-    let decisions: &[&str] = match (ruled, around.contents.contains_key(&case.case)) {
-        (true, true) => &["accept_after_all", "discard"],
-        (true, false) => &["accept_after_all", "discard", "dismiss"],
-        (false, _) => &["dismiss"],
-    };
+    let decisions = decisions(case, around.contents.contains_key(&case.case));
     html! {
         form.case method="post" action={ "/office/desk-cases/" (case.case) } id=(form)
             data-case=(case.kind)
@@ -238,19 +233,7 @@ pub fn desk_case(desk: &Desk, zone: Zone, case: &DeskCaseRow, around: Around<'_>
                 (words.with("office-numbers", &[("numbers", &numbers)]))
                 @if let Some(code) = &case.code { " · " (why(desk, code, case.params.as_ref())) }
             }
-            @if let (CASH_UNACCOUNTED, Some(site), Some(params)) =
-                (case.kind.as_str(), case.site, case.params.as_ref())
-            {
-                @let day = params["day"].as_str().unwrap_or_default();
-                @let fen = |name: &str| params[name].as_i64().unwrap_or_default();
-                p {
-                    a href=(cash::url_of(site, day)) {
-                        (words.with("office-cash-of-day", &[("day", day)]))
-                    }
-                    " · " (words.code("cash", "handed_in")) " " (yuan(fen("taken_fen")))
-                    " · " (words.code("cash", "refunded")) " " (yuan(fen("refunded_fen")))
-                }
-            }
+            (about(words, case))
             @if let Some(facts) = around.contents.get(&case.case) {
                 ul.plain { @for (fact_type, content) in facts {
                     li {
@@ -274,6 +257,46 @@ pub fn desk_case(desk: &Desk, zone: Zone, case: &DeskCaseRow, around: Around<'_>
     }
 }
 
+/// What a case is about beside commands: a day's cash, or another order.
+fn about(words: Words, case: &DeskCaseRow) -> Markup {
+    let Some(params) = &case.params else { return html! {} };
+    match (case.kind.as_str(), case.site) {
+        (CASH_UNACCOUNTED, Some(site)) => {
+            let day = params["day"].as_str().unwrap_or_default();
+            let fen = |name: &str| params[name].as_i64().unwrap_or_default();
+            html! {
+                p {
+                    a href=(cash::url_of(site, day)) {
+                        (words.with("office-cash-of-day", &[("day", day)]))
+                    }
+                    " · " (words.code("cash", "handed_in")) " " (yuan(fen("taken_fen")))
+                    " · " (words.code("cash", "refunded")) " " (yuan(fen("refunded_fen")))
+                }
+            }
+        }
+        (EQUAL_STROKES, _) => {
+            let first = params["record"].as_str().unwrap_or_default();
+            html! {
+                p { a href={ "/office/records/" (first) } { (words.say("office-equal-strokes")) } }
+            }
+        }
+        _ => html! {},
+    }
+}
+
+/// What can be said of a case: while something waits there is something to do.
+fn decisions(case: &DeskCaseRow, shows_content: bool) -> &'static [&'static str] {
+    let ruled = case.record.is_some() && matches!(case.kind.as_str(), "refused" | "held");
+    let unreadable = case.record.is_none() && case.code.as_deref() == Some("unreadable");
+    match (ruled, shows_content) {
+        (true, true) => &["accept_after_all", "discard"],
+        (true, false) => &["accept_after_all", "discard", "dismiss"],
+        (false, true) => &["discard", "dismiss"],
+        (false, false) if unreadable => &["discard", "dismiss"],
+        (false, false) => &["dismiss"],
+    }
+}
+
 /// Why a command is where it is.
 fn why(desk: &Desk, code: &str, params: Option<&Value>) -> String {
     let words = desk.words;
@@ -284,38 +307,27 @@ fn why(desk: &Desk, code: &str, params: Option<&Value>) -> String {
         .map(|(name, value)| (name.as_str(), super::words::plain(value)))
         .collect();
     let values: Vec<(&str, &str)> = values.iter().map(|(n, v)| (*n, v.as_str())).collect();
-    let groups = ["denial", "refusal", "office-why"];
+    let groups = ["denial", "office-why", "refusal"];
     let group = groups.into_iter().find(|group| words.knows(group, code));
     words.code_with(group.unwrap_or("office-why"), code, &values)
 }
 
-/// What the commands say that cases are about: all of a page's cases in one statement.
+/// What the commands say that cases are about: all of a page's cases in few statements, whether
+/// they stand in the log, wait in a pack or were kept as they came.
 ///
 /// # Errors
 /// If the database does not answer.
 pub async fn commands(conn: &mut SqliteConnection, cases: &[DeskCaseRow]) -> Result<Contents> {
     let mut contents = Contents::new();
     let wanted: Vec<i64> = cases.iter().map(|case| case.case).collect();
-    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
-        "select d.id, c.facts from desk_case d
-           join change c on c.record = d.record and c.device = d.device
-             and c.number between d.from_number and d.to_number
-         where d.id in (select value from json_each(?)) and c.state in ('held', 'refused')
-         order by c.id limit 500",
-    )
-    .bind(serde_json::json!(wanted).to_string())
-    .fetch_all(conn)
-    .await?;
-    for (case, cell) in rows {
-        for fact in facts_from_cell(&cell)? {
-            // What does not read was refused for that: there is nothing to show of it.
-            let Ok(fact) = fact.parse() else { continue };
-            let (fact_type, content) = fact.payload.to_parts().unwrap_or_default();
-            let content = fact.stored_content.clone().unwrap_or(content);
-            let facts = contents.entry(case).or_default();
-            if facts.len() < FACTS_SHOWN_MAX {
-                facts.push((fact_type, content));
-            }
+    for WaitingFact { case, fact } in waiting::contents(conn, &wanted).await? {
+        // What does not read was refused for that: there is nothing to show of it.
+        let Ok(fact) = fact.parse() else { continue };
+        let (fact_type, content) = fact.payload.to_parts().unwrap_or_default();
+        let content = fact.stored_content.clone().unwrap_or(content);
+        let facts = contents.entry(case).or_default();
+        if facts.len() < FACTS_SHOWN_MAX {
+            facts.push((fact_type, content));
         }
     }
     Ok(contents)

@@ -7,12 +7,13 @@ use axum::response::Response;
 use chrono::NaiveDate;
 use maud::{Markup, html};
 use serde::Deserialize;
+use sync_core::model::hand_over;
 use sync_core::model::id::SiteId;
-use sync_core::model::{hand_over, work_order};
 
 use super::desk::Desk;
 use super::layout::{Frame, badge, page};
 use super::record::url_of as record_url;
+use super::records::URL as RECORDS;
 use super::words::{Zone, yuan};
 use crate::http::cash::{Day, of_day};
 use crate::http::extract::QueryOf;
@@ -100,7 +101,7 @@ fn line(desk: &Desk, zone: Zone, row: &CashRow) -> Markup {
     html! {
         li data-standing=(row.standing.code()) {
             (zone.minute(row.entry.at_ms)) " "
-            a href=(record_url(work_order::KIND, row.entry.record)) {
+            a href={ (RECORDS) "/" (row.entry.record) } {
                 (row.unit.as_deref().unwrap_or("—"))
             }
             " " (words.code("cash", row.entry.kind.code())) " " (yuan(row.entry.amount_fen)) " "
@@ -124,7 +125,7 @@ fn keys(desk: &Desk, zone: Zone, day: &Day) -> Markup {
                 ul.plain { @for key in &day.keys {
                     li data-key=(key.received) {
                         (zone.minute(key.since_ms)) " "
-                        a href=(record_url(work_order::KIND, key.record)) {
+                        a href={ (RECORDS) "/" (key.record) } {
                             (key.unit.as_deref().unwrap_or("—"))
                         }
                         " "

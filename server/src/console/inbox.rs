@@ -27,7 +27,7 @@ use crate::http::command;
 use crate::http::idempotency::OfficePost;
 use crate::http::names::names;
 use crate::http::work_order_list::id;
-use crate::people::grant;
+use crate::people::{grant, place};
 use crate::sync::cash_days::CASH_UNACCOUNTED;
 use crate::sync::due;
 use crate::{App, Error, Result};
@@ -46,10 +46,10 @@ pub async fn show(State(app): State<App>, desk: Desk) -> Result<Response> {
 }
 
 async fn answer(app: &App, desk: &Desk, typed: Option<&Typed>) -> Result<Response> {
-    let (items, zone) = items(app, desk).await?;
+    let items = items(app, desk).await?;
     let reopened = reopened(app, desk).await?;
     let people: BTreeSet<PersonId> =
-        items.iter().flat_map(|item| [Some(item.person), item.by]).flatten().collect();
+        items.iter().flat_map(|(item, _)| [Some(item.person), item.by]).flatten().collect();
     let mut conn = app.db.reader().acquire().await?;
     let names = names(&mut conn, people).await?;
     drop(conn);
@@ -67,12 +67,12 @@ async fn answer(app: &App, desk: &Desk, typed: Option<&Typed>) -> Result<Respons
                     a href=(cash::url_of(case.site, &case.day)) {
                         (words.with("office-cash-of-day", &[("day", &case.day)]))
                     }
-                    " · " (zone.minute(case.at_ms)) " · "
+                    " · " (case.zone.minute(case.at_ms)) " · "
                     (words.with("office-cash-entries", &[("count", &case.entries.to_string())]))
                 }
             }
         }
-        @for item in &items {
+        @for (item, zone) in &items {
             section.case data-inbox=(item.kind.code()) data-done=(item.done || item.read) {
                 h2 {
                     (words.code("inbox", &item.kind.code())) " " (state(desk, item))
@@ -129,7 +129,7 @@ fn form(desk: &Desk, item: &InboxItem, typed: Option<&Typed>) -> Markup {
 
 /// What is told to this person, and to whomever the person stands in for now; what is still to do
 /// first, then the latest.
-async fn items(app: &App, desk: &Desk) -> Result<(Vec<InboxItem>, Zone)> {
+async fn items(app: &App, desk: &Desk) -> Result<Vec<(InboxItem, Zone)>> {
     let own = desk.user.person();
     let grants = desk.user.principal.grants.iter();
     let stands_for = grants.filter(|grant| grant::in_force(grant, desk.user.now_ms));
@@ -154,20 +154,20 @@ async fn items(app: &App, desk: &Desk) -> Result<(Vec<InboxItem>, Zone)> {
         }
     }
     let mut items = Vec::new();
-    let mut zone = Zone::named("Asia/Shanghai");
     for record in records {
         let Some((_, _, review)) = app.sync.read(record).await? else { continue };
-        zone = Zone::named(&review.time_zone);
-        items.extend(inbox(&review).into_iter().filter(|item| people.contains(&item.person)));
+        let zone = Zone::named(&review.time_zone);
+        let of_people = inbox(&review).into_iter().filter(|item| people.contains(&item.person));
+        items.extend(of_people.map(|item| (item, zone)));
     }
     items.extend(by_role(app, desk).await?);
-    items.sort_by_key(|item| (item.done || item.read, item.kind, -item.at_ms, item.key));
+    items.sort_by_key(|(item, _)| (item.done || item.read, item.kind, -item.at_ms, item.key));
     items.truncate(usize::try_from(RECORDS_MAX).unwrap_or(usize::MAX));
-    Ok((items, zone))
+    Ok(items)
 }
 
 /// What the person is told by the roles held now, the latest first; no record is read for it.
-async fn by_role(app: &App, desk: &Desk) -> Result<Vec<InboxItem>> {
+async fn by_role(app: &App, desk: &Desk) -> Result<Vec<(InboxItem, Zone)>> {
     let user = &desk.user;
     let supervisors = app.sync.supervisors().await?;
     let grants = user.principal.grants.iter();
@@ -175,11 +175,12 @@ async fn by_role(app: &App, desk: &Desk) -> Result<Vec<InboxItem>> {
     let held: BTreeSet<_> = held.map(|grant| (grant.site, grant.role)).collect();
     let mut conn = app.db.reader().acquire().await?;
     // What is told to several roles of one person is told once.
-    let mut items: BTreeMap<(RecordId, FactKey), InboxItem> = BTreeMap::new();
-    for of_role in held {
-        for told in due::told_to(&mut conn, of_role, RECORDS_MAX).await? {
+    let mut items: BTreeMap<(RecordId, FactKey), (InboxItem, Zone)> = BTreeMap::new();
+    for (site, role) in held {
+        let zone = Zone::named(&place::policy(&mut conn, site).await?.time_zone);
+        for told in due::told_to(&mut conn, (site, role), RECORDS_MAX).await? {
             let item = told.of(&user.principal, &supervisors, user.now_ms);
-            items.extend(item.map(|item| ((item.record, item.key), item)));
+            items.extend(item.map(|item| ((item.record, item.key), (item, zone))));
         }
     }
     Ok(items.into_values().collect())
@@ -191,6 +192,7 @@ struct Reopened {
     day: String,
     entries: i64,
     at_ms: WallMs,
+    zone: Zone,
 }
 
 /// Cases of cash that opened again, for whoever gave a word on one and for those who answer for the
@@ -198,7 +200,10 @@ struct Reopened {
 async fn reopened(app: &App, desk: &Desk) -> Result<Vec<Reopened>> {
     let mut found = Vec::new();
     for site in desk.user.office_sites() {
-        let answers = desk.user.holds_at(site, &[Role::Supervisor, Role::ProjectManager]).is_ok();
+        let mut conn = app.db.reader().acquire().await?;
+        let zone = Zone::named(&place::policy(&mut conn, site).await?.time_zone);
+        drop(conn);
+        let answers = desk.user.holds_desk(site, &[Role::Supervisor, Role::ProjectManager]).is_ok();
         let rows: Vec<(Option<String>, i64, bool)> = sqlx::query_as(
             "select d.params, a.at_ms, exists(select 1 from desk_case_action o
                where o.desk_case = d.id and o.person = ?)
@@ -218,7 +223,7 @@ async fn reopened(app: &App, desk: &Desk) -> Result<Vec<Reopened>> {
                 params.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
             let day = params["day"].as_str().unwrap_or_default().to_owned();
             let entries = params["entries"].as_i64().unwrap_or_default();
-            found.push(Reopened { site, day, entries, at_ms });
+            found.push(Reopened { site, day, entries, at_ms, zone });
         }
     }
     Ok(found)

@@ -127,6 +127,19 @@ pub fn reason(words: Words, code: ProblemCode, params: &BTreeMap<String, String>
         // Another button with the same form's key, or other values than those that were seen.
         return words.say("office-seen-changed");
     }
+    let why = params.get("why").filter(|_| code == ProblemCode::DecisionRefused);
+    if let Some(why) = why.filter(|why| words.knows("office-refused-decision", why)) {
+        return words.code_with("office-refused-decision", why, &values);
+    }
+    if let (ProblemCode::CaseClosed, Some(decision), Some(_)) =
+        (code, params.get("decision"), params.get("by"))
+    {
+        let decision = words.code("office-decision", decision);
+        let mut values = values;
+        values.retain(|(name, _)| *name != "decision");
+        values.push(("decision", &decision));
+        return words.with("office-case-closed-by", &values);
+    }
     match params.get("denial") {
         Some(denial) => words.code_with("denial", denial, &values),
         None => words.code_with("problem", code.code(), &values),

@@ -41,9 +41,13 @@ struct Row {
 }
 
 impl Row {
+    fn here(&self) -> i64 {
+        self.accepted.saturating_add(self.held).saturating_add(self.refused)
+    }
+
     fn saved(&self) -> i64 {
         // A command is here before the phone has told its number: what is here was saved.
-        self.highest_number.max(self.accepted + self.held + self.refused)
+        self.highest_number.max(self.here())
     }
 }
 
@@ -128,7 +132,7 @@ fn table(desk: &Desk, zone: Zone, rows: &[Row]) -> Markup {
                     td.number data-label=(label(4)) data-count="held" { (row.held) }
                     td.number data-label=(label(5)) data-count="refused" { (row.refused) }
                     td.number data-label=(label(6)) data-count="on_phone" {
-                        (row.saved() - row.accepted - row.held - row.refused)
+                        (row.saved().saturating_sub(row.here()))
                     }
                     td data-label=(label(7)) {
                         (row.contact_ms.map_or_else(

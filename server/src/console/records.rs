@@ -277,7 +277,7 @@ pub async fn open(State(app): State<App>, post: Post) -> Result<Response> {
     drop(conn);
     let done = async {
         let content = form.content(|name| fields.text(name), &zone)?;
-        let opens = form.command(&kind, site, content).ok_or_else(|| Error::malformed("form"))?;
+        let opens = form.command(&kind, site, content)?;
         let post = OfficePost { user: desk.user.clone(), body: (), name };
         command::create(&app, post, opens).await
     };

@@ -61,6 +61,7 @@ fn verdict(words: Words, verification: &Verification) -> Markup {
         Verification::Missing { what } => {
             badge("warn", &words.with("office-signature-missing", &[("what", &part(what))]))
         }
+        Verification::Erased => badge("warn", &words.say("office-signature-erased")),
         Verification::Untrusted => badge("warn", &words.say("office-signature-untrusted")),
     }
 }

@@ -158,7 +158,12 @@ fn signed(app: &App, words: Words, sheet: &Sheet, entry: &TimelineEntry) -> Mark
     let certificate = device.and_then(|device| device.certificate.as_deref());
     let Some(stored) = sheet.signed.get(&entry.key) else { return html! {} };
     let verification = signature::check(app, &sheet.review, stored, entry, certificate);
-    signature::show(words, &entry.content, &verification)
+    html! {
+        (signature::show(words, &entry.content, &verification))
+        p { a href={ "/v1/records/" (sheet.record) "/evidence" } download {
+            (words.say("office-evidence"))
+        } }
+    }
 }
 
 /// A fact's type in words, also of kinds that only a newer app knows.

@@ -90,6 +90,7 @@ fn verification_text(language: Language, verification: &Verification) -> String 
         Verification::Missing { what } => {
             code_text(language, "verification", "missing", &[("what", what)])
         }
+        Verification::Erased => code_text(language, "verification", "erased", &[]),
         Verification::Untrusted => code_text(language, "verification", "untrusted", &[]),
     }
 }

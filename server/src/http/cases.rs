@@ -14,7 +14,7 @@ use crate::Result;
 pub struct DeskCase {
     /// Its number.
     pub case: i64,
-    /// `refused`, `held`, `number_gap`, `clone`.
+    /// `refused`, `held`, `number_gap`, `clone`, `equal_strokes`, `backdated`.
     pub kind: String,
     /// Whose commands.
     #[schema(value_type = u32)]

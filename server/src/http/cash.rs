@@ -200,7 +200,7 @@ pub(crate) async fn of_day(
     user: &OfficeUser,
     (site, day): (SiteId, Option<NaiveDate>),
 ) -> Result<Day> {
-    user.holds_at(site, READERS)?;
+    user.holds_desk(site, READERS)?;
     if day.is_some_and(|day| !YEARS.contains(&day.year())) {
         return Err(Error::malformed("day"));
     }

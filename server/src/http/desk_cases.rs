@@ -69,7 +69,7 @@ struct DeskCaseItem {
     /// The record.
     #[schema(value_type = Option<String>)]
     record: Option<RecordId>,
-    /// `refused`, `held`, `number_gap`, `clone`.
+    /// `refused`, `held`, `number_gap`, `clone`, `equal_strokes`, `backdated`.
     kind: String,
     /// Whose commands.
     #[schema(value_type = u32)]

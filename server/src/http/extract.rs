@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::IntoResponse as _;
 use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq as _;
+use sync_core::model::department::Department;
 use sync_core::model::id::{DeviceId, PersonId, SiteId};
 use sync_core::model::person::{Principal, Role};
 use sync_core::model::time::WallMs;
@@ -124,6 +125,24 @@ impl OfficeUser {
                 && roles.contains(&grant.role)
                 && grant.group.is_none()
                 && grant.department.is_none()
+        });
+        if holds { Ok(()) } else { Err(Error::problem(ProblemCode::Forbidden)) }
+    }
+
+    /// Checks that the person holds one of these roles for the whole of a site or for customer
+    /// service, whose desk it is: what is the desk's is not for who holds a role for one group of
+    /// buildings or another department.
+    ///
+    /// # Errors
+    /// `forbidden` if not.
+    pub fn holds_desk(&self, site: SiteId, roles: &[Role]) -> Result<()> {
+        let mut grants = self.principal.grants.iter();
+        let holds = grants.any(|grant| {
+            grant::in_force(grant, self.now_ms)
+                && grant.site == site
+                && roles.contains(&grant.role)
+                && grant.group.is_none()
+                && grant.department.as_ref().is_none_or(|of| *of == Department::CUSTOMER_SERVICE)
         });
         if holds { Ok(()) } else { Err(Error::problem(ProblemCode::Forbidden)) }
     }

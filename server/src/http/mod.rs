@@ -5,9 +5,11 @@ pub(crate) mod cases;
 pub(crate) mod cash;
 pub(crate) mod command;
 mod contacts;
+mod desk_case_export;
 pub(crate) mod desk_cases;
 mod devices;
 mod enrol;
+mod evidence;
 pub(crate) mod extract;
 mod grants;
 mod hand_in;
@@ -65,9 +67,11 @@ fn routes() -> OpenApiRouter<App> {
         .merge(poke::routes())
         .merge(office::routes())
         .merge(desk_cases::routes())
+        .merge(desk_case_export::routes())
         .merge(cash::routes())
         .merge(work_orders::routes())
         .merge(records::routes())
+        .merge(evidence::routes())
         .merge(contacts::routes())
         .merge(devices::routes())
         .merge(grants::routes())

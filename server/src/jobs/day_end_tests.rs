@@ -301,3 +301,46 @@ async fn the_days_end_looks_at_what_changed_by_an_index_and_at_each_once() {
     assert!(steps[0].contains("SEARCH l USING COVERING INDEX cash_look_site (site=? AND at_ms<?)"));
     assert!(steps.iter().all(|step| !step.starts_with("SCAN")), "{steps:?}");
 }
+
+/// R1.21
+#[tokio::test]
+async fn a_word_on_one_cash_is_none_on_other_cash_of_the_same_sum() {
+    let scene = Scene::new().await;
+    let (one, other) = (scene.paid(12_000, "cash").await, scene.paid(12_000, "cash").await);
+    let shift = scene.hand_over(&[one]).await;
+    scene.after_ms(TO_MIDNIGHT_MS).await;
+    scene.dismiss().await;
+    scene.count_cash(shift, &[other]).await;
+    scene.after_ms(0).await;
+    assert_eq!(scene.cases().await, [(1, 12_000, true)]);
+    assert_eq!(scene.actions().await, ["dismiss", "reopened"]);
+}
+
+/// R1.16
+#[tokio::test]
+async fn a_day_is_settled_when_all_of_it_was_looked_at() {
+    let scene = Scene::new().await;
+    scene.paid(12_000, "cash").await;
+    scene.world.clock.pass_ms(1_000);
+    scene.paid(5_000, "cash").await;
+    let mut conn = scene.world.write().await;
+    // Between the two, as many entries that are no more as one transaction takes.
+    for n in 0..crate::sync::cash_days::LOOKED_MAX {
+        sqlx::query("insert into cash_look (record, fact, site, at_ms) values (?, 'x', 7, ?)")
+            .bind(n.to_be_bytes().to_vec())
+            .bind(START_MS + 500)
+            .execute(&mut *conn)
+            .await
+            .expect("inserts");
+    }
+    let end_ms = START_MS + TO_MIDNIGHT_MS;
+    let mut changed = Vec::new();
+    for _ in 0..3 {
+        let site = (SITE, "Asia/Shanghai");
+        let ended = crate::sync::cash_days::end(&mut conn, site, (end_ms, end_ms)).await;
+        changed.push(ended.expect("ends").changed);
+    }
+    conn.commit().await.expect("commits");
+    assert_eq!(changed, [false, true, false]);
+    assert_eq!(scene.cases().await, [(2, 17_000, true)]);
+}

@@ -3,9 +3,12 @@
 
 use sync_core::model::id::{RecordId, SiteId};
 use sync_core::model::time::WallMs;
-use sync_core::rules::planned_rounds;
+use sync_core::rules::{
+    PlannedRound, Review, Status, not_started_alarm, planned_rounds, projection,
+};
 
 use super::{BATCH, Ran, record, sites};
+use crate::people::place;
 use crate::people::roster::{self, local};
 use crate::sync::Derived;
 use crate::{App, Result};
@@ -66,6 +69,32 @@ async fn unseen(app: &App, site: SiteId, day: chrono::NaiveDate) -> Result<Vec<(
     rows.into_iter().map(|(plan, version)| Ok((record(plan)?, version))).collect()
 }
 
+/// A round that is made only when its grace is over, because nothing ran before, was never planned
+/// in the lists: its alarm is due all the same. Not if the plan was written after the round was to
+/// begin: nobody could have begun it. R7.22
+async fn overdue(app: &App, round: &PlannedRound, plan: &Review) -> Result<()> {
+    let Some((_, _, review)) = app.sync.read(round.record).await? else { return Ok(()) };
+    if review.status != Status::NotStarted {
+        return Ok(());
+    }
+    let Some(alarm) = not_started_alarm(&review) else { return Ok(()) };
+    let mut transaction = app.db.begin_write().await?;
+    let policy = place::policy(&mut transaction, round.site).await?;
+    sqlx::query(
+        "update patrol_round set status_until_ms = starts_at_ms + ?
+         where record = ? and status = 'not_started' and status_until_ms is null
+           and starts_at_ms >= ? and not exists (select 1 from record where record = ?)",
+    )
+    .bind(policy.patrol_start_grace_ms.saturating_add(1))
+    .bind(round.record.0.to_vec())
+    .bind(projection(plan).changed_at_ms)
+    .bind(alarm.record.0.to_vec())
+    .execute(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
 // R7.2
 async fn make_rounds(app: &App, planned: &Planned) -> Result<bool> {
     let Some((_, _, review)) = app.sync.read(planned.plan).await? else { return Ok(false) };
@@ -76,6 +105,10 @@ async fn make_rounds(app: &App, planned: &Planned) -> Result<bool> {
         let fact = Derived::opening(round.opening(), planned.since_ms);
         // One round that cannot be made keeps no other from being made.
         let made = app.sync.derive(round.record, Box::new(move |_| vec![fact])).await;
+        let made = match made {
+            Ok(_) => overdue(app, &round, &review).await,
+            Err(error) => Err(error),
+        };
         failed = failed.or(made.err());
     }
     if let Some(error) = failed {

@@ -9,6 +9,7 @@ mod due;
 mod periodic;
 pub mod retention;
 mod round_not_started;
+mod waiting;
 
 #[cfg(test)]
 mod day_end_tests;
@@ -97,6 +98,8 @@ pub async fn run_due(app: &App, now_ms: WallMs) -> Result<Ran> {
     ran.ended(outcome, "periodic");
     let outcome = due::run(app, now_ms, &mut ran).await;
     ran.ended(outcome, "due");
+    let outcome = waiting::run(app, now_ms, &mut ran).await;
+    ran.ended(outcome, "waiting");
     let outcome = callers(app, now_ms, &mut ran).await;
     ran.ended(outcome, "callers");
     // Last: nobody waits for it.
@@ -105,6 +108,7 @@ pub async fn run_due(app: &App, now_ms: WallMs) -> Result<Ran> {
     ran.due(alert::next_ms(app).await?);
     ran.due(round_not_started::next_ms(app).await?);
     ran.due(due::next_ms(app).await?);
+    ran.due(waiting::next_ms(app).await?);
     Ok(ran)
 }
 

@@ -19,19 +19,19 @@ pub(super) async fn run(app: &App, now_ms: WallMs, ran: &mut Ran) -> Result<()> 
             ran.due(Some(now_ms));
         }
         let mut later = Vec::new();
-        for Look { record, young_until_ms } in looked_at {
-            if let Some(look_ms) = young_until_ms {
-                later.push((record, look_ms));
+        for one in looked_at {
+            if let Some(look_ms) = one.young_until_ms {
+                later.push((one, look_ms));
                 continue;
             }
-            match look(app, record, now_ms).await {
+            match look(app, one.record, now_ms).await {
                 // Nothing to do is nothing due: it is looked at again when its time may be over.
-                Ok(Some(look_ms)) => later.push((record, look_ms)),
+                Ok(Some(look_ms)) => later.push((one, look_ms)),
                 Ok(None) => ran.add(Ok(true), "retention"),
                 Err(error) => {
                     ran.add(Err(error), "retention");
                     // One that fails for ever must not keep the others from their turn.
-                    later.push((record, now_ms.saturating_add(RETRY_MS)));
+                    later.push((one, now_ms.saturating_add(RETRY_MS)));
                 }
             }
         }
@@ -98,6 +98,9 @@ async fn days(app: &App, site: SiteId) -> Result<Days> {
 /// A record whose look is due.
 struct Look {
     record: RecordId,
+    /// As it stood when it was read: whatever may end the keeping earlier writes another one, below
+    /// all that stood there, and then this look says nothing.
+    look_ms: WallMs,
     /// It cannot be over before.
     young_until_ms: Option<WallMs>,
 }
@@ -105,9 +108,9 @@ struct Look {
 /// What is read of contacts and of violations whose look is due, by an index: all others cost
 /// nothing. A change of the policy makes every look of the site due.
 pub(super) const TO_LOOK_AT: [&str; 2] = [
-    "select record, coalesce(changed_at_ms, created_at_ms, 0) from contact_card
+    "select record, look_ms, coalesce(changed_at_ms, created_at_ms, 0) from contact_card
      where site = ? and look_ms <= ? order by look_ms, record limit ?",
-    "select record, coalesce(created_at_ms, 0) from violation
+    "select record, look_ms, coalesce(created_at_ms, 0) from violation
      where site = ? and look_ms <= ? order by look_ms, record limit ?",
 ];
 
@@ -116,16 +119,16 @@ async fn to_look_at(app: &App, site: SiteId, now_ms: WallMs) -> Result<Vec<Look>
     let days = days(app, site).await?;
     let mut found = Vec::new();
     for (select, least_ms) in TO_LOOK_AT.into_iter().zip([days.contact_ms, days.violation_ms]) {
-        let rows: Vec<(Vec<u8>, i64)> = sqlx::query_as(select)
+        let rows: Vec<(Vec<u8>, i64, i64)> = sqlx::query_as(select)
             .bind(site.0)
             .bind(now_ms)
             .bind(BATCH)
             .fetch_all(app.db.reader())
             .await?;
-        for (id, since_ms) in rows {
+        for (id, look_ms, since_ms) in rows {
             let until_ms = since_ms.saturating_add(least_ms);
             let young_until_ms = (until_ms > now_ms).then_some(until_ms);
-            found.push(Look { record: record(id)?, young_until_ms });
+            found.push(Look { record: record(id)?, look_ms, young_until_ms });
         }
     }
     Ok(found)
@@ -151,18 +154,18 @@ async fn look(app: &App, record: RecordId, now_ms: WallMs) -> Result<Option<Wall
 }
 
 /// Says when records are looked at again, all in one transaction.
-async fn put_off(app: &App, later: &[(RecordId, WallMs)]) -> Result<()> {
+async fn put_off(app: &App, later: &[(Look, WallMs)]) -> Result<()> {
     if later.is_empty() {
         return Ok(());
     }
     let mut transaction = app.db.begin_write().await?;
-    for (record, look_ms) in later {
+    for (one, look_ms) in later {
         for update in [
-            "update contact_card set look_ms = ? where record = ?",
-            "update violation set look_ms = ? where record = ?",
+            "update contact_card set look_ms = ? where record = ? and look_ms = ?",
+            "update violation set look_ms = ? where record = ? and look_ms = ?",
         ] {
-            let query = sqlx::query(update).bind(look_ms).bind(record.0.to_vec());
-            query.execute(&mut *transaction).await?;
+            let query = sqlx::query(update).bind(look_ms).bind(one.record.0.to_vec());
+            query.bind(one.look_ms).execute(&mut *transaction).await?;
         }
     }
     transaction.commit().await?;

@@ -146,6 +146,17 @@ async fn a_contact_goes_by_the_policy_of_its_site_also_when_that_is_shortened_me
 }
 
 #[tokio::test]
+async fn what_is_written_after_a_look_makes_the_next_one_due() {
+    let scene = Scene::new(SHEET).await;
+    let violation = scene.violation(false).await;
+    scene.after_ms(0).await;
+    let young = "select count(*) from violation where look_ms > 0";
+    assert_eq!(scene.count(young).await, 1);
+    scene.step(violation, "violation_closed").await;
+    assert_eq!(scene.count(young).await, 0, "its end may have moved");
+}
+
+#[tokio::test]
 async fn only_what_is_due_is_looked_at_by_an_index() {
     let scene = Scene::new(SHEET).await;
     for _ in 0..3 {

@@ -346,6 +346,31 @@ async fn plan(scene: &Scene) -> RecordId {
     scene.write(3, None, created).await
 }
 
+/// R7.22
+#[tokio::test]
+async fn rounds_that_were_made_only_after_their_grace_are_alarms_unless_they_were_planned_after() {
+    let scene = Scene::new(SHEET).await;
+    // The server is down from before the rounds of the evening until their grace is over.
+    plan(&scene).await;
+    scene.world.clock.pass_ms(105 * MINUTE_MS);
+    for _ in 0..2 {
+        scene.after_ms(0).await;
+    }
+    assert_eq!(alarms(&scene).await.len(), 2, "23:00 and 23:30");
+    scene.after_ms(0).await;
+    let left = "select count(*) from patrol_round
+        where status = 'not_started' and status_until_ms is not null";
+    assert_eq!((alarms(&scene).await.len(), scene.count(left).await), (2, 0), "each once");
+    // A plan that is written when its rounds should have begun long since.
+    let late = Scene::new(SHEET).await;
+    late.world.clock.pass_ms(93 * MINUTE_MS);
+    plan(&late).await;
+    for _ in 0..3 {
+        late.after_ms(MINUTE_MS).await;
+    }
+    assert_eq!(alarms(&late).await, []);
+}
+
 /// R7.2
 #[tokio::test]
 async fn the_rounds_of_today_and_tomorrow_are_made_once_with_the_ids_that_phones_make() {

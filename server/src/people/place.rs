@@ -164,8 +164,8 @@ pub async fn change_policy(
     insert_policy(conn, site, &after).await?;
     // How long things are kept may have changed: retention looks at all of the site again.
     for look in [
-        "update contact_card set look_ms = 0 where site = ? and look_ms > 0",
-        "update violation set look_ms = 0 where site = ? and look_ms > 0",
+        "update contact_card set look_ms = min(look_ms, 0) - 1 where site = ?",
+        "update violation set look_ms = min(look_ms, 0) - 1 where site = ?",
     ] {
         sqlx::query(look).bind(site.0).execute(&mut *conn).await?;
     }

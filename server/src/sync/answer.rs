@@ -128,13 +128,14 @@ impl Answering<'_> {
     ) -> Result<()> {
         let limit = usize::try_from(self.limits.answer_records_max).unwrap_or(usize::MAX);
         let mut page = feed::page(conn, self.reading, newest, limit).await?;
+        let repairs: BTreeSet<RecordId> = self.request.repairs.iter().copied().collect();
         let delivering = Delivering {
             attestation_key: &self.shared.attestation_key,
             sent: &self.pushed.hashes,
+            asked: &repairs,
             bytes_max: self.limits.answer_bytes_max,
         };
         let mut deliveries = Deliveries::default();
-        let repairs: BTreeSet<RecordId> = self.request.repairs.iter().copied().collect();
         let ids: Vec<RecordId> = page.records.iter().map(|item| item.record).collect();
         let mut shares =
             feed::shares(conn, self.reading, &ids, &self.pushed.drained, &repairs).await?;

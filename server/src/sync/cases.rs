@@ -6,20 +6,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use sqlx::SqliteConnection;
-use sync_core::model::audience::Audience;
 use sync_core::model::id::{DeviceId, PersonId, RecordId, SiteId};
 use sync_core::model::time::WallMs;
-use sync_core::protocol::problem::ProblemCode;
 
 use super::Shared;
 use super::decide::{Deciding, Incoming};
-use super::derive;
 use super::load::{self, exact, number};
 use super::people::People;
 use super::push;
-use super::stops::Stops;
-use super::write::{self, Planned, Poke, WriteContext};
-use crate::idempotency::{self, RequestName};
+use super::write::Planned;
+use crate::idempotency::RequestName;
 use crate::{Error, Result};
 
 /// A case as the office sees it.
@@ -29,7 +25,8 @@ pub struct DeskCaseRow {
     pub case: i64,
     /// The site; `None` where nobody knows yet.
     pub site: Option<SiteId>,
-    /// `refused`, `clone`, `number_gap`.
+    /// `refused`, `held`, `clone`, `number_gap`, `cash_unaccounted`, `equal_strokes`,
+    /// `backdated`.
     pub kind: String,
     /// The record.
     pub record: Option<RecordId>,
@@ -190,71 +187,23 @@ pub async fn of_record(
     rows.into_iter().map(Row::case).collect()
 }
 
-/// Closes a case.
+/// A case by its number.
 ///
 /// # Errors
-/// `not_found` where there is none open, `forbidden` to whom it does not concern.
-pub(super) async fn close(
-    shared: &Shared,
+/// If the database does not answer.
+pub(super) async fn by_number(
     conn: &mut SqliteConnection,
-    job: CloseJob,
-) -> Result<((), Vec<Poke>)> {
-    let CloseJob { close, keep, people, epoch, now_ms } = job;
+    case: i64,
+) -> Result<Option<DeskCaseRow>> {
     let row: Option<Row> = sqlx::query_as(
         "select id, site, kind, record, person, device, from_number, to_number, code, params,
            opened_ms, closed_ms
-         from desk_case where id = ? and closed_ms is null",
+         from desk_case where id = ?",
     )
-    .bind(close.case)
-    .fetch_optional(&mut *conn)
+    .bind(case)
+    .fetch_optional(conn)
     .await?;
-    let case = row.ok_or_else(|| Error::problem(ProblemCode::NotFound))?.case()?;
-    let audiences = people.audiences(close.person, now_ms);
-    let concerned = match case.site {
-        Some(site) => audiences.contains(&Audience::Office(site)),
-        None => audiences.iter().any(|audience| matches!(audience, Audience::Office(_))),
-    };
-    if !concerned {
-        return Err(Error::problem(ProblemCode::Forbidden));
-    }
-    let mut pokes = Vec::new();
-    if let (Some(record), true) = (case.record, close.decision != CaseDecision::Dismiss) {
-        let accept = close.decision == CaseDecision::AcceptAfterAll;
-        let (person, device, from, to) = (case.person, case.device, case.from, case.to);
-        let incoming = Incoming::Ruled { person, device, from, to, accept };
-        let planned = plan(shared, conn, &people, record, &incoming, now_ms).await?;
-        if planned.plan.row_changes.is_empty() {
-            // A clone or a command kept as it came: there is nothing to put anywhere.
-            return Err(Error::problem(ProblemCode::NotFound));
-        }
-        let mut stops = Stops::new(shared.hooks.as_ref(), "close_case");
-        let context = WriteContext { epoch, now_ms };
-        let mut planned = [planned];
-        pokes = write::plans(conn, &mut planned, context, &mut stops).await?;
-        pokes.extend(derive::follow(shared, conn, &people, &planned, context).await?);
-    }
-    sqlx::query("update desk_case set closed_ms = ? where id = ?")
-        .bind(now_ms)
-        .bind(close.case)
-        .execute(&mut *conn)
-        .await?;
-    sqlx::query(
-        "insert into desk_case_action (desk_case, at_ms, person, action, reason)
-         values (?, ?, ?, ?, ?)",
-    )
-    .bind(close.case)
-    .bind(now_ms)
-    .bind(close.person.0)
-    .bind(close.decision.code())
-    .bind(&close.reason)
-    .execute(&mut *conn)
-    .await?;
-    if let Some(KeepClosing { name, status, body }) = keep {
-        idempotency::keep(conn, &name, (status, &body), now_ms).await?;
-    }
-    let office = case.site.map(Audience::Office);
-    pokes.extend(office.map(|audience| Poke { audience, sequence: 0 }));
-    Ok(((), pokes))
+    row.map(Row::case).transpose()
 }
 
 /// Decides about something that is no push.
@@ -266,23 +215,28 @@ pub(super) async fn plan(
     conn: &mut SqliteConnection,
     people: &People,
     record: RecordId,
-    incoming: &Incoming,
+    incoming: Option<&Incoming>,
     now_ms: WallMs,
 ) -> Result<Planned> {
     let stored = load::records(conn, &[record]).await?.pop();
     let stored = stored.ok_or(Error::Broken("a record asked for and not answered"))?;
     let sessions = push::sessions_of(&shared.sessions, conn, &stored, incoming).await?;
+    // What waits may be decided by this.
+    let waiting = push::devices_waiting(std::slice::from_ref(&stored));
+    let (confirmed, keys) = push::by_device(load::phones(conn, &waiting).await?);
     let deciding = Deciding {
         state: &stored.state,
         held: &stored.held,
-        incoming: Some(incoming),
+        incoming,
         known: &BTreeMap::new(),
         twice: &BTreeSet::new(),
         sessions: &sessions,
         principals: &people.principals,
         disabled: &people.disabled,
         policies: &people.policies,
-        confirmed: &BTreeMap::new(),
+        confirmed: &confirmed,
+        keys: &keys,
+        left: None,
         quota_bytes: u64::MAX,
         server: shared.actor,
         now_ms,

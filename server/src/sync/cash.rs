@@ -1,13 +1,16 @@
 //! The cash account of a desk: what came to it and left it in a time, which of it stands in a
 //! hand-over, the keys that are out, what the drawers held last. A hand-over is proposed from it.
 
+use std::collections::BTreeMap;
+
 use sqlx::SqliteConnection;
+use sync_core::model::hand_over::CashLine;
 use sync_core::model::id::{FactKey, PersonId, RecordId, SiteId};
 use sync_core::model::time::WallMs;
 use sync_core::model::work_order::PaymentMethod;
-use sync_core::rules::cash::{CashEntry, CashKind, reconcile};
+use sync_core::rules::cash::{CashEntry, CashKind, Listed, reconcile};
 
-use super::cash_days::{key, kind_of, lines};
+use super::cash_days::{LINES_MAX, key, kind_of};
 use super::load::{exact, number};
 use crate::Result;
 
@@ -135,6 +138,7 @@ pub async fn account(
     .bind(number(ROWS_MAX + 1))
     .fetch_all(&mut *conn)
     .await?;
+    let mut lines = lines(conn, site, (from_ms, to_ms)).await?;
     let mut account = Account { more: rows.len() as u64 > ROWS_MAX, ..Account::default() };
     for row in rows.into_iter().take(usize::try_from(ROWS_MAX).unwrap_or(usize::MAX)) {
         let entry = CashEntry {
@@ -145,7 +149,16 @@ pub async fn account(
             amount_fen: row.amount_fen,
             method: PaymentMethod::Cash,
         };
-        let listed = lines(conn, &entry).await?;
+        let of = (row.record, row.fact, row.kind);
+        let listed: Vec<Listed> = lines
+            .remove(&of)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(hand_over, amount_fen)| {
+                let line = CashLine { record: entry.record, fact: entry.fact, amount_fen };
+                Listed { hand_over, kind: entry.kind, line }
+            })
+            .collect();
         let reconciled = reconcile(&[entry], &listed);
         let standing = match (reconciled.accounted.is_empty(), reconciled.disputed.is_empty()) {
             (false, _) => Standing::Accounted,
@@ -168,6 +181,44 @@ pub async fn account(
         account.rows.push(CashRow { entry, unit: row.unit, standing, hand_overs });
     }
     Ok(account)
+}
+
+/// A line's entry, as the database names it: record, fact and kind.
+type Of = (Vec<u8>, String, String);
+
+/// What hand-overs say of the cash that [`account`] reads, at most two lines an entry: one is
+/// right, two are wrong, and so are more.
+async fn lines(
+    conn: &mut SqliteConnection,
+    site: SiteId,
+    (from_ms, to_ms): (WallMs, WallMs),
+) -> Result<BTreeMap<Of, Vec<(RecordId, i64)>>> {
+    let rows: Vec<(Vec<u8>, String, String, Vec<u8>, i64)> = sqlx::query_as(
+        "with entry as materialized (
+           select record, fact, kind from cash_entry
+           where site = ? and method = 'cash' and at_ms >= ? and at_ms < ?
+           order by at_ms, record, fact limit ?),
+         line as (
+           select h.record, h.fact, h.kind, h.hand_over, h.amount_fen,
+             row_number() over (partition by h.record, h.fact, h.kind order by h.hand_over) as nth
+           from entry e join hand_over_cash h
+             on h.record = e.record and h.fact = e.fact and h.kind = e.kind)
+         select record, fact, kind, hand_over, amount_fen from line where nth <= ?
+         order by record, fact, kind, nth",
+    )
+    .bind(site.0)
+    .bind(from_ms)
+    .bind(to_ms)
+    .bind(number(ROWS_MAX))
+    .bind(LINES_MAX)
+    .fetch_all(conn)
+    .await?;
+    let mut lines: BTreeMap<Of, Vec<(RecordId, i64)>> = BTreeMap::new();
+    for (record, fact, kind, hand_over, amount_fen) in rows {
+        let of = lines.entry((record, fact, kind)).or_default();
+        of.push((RecordId(exact(&hand_over)?), amount_fen));
+    }
+    Ok(lines)
 }
 
 #[derive(sqlx::FromRow)]

@@ -1,10 +1,11 @@
 //! The day's end: cash that came to the desk and stands in no hand-over, or not as it is, becomes
 //! one desk case a site and day. It is closed when everything is accounted for, and opens again
-//! when later facts change the sum that it was closed on. Only what changed is looked at.
+//! when later facts change the cash that it was closed on. Only what changed is looked at.
 
 use std::collections::BTreeSet;
 
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use sqlx::SqliteConnection;
 use sync_core::model::hand_over::CashLine;
 use sync_core::model::id::{FactKey, RecordId, SiteId};
@@ -21,7 +22,10 @@ pub const CASH_UNACCOUNTED: &str = "cash_unaccounted";
 /// Cash that is looked at in one transaction; the rest follows at once.
 pub const LOOKED_MAX: u32 = 200;
 /// Lines of hand-overs that are read of one entry: one is right, two are wrong, and so are more.
-const LINES_MAX: i64 = 2;
+pub(super) const LINES_MAX: i64 = 2;
+
+/// Characters of [`which`].
+const WHICH_CHARACTERS: usize = 16;
 
 /// What an end of days came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -79,13 +83,13 @@ pub async fn end(
                 cases.insert(case);
             }
             None if is_open => {
-                // A clock beyond every calendar has no day.
-                let day = rules::day_of(Some(one.at_ms), zone).unwrap_or_else(|| "-".to_owned());
+                let day = day_of(one.at_ms, zone);
                 let case = case_of_day(conn, site, &day, now_ms).await?;
                 list(conn, one, (case, &day)).await?;
                 cases.insert(case);
             }
-            None => {}
+            // Its day may have been left unsettled because this was still to be looked at.
+            None => cases.extend(known_case(conn, site, &day_of(one.at_ms, zone)).await?),
         }
         sqlx::query("delete from cash_look where record = ? and fact = ?")
             .bind(&one.record)
@@ -94,10 +98,35 @@ pub async fn end(
             .await?;
     }
     let mut ended = Ended { looked: looked.len().try_into().unwrap_or(u32::MAX), changed: false };
+    if let Some(at_ms) = left(conn, site, today_ms).await? {
+        // Settled on half a day it would open and close for nothing.
+        if let Some(case) = known_case(conn, site, &day_of(at_ms, zone)).await? {
+            cases.remove(&case);
+        }
+    }
     for case in cases {
         ended.changed |= settle(conn, case, now_ms).await?;
     }
     Ok(ended)
+}
+
+/// The day of a moment; a clock beyond every calendar has none.
+fn day_of(at_ms: WallMs, zone: &str) -> String {
+    rules::day_of(Some(at_ms), zone).unwrap_or_else(|| "-".to_owned())
+}
+
+/// When the first entry was that is still to be looked at: what is looked at is in this order, so
+/// that all days before are looked at whole.
+async fn left(
+    conn: &mut SqliteConnection,
+    site: SiteId,
+    today_ms: WallMs,
+) -> Result<Option<WallMs>> {
+    Ok(sqlx::query_scalar("select min(at_ms) from cash_look where site = ? and at_ms < ?")
+        .bind(site.0)
+        .bind(today_ms)
+        .fetch_one(conn)
+        .await?)
 }
 
 /// An entry to look at; of one that is no more only its key and time.
@@ -153,7 +182,7 @@ async fn stands(conn: &mut SqliteConnection, entry: CashEntry) -> Result<bool> {
 }
 
 /// The lines that name an entry.
-pub(super) async fn lines(conn: &mut SqliteConnection, entry: &CashEntry) -> Result<Vec<Listed>> {
+async fn lines(conn: &mut SqliteConnection, entry: &CashEntry) -> Result<Vec<Listed>> {
     let rows: Vec<(Vec<u8>, i64)> = sqlx::query_as(
         "select hand_over, amount_fen from hand_over_cash
          where record = ? and fact = ? and kind = ? order by hand_over limit ?",
@@ -171,19 +200,21 @@ pub(super) async fn lines(conn: &mut SqliteConnection, entry: &CashEntry) -> Res
     rows.into_iter().map(line).collect()
 }
 
+async fn known_case(conn: &mut SqliteConnection, site: SiteId, day: &str) -> Result<Option<i64>> {
+    Ok(sqlx::query_scalar("select desk_case from cash_day where site = ? and day = ?")
+        .bind(site.0)
+        .bind(day)
+        .fetch_optional(conn)
+        .await?)
+}
+
 async fn case_of_day(
     conn: &mut SqliteConnection,
     site: SiteId,
     day: &str,
     now_ms: WallMs,
 ) -> Result<i64> {
-    let case: Option<i64> =
-        sqlx::query_scalar("select desk_case from cash_day where site = ? and day = ?")
-            .bind(site.0)
-            .bind(day)
-            .fetch_optional(&mut *conn)
-            .await?;
-    if let Some(case) = case {
+    if let Some(case) = known_case(conn, site, day).await? {
         return Ok(case);
     }
     let case = sqlx::query_scalar(
@@ -230,16 +261,37 @@ async fn sum(conn: &mut SqliteConnection, case: i64) -> Result<(String, i64)> {
          where u.desk_case = ? and u.is_open",
     )
     .bind(case)
-    .fetch_one(conn)
+    .fetch_one(&mut *conn)
     .await?;
     let params = json!({
-        "day": day.unwrap_or_default(), "entries": count, "refunded_fen": refunded_fen,
-        "taken_fen": taken_fen,
+        "day": day.unwrap_or_default(), "entries": count, "of": which(conn, case).await?,
+        "refunded_fen": refunded_fen, "taken_fen": taken_fen,
     });
     Ok((params.to_string(), count))
 }
 
-/// Closes a case of which nothing is left, opens one again whose sum is another than it was closed
+/// Which cash a case is of, in a few characters: other cash may come to the same sum, and no word
+/// was given on it.
+async fn which(conn: &mut SqliteConnection, case: i64) -> Result<String> {
+    let keys: Vec<(Vec<u8>, String)> = sqlx::query_as(
+        "select record, fact from cash_unaccounted where desk_case = ? and is_open
+         order by record, fact",
+    )
+    .bind(case)
+    .fetch_all(conn)
+    .await?;
+    let mut hash = Sha256::new();
+    for (record, fact) in keys {
+        hash.update(record);
+        hash.update(fact);
+        hash.update([0]);
+    }
+    let mut text = data_encoding::HEXLOWER.encode(&hash.finalize());
+    text.truncate(WHICH_CHARACTERS);
+    Ok(text)
+}
+
+/// Closes a case of which nothing is left, opens one again whose cash is other than it was closed
 /// on, and lets an open one say its sum; says whether anything changed.
 async fn settle(conn: &mut SqliteConnection, case: i64, now_ms: WallMs) -> Result<bool> {
     let (params, entries) = sum(conn, case).await?;
@@ -260,7 +312,7 @@ async fn settle(conn: &mut SqliteConnection, case: i64, now_ms: WallMs) -> Resul
         // Nothing is left, by a later hand-over; it was closed before.
         (true, 0) => return Ok(false),
         (false, _) if same => return Ok(false),
-        // Closed by a word on this very sum.
+        // Closed by a word on this very cash.
         (true, _) if same && word.as_deref() != Some("settled") => return Ok(false),
         (is_closed, _) => {
             sqlx::query("update desk_case set params = ?, closed_ms = null where id = ?")

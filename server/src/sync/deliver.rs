@@ -37,6 +37,8 @@ pub struct Delivering<'a> {
     pub attestation_key: &'a [u8; 32],
     /// Changes that stood in this very request: the phone has them.
     pub sent: &'a BTreeSet<ChangeHash>,
+    /// Records the phone asked for whole: it may compare each by itself.
+    pub asked: &'a BTreeSet<RecordId>,
     /// Bytes of facts after which an answer is cut.
     pub bytes_max: u64,
 }
@@ -93,10 +95,12 @@ impl Delivering<'_> {
             Some(up_to) => heads_up_to(conn, share.record, up_to).await?,
         };
         let seen = |row: &LogRow| share.up_to.is_none_or(|up_to| row.sequence <= Some(up_to));
-        // A whole record stays whole: a phone that asked for it may compare it by itself.
-        let whole = share.above == 0;
-        let rows =
-            rows.into_iter().filter(|row| seen(row) && (whole || !self.sent.contains(&row.hash)));
+        let sent = |row: &LogRow| self.sent.contains(&row.hash);
+        // Nothing goes back to where it came from, also of a record that is new to its audiences;
+        // what is asked for whole comes whole.
+        let asked = self.asked.contains(&share.record);
+        let whole = share.above == 0 && (asked || !rows.iter().any(sent));
+        let rows = rows.into_iter().filter(|row| seen(row) && (whole || !sent(row)));
         let changes: Vec<Change> = rows.map(change).collect();
         for fact in changes.iter().flat_map(|change| &change.facts) {
             deliveries.bytes += fact.json.len() as u64 + FACT_BYTES;
@@ -106,7 +110,7 @@ impl Delivering<'_> {
             record: share.record,
             site,
             audiences: share.audiences.clone(),
-            whole: share.above == 0,
+            whole,
             has_pack: !changes.is_empty(),
             attestation: attestation(self.attestation_key, share.record, &heads),
             heads_digest: heads_digest(share.record, &heads),

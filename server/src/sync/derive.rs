@@ -132,7 +132,8 @@ async fn plan(
 ) -> Result<Planned> {
     let stored = facts.iter().map(Fact::store).collect::<Result<Vec<StoredFact>, _>>();
     let stored = stored.map_err(|_| Error::Broken("a derived fact is no canonical JSON"))?;
-    cases::plan(shared, conn, people, record, &Incoming::Derived { facts: stored }, now_ms).await
+    let incoming = Incoming::Derived { facts: stored };
+    cases::plan(shared, conn, people, record, Some(&incoming), now_ms).await
 }
 
 /// Writes what follows from these records by now, in the transaction that accepted them: nobody

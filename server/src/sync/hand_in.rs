@@ -70,12 +70,16 @@ impl Sync {
         let shared = &self.shared;
         let now_ms = shared.clock.wall_ms();
         let broken = || Error::problem(ProblemCode::ChainBroken);
-        if !(VERSION_MIN..=VERSION).contains(&hand_over.version) {
+        // It may have waited on a phone for longer than a version is spoken.
+        if hand_over.version > VERSION {
             let problem = Error::problem(ProblemCode::VersionNotSpoken);
             return Err(problem.with("min", VERSION_MIN).with("max", VERSION));
         }
         if hand_over.sessions.len() as u64 > shared.limits.sessions_max {
             return Err(Error::problem(ProblemCode::TooLarge));
+        }
+        if hand_over.told.highest_number.max(hand_over.told.unsent) > handle::NUMBER_MAX {
+            return Err(Error::problem(ProblemCode::Malformed));
         }
         let _budget = self.budget(hand_over.packs.len()).await?;
         let packs = pack::decode(&hand_over.packs).map_err(|_| broken())?;
@@ -211,7 +215,8 @@ fn ranges(numbers: &BTreeSet<u64>) -> Vec<Numbers> {
     ranges
 }
 
-/// Writes what a hand-over says of its device, and that it was brought.
+/// Writes what a hand-over says of its device, and that it was brought; `stored` of its commands
+/// are no longer the phone's.
 ///
 /// # Errors
 /// If the database does not answer.
@@ -219,21 +224,23 @@ pub(super) async fn write(
     conn: &mut SqliteConnection,
     handed_in: &HandedIn,
     push: &Push,
+    stored: u64,
     news: bool,
 ) -> Result<()> {
     let HandedIn { person, device, told, by, by_device } = handed_in;
-    let left = told.unsent.saturating_sub(push.numbers.len() as u64);
+    let left = told.unsent.saturating_sub(stored);
     sqlx::query(
         "update device set unsent = case when highest_number < ?1 then ?2 else min(unsent, ?2) end,
            highest_number = max(highest_number, ?1),
            oldest_unsent_wall_ms = case when ?2 = 0 then null else oldest_unsent_wall_ms end,
-           contact_ms = ?3
+           contact_ms = case when ?5 then ?3 else contact_ms end
          where device = ?4",
     )
     .bind(number(told.highest_number))
     .bind(number(left))
     .bind(push.now_ms)
     .bind(device.0)
+    .bind(news)
     .execute(&mut *conn)
     .await?;
     if !news {

@@ -1,7 +1,7 @@
 //! One sync request from its first check to its answer.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use sync_core::document::{self, RecordPack};
 use sync_core::model::id::{SessionId, SiteId};
@@ -11,11 +11,11 @@ use sync_core::protocol::problem::ProblemCode;
 use sync_core::protocol::{VERSION, VERSION_MIN};
 
 use super::answer::{Answering, Pushed};
-use super::decide::{Confirmed, Verdict};
+use super::decide::{Contact, Verdict};
 use super::feed::Reading;
 use super::people::People;
 use super::push::{self, Prepared, Push};
-use super::sessions::{self, Contact};
+use super::sessions;
 use super::standing::{self, Standing};
 use super::stops::Stops;
 use super::writer::{Job, PushJob, Report, Unreadable, Word};
@@ -89,6 +89,11 @@ impl Sync {
         if request.device != who.device {
             return Err(Error::problem(ProblemCode::WrongDevice));
         }
+        let state = &request.state;
+        let told = [state.highest_number, state.unsent, state.numbers_after.unwrap_or_default()];
+        if told.iter().any(|number| *number > NUMBER_MAX) {
+            return Err(Error::problem(ProblemCode::Malformed));
+        }
         let limits = &self.shared.limits;
         let within = request.cursors.len() as u64 <= limits.cursors_max
             && request.sessions.len() as u64 <= limits.sessions_max
@@ -139,7 +144,7 @@ impl Sync {
         }
         let Bearer { person, device } = who;
         let (clock, certificate) = (Some(request.clock), None);
-        let contact = Box::new(Contact { person, device, clock, sessions, certificate });
+        let contact = Box::new(sessions::Contact { person, device, clock, sessions, certificate });
         let stops = Stops::new(shared.hooks.as_ref(), "register");
         stops.before().await?;
         let anchor = self.ask(|reply| Job::Register(contact, now_ms, reply)).await?;
@@ -164,7 +169,9 @@ impl Sync {
             return Err(Error::problem(ProblemCode::TooLarge));
         }
         if packs.is_empty() {
-            self.remember(who, standing, report).await?;
+            if says_news(&report, standing) {
+                self.ask(|reply| Job::Report(Box::new(report), reply)).await?;
+            }
             return Ok(Pushed::default());
         }
         let push = Arc::new(Push::new(who.person, who.device, packs, now_ms));
@@ -186,7 +193,6 @@ impl Sync {
         };
         let prepared = self.ask(|reply| Job::Push(Box::new(job), reply)).await?;
         stops.after().await?;
-        self.shared.confirmed.lock().unwrap_or_else(PoisonError::into_inner).remove(&who.device);
         Ok(pushed(&push, &prepared))
     }
 
@@ -228,43 +234,30 @@ impl Sync {
             *confirmed = (*cursor).max(*confirmed);
         }
         let number = request.state.highest_number;
-        let confirmed = Confirmed { number, epoch: standing.epoch, sequences };
+        let contact = Contact { number, epoch: standing.epoch, at_ms: now_ms, sequences };
         let mut state = request.state.clone();
         // A name for the office's list, not a place to store things.
         if state.app_version.chars().count() > APP_VERSION_CHARACTERS_MAX {
             state.app_version =
                 state.app_version.chars().take(APP_VERSION_CHARACTERS_MAX).collect();
         }
-        Report { device: who.device, state, confirmed, now_ms }
-    }
-
-    /// Keeps a report that comes without a push: in the database when the phone says something new
-    /// of its work, else in memory.
-    async fn remember(&self, who: Bearer, standing: &Standing, report: Report) -> Result<()> {
-        if says_news(&report, standing) {
-            return self.ask(|reply| Job::Report(Box::new(report), reply)).await;
-        }
-        let mut remembered = self.shared.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
-        if remembered.len() >= REMEMBERED_MAX {
-            remembered.clear();
-        }
-        remembered.insert(who.device, report.confirmed);
-        Ok(())
+        Report { device: who.device, state, contact, now_ms }
     }
 }
+
+/// The highest number of a command that a phone may tell: what JSON and the database hold exactly.
+pub(super) const NUMBER_MAX: u64 = 1 << 53;
 
 /// What the office's list shows of an app's version.
 const APP_VERSION_CHARACTERS_MAX: usize = 60;
 
-/// Devices of which something is remembered outside the database.
-const REMEMBERED_MAX: usize = 10_000;
-
-/// Whether a phone says something of its work that the office does not know.
+/// Whether a phone says something of its work, or has confirmed something, that is not stored.
 fn says_news(report: &Report, standing: &Standing) -> bool {
     let (said, known) = (&report.state, &standing.state);
     said.highest_number != known.highest_number
         || said.unsent != known.unsent
         || said.oldest_unsent_wall_ms != known.oldest_unsent_wall_ms
+        || standing.confirmed.learns_from(&report.contact)
 }
 
 /// What a push did, as far as its answer depends on it.

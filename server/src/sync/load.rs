@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ed25519_dalek::VerifyingKey;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use sync_core::document;
 use sync_core::model::id::{ChangeHash, DeviceId, PersonId, RecordId, SessionId, SiteId};
@@ -10,7 +11,7 @@ use sync_core::model::session::{Origin, SessionRow, SessionRows};
 use sync_core::model::time::{Anchor, BootId, Seen};
 use sync_core::protocol::message::Outcome;
 
-use super::decide::{Confirmed, HeldPack};
+use super::decide::{Confirmed, Contact, HeldPack};
 use super::log::{Author, LogRow, RecordState, RowState, Why, facts_from_cell, hashes_from_cell};
 use super::receipts::{Range, Told};
 use super::rows::pieces;
@@ -194,20 +195,23 @@ async fn held_packs(
     conn: &mut SqliteConnection,
     ids: &[RecordId],
 ) -> Result<Vec<(RecordId, HeldPack)>> {
-    type Row = (i64, Vec<u8>, u32, u32, String, bool, Vec<u8>);
+    type Row = (i64, Vec<u8>, u32, u32, String, i64, bool, Vec<u8>);
     let mut query = QueryBuilder::<Sqlite>::new(
-        "select id, record, person, device, code, checked, bytes from held_pack where record in ",
+        "select id, record, person, device, code, first_ms, checked, bytes from held_pack
+         where record in ",
     );
     list(&mut query, ids.iter().map(|id| id.0.to_vec()));
     query.push(" order by id");
     let rows: Vec<Row> = query.build_query_as().fetch_all(&mut *conn).await?;
-    let held = rows.into_iter().map(|(id, record, person, device, code, checked, bytes)| {
+    let held = rows.into_iter().map(|row| {
+        let (id, record, person, device, code, first_ms, checked, bytes) = row;
         let pack = document::pack::decode(&bytes).ok().and_then(|mut packs| packs.pop());
         let held = HeldPack {
             id: Some(id),
             person: PersonId(person),
             device: DeviceId(device),
             why: Why::new(code),
+            since_ms: Some(first_ms),
             checked,
             pack: pack.ok_or(Error::Broken("a held pack does not read"))?,
         };
@@ -278,8 +282,10 @@ pub struct Phone {
     pub receipt_sequence: u64,
     /// Bytes kept of what it sent and nobody accepted.
     pub quarantine_bytes: u64,
-    /// What it had confirmed.
+    /// What it had confirmed at its contacts.
     pub confirmed: Confirmed,
+    /// Its key, also where it is revoked.
+    pub key: Option<VerifyingKey>,
 }
 
 /// What sync keeps of these devices; one that never came is missing.
@@ -290,29 +296,67 @@ pub async fn phones(
     conn: &mut SqliteConnection,
     devices: &BTreeSet<DeviceId>,
 ) -> Result<BTreeMap<DeviceId, Phone>> {
-    type Row = (u32, i64, i64, i64, u32, String);
+    type Row = (u32, i64, i64, i64, u32, String, Option<Vec<u8>>);
     let devices: Vec<DeviceId> = devices.iter().copied().collect();
     let mut phones = BTreeMap::new();
     for piece in pieces(&devices) {
         let mut query = QueryBuilder::<Sqlite>::new(
-            "select device, receipt_sequence, quarantine_bytes, confirmed_number, confirmed_epoch,
-               confirmed
-             from phone where device in ",
+            "select d.device, coalesce(p.receipt_sequence, 0), coalesce(p.quarantine_bytes, 0),
+               coalesce(p.confirmed_number, 0), coalesce(p.confirmed_epoch, 0),
+               coalesce(p.confirmed, '[]'), d.public_key
+             from device d left join phone p on p.device = d.device where d.device in ",
         );
         list(&mut query, piece.iter().map(|device| device.0));
         let rows: Vec<Row> = query.build_query_as().fetch_all(&mut *conn).await?;
-        for (device, receipt_sequence, quarantine_bytes, number, epoch, confirmed) in rows {
-            let sequences = serde_json::from_str(&confirmed)
-                .map_err(|_| Error::Broken("what a device confirmed does not read"))?;
+        for (device, receipt_sequence, quarantine_bytes, number, epoch, confirmed, key) in rows {
             let phone = Phone {
                 receipt_sequence: receipt_sequence.unsigned_abs(),
                 quarantine_bytes: quarantine_bytes.unsigned_abs(),
-                confirmed: Confirmed { number: number.unsigned_abs(), epoch, sequences },
+                confirmed: confirmed_from_cell(number, epoch, &confirmed)?,
+                key: key
+                    .and_then(|key| <[u8; 32]>::try_from(key).ok())
+                    .and_then(|key| VerifyingKey::from_bytes(&key).ok()),
             };
             phones.insert(DeviceId(device), phone);
         }
     }
     Ok(phones)
+}
+
+/// What is stored of a device's contacts: an array, oldest first. A database of an earlier version
+/// holds the sequences of the last one as an object, with its number and epoch beside it.
+///
+/// # Errors
+/// If it is neither.
+pub fn confirmed_from_cell(number: i64, epoch: u32, cell: &str) -> Result<Confirmed> {
+    let broken = |_| Error::Broken("what a device confirmed does not read");
+    if cell.starts_with('{') {
+        let sequences = serde_json::from_str(cell).map_err(broken)?;
+        let last = Contact { number: number.unsigned_abs(), epoch, at_ms: 0, sequences };
+        return Ok(Confirmed::new(vec![last]));
+    }
+    Ok(Confirmed::new(serde_json::from_str(cell).map_err(broken)?))
+}
+
+/// Whether every command of a device after one number and up to another has come and is decided.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn all_decided(
+    conn: &mut SqliteConnection,
+    device: DeviceId,
+    (after, up_to): (u64, u64),
+) -> Result<bool> {
+    let decided: i64 = sqlx::query_scalar(
+        "select coalesce(sum(min(to_number, ?3) - max(from_number, ?2 + 1) + 1), 0) from receipt
+         where device = ?1 and outcome <> 'held' and from_number <= ?3 and to_number > ?2",
+    )
+    .bind(device.0)
+    .bind(number(after))
+    .bind(number(up_to))
+    .fetch_one(conn)
+    .await?;
+    Ok(decided.unsigned_abs() >= up_to.saturating_sub(after))
 }
 
 /// The receipt ranges of a device that touch `from..=to`, in order of their numbers.

@@ -55,12 +55,15 @@ impl RowState {
     }
 }
 
+/// The code of what the office has discarded: it stays in quarantine, and is decided.
+pub const DISCARDED: &str = "discarded";
+
 /// Why something was held or refused, with the parameters of its text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Why {
     /// The stable code.
     pub code: String,
-    /// Parameters: ids and numbers only.
+    /// Parameters: ids and numbers, and the office's reason for what it has discarded.
     pub params: BTreeMap<String, String>,
 }
 

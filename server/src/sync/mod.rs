@@ -12,6 +12,7 @@ mod cases;
 pub mod cash;
 pub mod cash_days;
 mod check;
+mod closing;
 pub mod decide;
 mod deliver;
 mod derive;
@@ -39,14 +40,16 @@ mod rows;
 mod sessions;
 mod standing;
 mod stops;
+pub mod strokes;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod waiting;
 mod write;
 mod writer;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ed25519_dalek::VerifyingKey;
@@ -64,7 +67,7 @@ use sync_core::rules::{Review, waits_for};
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 
 use self::cases::CloseJob;
-use self::decide::{Confirmed, Deciding, RecordPlan};
+use self::decide::{Deciding, RecordPlan};
 use self::people::{People, PeopleCache};
 use self::purge::PurgeJob;
 use self::sessions::SessionCache;
@@ -155,23 +158,7 @@ pub struct Shared {
     preparing: Semaphore,
     preparing_kib: u32,
     pokes: broadcast::Sender<Poke>,
-    /// What devices confirmed in requests that wrote nothing; goes to the database with their next
-    /// write.
-    confirmed: Mutex<BTreeMap<DeviceId, Confirmed>>,
     decide: fn(&Deciding<'_>) -> RecordPlan,
-}
-
-impl Shared {
-    /// Puts what is remembered of devices over what is stored of them.
-    fn remembered(
-        &self,
-        devices: &BTreeSet<DeviceId>,
-        confirmed: &mut BTreeMap<DeviceId, Confirmed>,
-    ) {
-        let remembered = self.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
-        let newer = devices.iter().filter_map(|device| remembered.get_key_value(device));
-        confirmed.extend(newer.map(|(device, newer)| (*device, newer.clone())));
-    }
 }
 
 /// Whether the ledger holds more that this database has not carried out.
@@ -218,7 +205,6 @@ impl Sync {
             preparing: Semaphore::new(preparing_kib as usize),
             preparing_kib,
             pokes: broadcast::Sender::new(POKES_MAX),
-            confirmed: Mutex::new(BTreeMap::new()),
             decide,
         });
         let (jobs, receiver) = mpsc::channel(JOBS_MAX);
@@ -328,6 +314,15 @@ impl Sync {
     ) -> Result<Vec<DeskCaseRow>> {
         let mut conn = self.shared.database.reader().acquire().await?;
         cases::list(&mut conn, Some(sites), after, limit, closed_too).await
+    }
+
+    /// A desk case by its number, open or closed.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn desk_case(&self, case: i64) -> Result<Option<DeskCaseRow>> {
+        let mut conn = self.shared.database.reader().acquire().await?;
+        cases::by_number(&mut conn, case).await
     }
 
     /// The open desk cases of a record.

@@ -149,7 +149,7 @@ pub async fn write(
     let change = change(shared, &state, facts)?;
     let author = Author { person: write.person, device: write.device, number: n };
     let incoming = Incoming::Office { author, change };
-    let mut planned = cases::plan(shared, conn, &people, record, &incoming, now_ms).await?;
+    let mut planned = cases::plan(shared, conn, &people, record, Some(&incoming), now_ms).await?;
     let verdict = planned.plan.verdicts.iter().find(|verdict| verdict.author == author);
     let cases = match verdict {
         Some(verdict) if verdict.outcome.is_accepted() => verdict.cases.clone(),

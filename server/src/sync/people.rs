@@ -48,19 +48,12 @@ impl People {
                 && grant.to_ms.is_none_or(|to_ms| now_ms < to_ms)
                 && grant.ended.is_none()
         });
-        in_force
-            .flat_map(|grant| {
-                let office = grant.role.is_office().then_some(Audience::Office(grant.site));
-                let patrol = grant.role == Role::PatrolOfficer;
-                let patrol = patrol.then_some(Audience::Patrol(grant.site));
-                let security = grant.role == Role::Security;
-                let security = security.then_some(Audience::Security(grant.site));
-                let works = matches!(grant.role, Role::Technician | Role::ServiceWorker);
-                let works = works.then_some(Audience::Workers(grant.site));
-                [Some(Audience::User(grant.site, person)), office, patrol, security, works]
-            })
-            .flatten()
-            .collect()
+        audiences(in_force)
+    }
+
+    /// Every audience that a person reads or has read.
+    pub fn audiences_ever(&self, person: PersonId) -> BTreeSet<Audience> {
+        audiences(self.principals.get(&person).into_iter().flat_map(|p| &p.grants))
     }
 
     /// What a person's phone holds of people and sites, and of the roster around now.
@@ -97,6 +90,23 @@ impl People {
             .map_err(|_| Error::Broken("reference data does not write as JSON"))?;
         Ok(Reference { version: self.version, json })
     }
+}
+
+/// What grants give to read: their holder's own audience at each site, and those of their roles.
+fn audiences<'a>(grants: impl Iterator<Item = &'a RoleGrant>) -> BTreeSet<Audience> {
+    grants
+        .flat_map(|grant| {
+            let office = grant.role.is_office().then_some(Audience::Office(grant.site));
+            let patrol = grant.role == Role::PatrolOfficer;
+            let patrol = patrol.then_some(Audience::Patrol(grant.site));
+            let security = grant.role == Role::Security;
+            let security = security.then_some(Audience::Security(grant.site));
+            let works = matches!(grant.role, Role::Technician | Role::ServiceWorker);
+            let works = works.then_some(Audience::Workers(grant.site));
+            [Some(Audience::User(grant.site, grant.person)), office, patrol, security, works]
+        })
+        .flatten()
+        .collect()
 }
 
 fn of_sites<T: Clone>(all: &BTreeMap<SiteId, T>, sites: &BTreeSet<SiteId>) -> BTreeMap<SiteId, T> {

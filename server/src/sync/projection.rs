@@ -186,6 +186,11 @@ async fn write_links(
             .bind(record.0.to_vec())
             .execute(&mut *conn)
             .await?;
+        // It may be kept for no longer than now.
+        sqlx::query("update contact_card set look_ms = min(look_ms, 0) - 1 where record = ?")
+            .bind(contact.0.to_vec())
+            .execute(&mut *conn)
+            .await?;
     }
     let new: Vec<&(RecordId, RecordId)> = now.difference(&before).collect();
     for piece in pieces(&new) {
@@ -319,7 +324,8 @@ async fn write_contacts(
         query.push(
             " on conflict (record) do update set status = excluded.status, title = excluded.title,
                unit = excluded.unit, created_at_ms = excluded.created_at_ms,
-               changed_at_ms = excluded.changed_at_ms",
+               changed_at_ms = excluded.changed_at_ms,
+               look_ms = min(contact_card.look_ms, 0) - 1",
         );
         query.build().execute(&mut *conn).await?;
     }

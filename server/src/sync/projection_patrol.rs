@@ -133,7 +133,8 @@ async fn write_violations(conn: &mut SqliteConnection, violations: &Rows) -> Res
         query.push(
             " on conflict (record) do update set status = excluded.status, title = excluded.title,
                violation = excluded.violation, place = excluded.place, round = excluded.round,
-               created_at_ms = excluded.created_at_ms, changed_at_ms = excluded.changed_at_ms",
+               created_at_ms = excluded.created_at_ms, changed_at_ms = excluded.changed_at_ms,
+               look_ms = min(violation.look_ms, 0) - 1",
         );
         query.build().execute(&mut *conn).await?;
     }

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 use sqlx::SqliteConnection;
-use sync_core::document::pack;
 use sync_core::model::audience::Audience;
 use sync_core::model::contact;
 use sync_core::model::id::{DeviceId, PersonId, RecordId, SiteId};
@@ -20,7 +19,7 @@ use super::audience::{self, within_site};
 use super::decide;
 use super::keep::{self, Kept};
 use super::load::{self, Stored, number};
-use super::log::{RowState, Why};
+use super::log::{DISCARDED, RowState, Why};
 use super::people::People;
 use super::receipts::Told;
 use super::stops::Stops;
@@ -252,7 +251,7 @@ async fn erase(
 /// What holds content of a record: rows that go. Photos and files are so far only announced, in
 /// facts that go with `change`; once blobs are stored, those that no other record announces go
 /// here too (DESIGN 8).
-const CONTENT: [&str; 24] = [
+const CONTENT: [&str; 25] = [
     "delete from change where record = ?",
     "delete from held_pack where record = ?",
     "delete from quarantine where record = ?",
@@ -277,6 +276,7 @@ const CONTENT: [&str; 24] = [
     "delete from open_key where record = ?",
     "delete from cash_unaccounted where record = ?",
     "delete from cash_look where record = ?",
+    "delete from signed_strokes where record = ?",
 ];
 
 /// Whether a purge runs this statement.
@@ -286,12 +286,13 @@ pub(crate) fn erases(delete: &str) -> bool {
 }
 
 /// Commands that waited in the record get a last word: the account of their devices adds up, and
-/// their phones stop waiting. All other receipts hold numbers and codes only and stay.
+/// their phones stop waiting. Of what was discarded the office's reason goes, which may name
+/// somebody; all other receipts hold numbers and codes only and stay.
 async fn refuse_held(conn: &mut SqliteConnection, stored: &Stored) -> Result<()> {
     let mut news: BTreeMap<(DeviceId, PersonId), BTreeMap<u64, Told>> = BTreeMap::new();
-    let told = Told {
+    let refused = |code: &str| Told {
         outcome: Outcome::Refused,
-        why: Some(Why::new(RECORD_PURGED)),
+        why: Some(Why::new(code)),
         cases: Vec::new(),
         accepted_at: None,
     };
@@ -303,7 +304,28 @@ async fn refuse_held(conn: &mut SqliteConnection, stored: &Stored) -> Result<()>
         numbers.map(|number| ((held.device, held.person), number))
     });
     for (whose, number) in rows.chain(packs) {
-        news.entry(whose).or_default().insert(number, told.clone());
+        news.entry(whose).or_default().insert(number, refused(RECORD_PURGED));
+    }
+    let discarded = stored.state.rows.iter().filter(|row| {
+        row.state == RowState::Refused && row.why.as_ref().is_some_and(|w| w.code == DISCARDED)
+    });
+    for author in discarded.filter_map(|row| row.author) {
+        let whose = (author.device, author.person);
+        news.entry(whose).or_default().insert(author.number, refused(DISCARDED));
+    }
+    let kept: Vec<(u32, u32, i64)> = sqlx::query_as(
+        "select q.device, q.person, q.number from quarantine q
+           join receipt r on r.device = q.device
+             and q.number between r.from_number and r.to_number and r.code = q.decision
+         where q.record = ? and q.decision = ?",
+    )
+    .bind(stored.state.record.0.to_vec())
+    .bind(DISCARDED)
+    .fetch_all(&mut *conn)
+    .await?;
+    for (device, person, number) in kept {
+        let whose = (DeviceId(device), PersonId(person));
+        news.entry(whose).or_default().insert(number.unsigned_abs(), refused(DISCARDED));
     }
     write::tell(conn, news).await
 }
@@ -311,18 +333,16 @@ async fn refuse_held(conn: &mut SqliteConnection, stored: &Stored) -> Result<()>
 /// What was kept of devices' work that nobody accepted counts against them no more.
 async fn give_back_quota(conn: &mut SqliteConnection, stored: &Stored) -> Result<()> {
     let mut back: BTreeMap<DeviceId, i64> = BTreeMap::new();
-    let rows = stored.state.rows.iter();
-    for row in rows.filter(|row| matches!(row.state, RowState::Held | RowState::Refused)) {
+    for row in &stored.state.rows {
         let Some(author) = row.author else { continue };
-        let bytes: usize = row.facts.iter().map(|fact| fact.json.len() + 64).sum();
-        *back.entry(author.device).or_default() += number(bytes as u64);
+        *back.entry(author.device).or_default() += number(decide::row_bytes(row));
     }
     for held in &stored.held {
-        let bytes = pack::encode(std::slice::from_ref(&held.pack)).len();
-        *back.entry(held.device).or_default() += number(bytes as u64);
+        *back.entry(held.device).or_default() += number(decide::held_bytes(held));
     }
     let kept: Vec<(u32, i64)> = sqlx::query_as(
-        "select device, sum(length(bytes)) from quarantine where record = ? group by device",
+        "select device, sum(length(bytes)) from quarantine
+         where record = ? and decision is null group by device",
     )
     .bind(stored.state.record.0.to_vec())
     .fetch_all(&mut *conn)
@@ -331,13 +351,9 @@ async fn give_back_quota(conn: &mut SqliteConnection, stored: &Stored) -> Result
         *back.entry(DeviceId(device)).or_default() += bytes;
     }
     for (device, bytes) in back {
-        sqlx::query(
-            "update phone set quarantine_bytes = max(quarantine_bytes - ?, 0) where device = ?",
-        )
-        .bind(bytes)
-        .bind(device.0)
-        .execute(&mut *conn)
-        .await?;
+        if bytes > 0 {
+            write::use_quota(conn, device, -bytes).await?;
+        }
     }
     Ok(())
 }

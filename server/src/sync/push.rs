@@ -3,15 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ed25519_dalek::VerifyingKey;
 use sqlx::SqliteConnection;
 use sync_core::document::RecordPack;
+use sync_core::model::audience::Audience;
 use sync_core::model::id::{DeviceId, FactKey, PersonId, RecordId, SessionId};
 use sync_core::protocol::limits::LIMITS;
 use sync_core::protocol::message::Outcome;
 
 use super::Shared;
+use super::audience::{self, Place};
 use super::decide::{self, Confirmed, Deciding, Incoming};
-use super::load::{self, Stored};
+use super::load::{self, Phone, Stored};
 use super::people::People;
 use super::write::Planned;
 use crate::Result;
@@ -106,17 +109,18 @@ pub async fn prepare(
     push: &Push,
 ) -> Result<Prepared> {
     let stored = load::records(conn, &push.records()).await?;
-    let devices = devices(push, &stored);
+    let mut devices = devices_waiting(&stored);
+    devices.insert(push.device);
     let phones = load::phones(conn, &devices).await?;
     let own = phones.get(&push.device).cloned().unwrap_or_default();
     let known = known(conn, push).await?;
-    let mut confirmed: BTreeMap<DeviceId, Confirmed> =
-        phones.into_iter().map(|(device, phone)| (device, phone.confirmed)).collect();
-    shared.remembered(&devices, &mut confirmed);
+    let (confirmed, keys) = by_device(phones);
+    let own_audiences = people.audiences_ever(push.person);
+    let mut places = audience::places(conn, &push.records()).await?;
     let mut quota = LIMITS.quarantine_bytes_max.saturating_sub(own.quarantine_bytes);
     let mut planned = Vec::with_capacity(stored.len());
     for (stored, (record, incoming)) in stored.iter().zip(&push.incoming) {
-        let sessions = sessions_of(&shared.sessions, conn, stored, incoming).await?;
+        let sessions = sessions_of(&shared.sessions, conn, stored, Some(incoming)).await?;
         let deciding = Deciding {
             state: &stored.state,
             held: &stored.held,
@@ -128,15 +132,34 @@ pub async fn prepare(
             disabled: &people.disabled,
             policies: &people.policies,
             confirmed: &confirmed,
+            keys: &keys,
+            left: left(&places.remove(record).unwrap_or_default(), &own_audiences),
             quota_bytes: quota,
             server: shared.actor,
             now_ms: push.now_ms,
         };
         let plan = decide::decide_or_hold(&deciding, shared.decide);
-        quota = quota.saturating_sub(plan.quarantine_bytes(push.device));
+        quota = quota
+            .saturating_add(plan.freed_bytes(push.device))
+            .saturating_sub(plan.quarantine_bytes(push.device));
         planned.push(Planned { record: *record, version: stored.state.version, plan });
     }
     Ok(Prepared { receipt_sequence: own.receipt_sequence, planned })
+}
+
+/// What devices had confirmed, and their keys.
+pub fn by_device(
+    phones: BTreeMap<DeviceId, Phone>,
+) -> (BTreeMap<DeviceId, Confirmed>, BTreeMap<DeviceId, VerifyingKey>) {
+    let keys = phones.iter().filter_map(|(device, phone)| Some((*device, phone.key?))).collect();
+    (phones.into_iter().map(|(device, phone)| (device, phone.confirmed)).collect(), keys)
+}
+
+/// When a record left the last of these audiences; `None` while it is in one, or never was.
+fn left(places: &[Place], audiences: &BTreeSet<Audience>) -> Option<u64> {
+    let own = places.iter().filter(|place| audiences.contains(&place.audience));
+    let left: Option<Vec<u64>> = own.map(|place| place.left).collect();
+    left?.into_iter().max()
 }
 
 /// What was told of the push's commands before.
@@ -152,13 +175,13 @@ async fn known(conn: &mut SqliteConnection, push: &Push) -> Result<BTreeMap<u64,
     Ok(push.numbers.iter().filter_map(|n| told(n).map(|outcome| (*n, outcome))).collect())
 }
 
-/// The pushing device, and those whose commands wait in the same records.
-fn devices(push: &Push, stored: &[Stored]) -> BTreeSet<DeviceId> {
+/// The devices whose commands wait in these records.
+pub fn devices_waiting(stored: &[Stored]) -> BTreeSet<DeviceId> {
     let rows = stored.iter().flat_map(|stored| &stored.state.rows);
     let waiting = rows.filter(|row| row.state == super::log::RowState::Held);
     let rows = waiting.filter_map(|row| row.author).map(|author| author.device);
     let packs = stored.iter().flat_map(|stored| &stored.held).map(|held| held.device);
-    rows.chain(packs).chain([push.device]).collect()
+    rows.chain(packs).collect()
 }
 
 /// The sessions of everything stored in a record and of what came.
@@ -166,14 +189,14 @@ pub async fn sessions_of(
     cache: &SessionCache,
     conn: &mut SqliteConnection,
     stored: &Stored,
-    incoming: &Incoming,
+    incoming: Option<&Incoming>,
 ) -> Result<sync_core::model::session::SessionRows> {
     let rows = stored.state.rows.iter().flat_map(|row| &row.facts);
     let mut ids: BTreeSet<SessionId> = rows.filter_map(|fact| fact.key.session()).collect();
     for held in &stored.held {
         ids.extend(pack_sessions(&held.pack));
     }
-    ids.extend(incoming_sessions(incoming));
+    ids.extend(incoming.into_iter().flat_map(incoming_sessions));
     cache.of(&ids, conn).await
 }
 
@@ -183,7 +206,11 @@ fn incoming_sessions(incoming: &Incoming) -> Vec<SessionId> {
         Incoming::Office { change, .. } => {
             change.change.facts.iter().filter_map(|fact| fact.key.session()).collect()
         }
-        Incoming::Ruled { .. } | Incoming::Derived { .. } => Vec::new(),
+        Incoming::Ruled { kept, .. } => {
+            let facts = kept.iter().flat_map(|kept| &kept.change.facts);
+            facts.filter_map(|fact| fact.key.session()).collect()
+        }
+        Incoming::Derived { .. } => Vec::new(),
     }
 }
 

@@ -13,16 +13,19 @@ use super::write;
 use super::writer::{Report, Unreadable};
 use crate::{Error, Result};
 
-/// Writes a device's state and what it has confirmed.
+/// Writes a device's state and its contact.
 ///
 /// # Errors
 /// If the database does not answer.
 pub async fn write(conn: &mut SqliteConnection, report: &Report) -> Result<()> {
-    let Report { device, state, confirmed, now_ms } = report;
+    let Report { device, state, contact, now_ms } = report;
     sqlx::query(
-        "update device set contact_ms = ?, highest_number = max(highest_number, ?), unsent = ?,
-           oldest_unsent_wall_ms = ?, app_version = ?, first_number = coalesce(?, first_number)
-         where device = ?",
+        "update device set contact_ms = ?1, highest_number = max(highest_number, ?2), unsent = ?3,
+           oldest_unsent_wall_ms = ?4, app_version = ?5,
+           first_number = case when first_number = 1 and not exists (
+               select 1 from receipt r where r.device = device.device and r.from_number < ?6)
+             then coalesce(?6, first_number) else first_number end
+         where device = ?7",
     )
     .bind(now_ms)
     .bind(number(state.highest_number))
@@ -33,8 +36,16 @@ pub async fn write(conn: &mut SqliteConnection, report: &Report) -> Result<()> {
     .bind(device.0)
     .execute(&mut *conn)
     .await?;
-    let sequences = serde_json::to_string(&confirmed.sequences)
-        .map_err(|_| Error::Broken("sequences do not write as JSON"))?;
+    let phones = load::phones(conn, &BTreeSet::from([*device])).await?;
+    let mut confirmed = phones.get(device).cloned().unwrap_or_default().confirmed;
+    confirmed.add(contact.clone());
+    while let [oldest, next, ..] = confirmed.contacts()
+        && load::all_decided(conn, *device, (oldest.number, next.number)).await?
+    {
+        confirmed.drop_oldest();
+    }
+    let contacts = serde_json::to_string(confirmed.contacts())
+        .map_err(|_| Error::Broken("contacts do not write as JSON"))?;
     sqlx::query(
         "insert into phone (device, confirmed_number, confirmed_epoch, confirmed)
          values (?, ?, ?, ?)
@@ -42,9 +53,9 @@ pub async fn write(conn: &mut SqliteConnection, report: &Report) -> Result<()> {
            confirmed_epoch = excluded.confirmed_epoch, confirmed = excluded.confirmed",
     )
     .bind(device.0)
-    .bind(number(confirmed.number))
-    .bind(confirmed.epoch)
-    .bind(sequences)
+    .bind(number(contact.number))
+    .bind(contact.epoch)
+    .bind(contacts)
     .execute(&mut *conn)
     .await?;
     Ok(())
@@ -91,7 +102,7 @@ pub async fn keep_unreadable(conn: &mut SqliteConnection, unreadable: &Unreadabl
         why: Why::new("unreadable"),
     };
     write::desk_case(conn, None, None, &case, *now_ms).await?;
-    write::use_quota(conn, *device, length).await
+    write::use_quota(conn, *device, number(length)).await
 }
 
 /// Opens a case when a phone that has saved up to `highest`, with `unsent` commands to send before
@@ -122,7 +133,7 @@ pub async fn number_gap(
     .bind(number(highest))
     .fetch_one(&mut *conn)
     .await?;
-    if told.unwrap_or(0).unsigned_abs() >= (highest + 1).saturating_sub(first) {
+    if told.unwrap_or(0).unsigned_abs() >= highest.saturating_add(1).saturating_sub(first) {
         return Ok(());
     }
     let mut known = BTreeSet::new();
@@ -135,7 +146,10 @@ pub async fn number_gap(
     known.extend(cases.into_iter().map(|(from, to)| (from.unsigned_abs(), to.unsigned_abs())));
     let mut next = first;
     let ranges = load::receipts(conn, push.device, (first, highest)).await?;
-    let ends = ranges.iter().map(|range| (range.from, range.to)).chain([(highest + 1, highest)]);
+    let ends = ranges
+        .iter()
+        .map(|range| (range.from, range.to))
+        .chain([(highest.saturating_add(1), highest)]);
     for (from, to) in ends {
         if next < from && !known.contains(&(next, from - 1)) {
             let case = DeskCase {
@@ -148,7 +162,7 @@ pub async fn number_gap(
             };
             write::desk_case(conn, None, None, &case, push.now_ms).await?;
         }
-        next = to + 1;
+        next = to.saturating_add(1);
     }
     Ok(())
 }

@@ -5,6 +5,8 @@ use sync_core::model::id::DeviceId;
 use sync_core::model::time::{Anchor, BootId};
 use sync_core::protocol::message::PhoneState;
 
+use super::decide::Confirmed;
+use super::load::confirmed_from_cell;
 use crate::{Error, Result};
 
 /// What is known of a device and of the installation.
@@ -22,6 +24,8 @@ pub struct Standing {
     pub anchor: Option<Anchor>,
     /// What the device last said of itself.
     pub state: PhoneState,
+    /// What it had confirmed at its contacts.
+    pub confirmed: Confirmed,
 }
 
 #[derive(sqlx::FromRow)]
@@ -36,6 +40,9 @@ struct Row {
     unsent: Option<i64>,
     oldest_unsent_wall_ms: Option<i64>,
     app_version: Option<String>,
+    confirmed_number: Option<i64>,
+    confirmed_epoch: Option<u32>,
+    confirmed: Option<String>,
 }
 
 /// Reads it.
@@ -49,7 +56,8 @@ pub async fn standing(
 ) -> Result<Standing> {
     let row: Option<Row> = sqlx::query_as(
         "select i.epoch, i.reference_version, p.receipt_sequence, p.re_enrol, a.server_ms,
-           a.monotonic_ms, d.highest_number, d.unsent, d.oldest_unsent_wall_ms, d.app_version
+           a.monotonic_ms, d.highest_number, d.unsent, d.oldest_unsent_wall_ms, d.app_version,
+           p.confirmed_number, p.confirmed_epoch, p.confirmed
          from installation i
            left join device d on d.device = ?
            left join phone p on p.device = ?
@@ -63,6 +71,13 @@ pub async fn standing(
     .await?;
     let row = row.ok_or(Error::Broken("no installation: run `fieldbook init`"))?;
     let anchor = row.server_ms.zip(row.monotonic_ms);
+    let confirmed = match &row.confirmed {
+        Some(cell) => {
+            let (number, epoch) = (row.confirmed_number, row.confirmed_epoch);
+            confirmed_from_cell(number.unwrap_or(0), epoch.unwrap_or(0), cell)?
+        }
+        None => Confirmed::default(),
+    };
     Ok(Standing {
         epoch: row.epoch,
         reference_version: row.reference_version.unsigned_abs(),
@@ -77,6 +92,7 @@ pub async fn standing(
             storage_free_bytes: None,
             numbers_after: None,
         },
+        confirmed,
     })
 }
 

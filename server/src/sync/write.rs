@@ -11,12 +11,14 @@ use sync_core::model::time::{Seen, WallMs};
 use sync_core::protocol::message::Outcome;
 
 use super::audience;
-use super::decide::{DeskCase, HeldPack, Quarantined, RecordPlan, RowChange, Verdict};
+use super::decide::{DeskCase, HeldPack, KeptDecided, Quarantined, RecordPlan, RowChange, Verdict};
 use super::load::{self, list, number};
-use super::log::{LogRow, RowState, Why, facts_to_cell, hashes_to_cell};
+use super::log::{DISCARDED, LogRow, RowState, Why, facts_to_cell, hashes_to_cell};
 use super::projection;
 use super::receipts::{self, Told};
 use super::rows::pieces;
+use super::strokes;
+use super::waiting;
 use crate::sync::stops::Stops;
 use crate::{Error, Result};
 
@@ -49,6 +51,13 @@ pub struct Poke {
     pub sequence: u64,
 }
 
+impl Poke {
+    /// News for a site's office that has no place in the feed.
+    pub fn office(site: SiteId) -> Self {
+        Self { audience: Audience::Office(site), sequence: 0 }
+    }
+}
+
 /// Writes the plans of one push or office command.
 ///
 /// # Errors
@@ -68,6 +77,7 @@ pub async fn plans(
     row_changes(conn, planned).await?;
     stops.inside().await?;
     let named = projection::write(conn, planned, context.now_ms).await?;
+    let equal_strokes = strokes::write(conn, planned, context.now_ms).await?;
     let moved = audience::write(conn, planned).await?;
     let mut pokes = moved.pokes;
     stops.inside().await?;
@@ -77,8 +87,8 @@ pub async fn plans(
     aside(conn, planned, context.now_ms).await?;
     // A case is news for the office also where nothing was accepted.
     let with_cases = planned.iter().filter(|planned| !planned.plan.desk_cases.is_empty());
-    let sites = with_cases.filter_map(|planned| planned.plan.site);
-    pokes.extend(sites.map(|site| Poke { audience: Audience::Office(site), sequence: 0 }));
+    let sites = with_cases.filter_map(|planned| planned.plan.case_site()).chain(equal_strokes);
+    pokes.extend(sites.map(Poke::office));
     stops.inside().await?;
     receipts(conn, planned, context.epoch, &last).await?;
     stops.inside().await?;
@@ -211,11 +221,13 @@ async fn held(conn: &mut SqliteConnection, planned: &[Planned], now_ms: WallMs) 
         for id in &planned.plan.held_gone {
             sqlx::query("delete from held_pack where id = ?").bind(id).execute(&mut *conn).await?;
         }
-        for HeldPack { person, device, why, checked, pack, .. } in &planned.plan.held_new {
+        for held in &planned.plan.held_new {
+            let HeldPack { person, device, why, since_ms, checked, pack, .. } = held;
             let numbers = || pack.changes.iter().filter_map(super::decide::number);
             sqlx::query(
                 "insert into held_pack (record, person, device, from_number, to_number, code,
-                   checked, bytes, received_ms) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   checked, bytes, received_ms, first_ms)
+                 values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )
             .bind(planned.record.0.to_vec())
             .bind(person.0)
@@ -226,6 +238,7 @@ async fn held(conn: &mut SqliteConnection, planned: &[Planned], now_ms: WallMs) 
             .bind(checked)
             .bind(encode(std::slice::from_ref(pack)))
             .bind(now_ms)
+            .bind(since_ms.unwrap_or(now_ms))
             .execute(&mut *conn)
             .await?;
         }
@@ -235,12 +248,12 @@ async fn held(conn: &mut SqliteConnection, planned: &[Planned], now_ms: WallMs) 
 
 /// Quarantine, cases and what they cost the device's quota: few.
 async fn aside(conn: &mut SqliteConnection, planned: &[Planned], now_ms: WallMs) -> Result<()> {
-    let mut cost: BTreeMap<DeviceId, u64> = BTreeMap::new();
+    let mut cost: BTreeMap<DeviceId, i64> = BTreeMap::new();
     for Planned { record, plan, .. } in planned {
         for Quarantined { author, why, bytes } in &plan.quarantined {
             sqlx::query(
-                "insert into quarantine (at_ms, person, device, record, number, code, bytes)
-                 values (?, ?, ?, ?, ?, ?, ?)",
+                "insert into quarantine (at_ms, person, device, record, number, code, bytes,
+                   decision) values (?, ?, ?, ?, ?, ?, ?, ?)",
             )
             .bind(now_ms)
             .bind(author.person.0)
@@ -249,14 +262,31 @@ async fn aside(conn: &mut SqliteConnection, planned: &[Planned], now_ms: WallMs)
             .bind(number(author.number))
             .bind(&why.code)
             .bind(bytes.as_slice())
+            .bind((why.code == DISCARDED).then_some(DISCARDED))
             .execute(&mut *conn)
             .await?;
         }
+        for KeptDecided { id, word } in &plan.kept_decided {
+            sqlx::query("update quarantine set decision = ? where id = ?")
+                .bind(word)
+                .bind(id)
+                .execute(&mut *conn)
+                .await?;
+        }
+        if !(plan.row_changes.is_empty()
+            && plan.held_gone.is_empty()
+            && plan.kept_decided.is_empty())
+        {
+            waiting::close_decided(conn, *record, now_ms).await?;
+        }
         for case in &plan.desk_cases {
-            desk_case(conn, plan.site, Some(*record), case, now_ms).await?;
+            desk_case(conn, plan.case_site(), Some(*record), case, now_ms).await?;
         }
         for device in plan.devices_set_aside() {
-            *cost.entry(device).or_default() += plan.quarantine_bytes(device);
+            *cost.entry(device).or_default() += number(plan.quarantine_bytes(device));
+        }
+        for (device, bytes) in &plan.freed {
+            *cost.entry(*device).or_default() -= number(*bytes);
         }
         if plan.cloned
             && let Some(case) = plan.desk_cases.iter().find(|case| case.kind == "clone")
@@ -276,25 +306,25 @@ async fn aside(conn: &mut SqliteConnection, planned: &[Planned], now_ms: WallMs)
     Ok(())
 }
 
-/// Counts bytes kept of what a device sent and nobody accepted.
+/// Counts bytes kept of what a device sent and nobody accepted; what is given back is below zero.
 pub(super) async fn use_quota(
     conn: &mut SqliteConnection,
     device: DeviceId,
-    bytes: u64,
+    bytes: i64,
 ) -> Result<()> {
     sqlx::query(
-        "insert into phone (device, quarantine_bytes) values (?, ?)
+        "insert into phone (device, quarantine_bytes) values (?1, max(?2, 0))
          on conflict (device) do update set
-           quarantine_bytes = phone.quarantine_bytes + excluded.quarantine_bytes",
+           quarantine_bytes = max(phone.quarantine_bytes + ?2, 0)",
     )
     .bind(device.0)
-    .bind(number(bytes))
+    .bind(bytes)
     .execute(&mut *conn)
     .await?;
     Ok(())
 }
 
-/// Opens a case for the office.
+/// Opens a case for the office of its site, or for every office where there is no such site.
 pub(super) async fn desk_case(
     conn: &mut SqliteConnection,
     site: Option<SiteId>,
@@ -304,7 +334,8 @@ pub(super) async fn desk_case(
 ) -> Result<()> {
     sqlx::query(
         "insert into desk_case (site, kind, record, person, device, from_number, to_number, code,
-           params, opened_ms) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+           params, opened_ms)
+         values ((select site from site where site = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(site.map(|site| site.0))
     .bind(case.kind)

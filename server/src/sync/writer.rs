@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::batch::{BatchJob, Stamp};
 use super::cases::CloseJob;
-use super::decide::{Confirmed, Verdict};
+use super::decide::{self, Verdict};
 use super::derive::{self, DeriveJob};
 use super::due::{self, DueJob};
 use super::hand_in::{self, HandedIn};
@@ -27,8 +27,9 @@ use super::purge::{self, PurgeJob, Purged};
 use super::push::{Prepared, Push, prepare};
 use super::sessions::{self, Contact};
 use super::stops::Stops;
+use super::waiting::{self, AgainJob};
 use super::write::{self, Planned, Poke, WriteContext};
-use super::{Ledgered, Shared, batch, cases, office, report};
+use super::{Ledgered, Shared, batch, closing, office, report};
 use crate::{Error, Result};
 
 /// What the writer is asked to do.
@@ -55,6 +56,10 @@ pub enum Job {
     Ledger(WallMs, Reply<Ledgered>),
     /// Write what falls due in a record.
     Due(Box<DueJob>, Reply<bool>),
+    /// Decide what waits in a record.
+    Again(Box<AgainJob>, Reply<()>),
+    /// Open cases for what has waited too long.
+    Waiting(WallMs, Reply<u64>),
 }
 
 /// Where an answer goes.
@@ -101,8 +106,8 @@ pub struct Report {
     pub device: DeviceId,
     /// Its state.
     pub state: PhoneState,
-    /// What it has confirmed.
-    pub confirmed: Confirmed,
+    /// What it has confirmed by it.
+    pub contact: decide::Contact,
     /// When it said so.
     pub now_ms: WallMs,
 }
@@ -208,7 +213,7 @@ async fn run_job(
             let done = report::keep_unreadable(conn, &unreadable).await;
             settle(done.map(|()| ((), Vec::new())), reply, settled)
         }
-        Job::Close(job, reply) => settle(cases::close(shared, conn, *job).await, reply, settled),
+        Job::Close(job, reply) => settle(closing::close(shared, conn, *job).await, reply, settled),
         Job::Derive(job, reply) => settle(derive::write(shared, conn, *job).await, reply, settled),
         Job::Batch(job, reply) => settle(batch::write(shared, conn, *job).await, reply, settled),
         Job::Purge(job, reply) => settle(purge::purge(shared, conn, *job).await, reply, settled),
@@ -216,6 +221,10 @@ async fn run_job(
             settle(purge::carry_out_some(shared, conn, now_ms).await, reply, settled)
         }
         Job::Due(job, reply) => settle(due::run(shared, conn, *job).await, reply, settled),
+        Job::Again(job, reply) => settle(waiting::again(shared, conn, *job).await, reply, settled),
+        Job::Waiting(now_ms, reply) => {
+            settle(waiting::open_cases(conn, now_ms).await, reply, settled)
+        }
         Job::Office(job, reply) => settle(office::write(shared, conn, *job).await, reply, settled),
     }
 }
@@ -266,18 +275,20 @@ async fn push(
     let context = WriteContext { epoch, now_ms: push.now_ms };
     let mut pokes = together_or_apart(conn, &mut prepared.planned, context, &mut stops).await?;
     pokes.extend(derive::follow(shared, conn, &people, &prepared.planned, context).await?);
+    let verdicts = prepared.planned.iter().flat_map(|planned| &planned.plan.verdicts);
+    let not_stored = verdicts.filter(|verdict| verdict.outcome == Outcome::NotStored).count();
     let (highest, unsent) = match &word {
         Word::OfPhone(report) => {
             report::write(conn, report).await?;
             (report.state.highest_number, report.state.unsent)
         }
         Word::OfHandOver(handed_in) => {
-            hand_in::write(conn, handed_in, &push, !prepared.is_void()).await?;
+            let stored = push.numbers.len().saturating_sub(not_stored) as u64;
+            hand_in::write(conn, handed_in, &push, stored, !prepared.is_void()).await?;
             (handed_in.told().highest_number, handed_in.told().unsent)
         }
     };
-    let verdicts = prepared.planned.iter().flat_map(|planned| &planned.plan.verdicts);
-    if !verdicts.into_iter().any(|verdict| verdict.outcome == Outcome::NotStored) {
+    if not_stored == 0 {
         report::number_gap(conn, &push, highest, unsent).await?;
     }
     stops.inside().await?;

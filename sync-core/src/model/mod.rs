@@ -5,6 +5,7 @@ pub mod alarm;
 pub mod audience;
 pub mod calendar;
 pub mod canonical;
+pub mod certificate;
 pub mod complaint;
 pub mod contact;
 pub mod department;

@@ -106,6 +106,10 @@ codes! {
     SheetRefused = "sheet_refused", 422;
     /// A swap of shifts that cannot be; `why` names the rule.
     SwapRefused = "swap_refused", 422;
+    /// Somebody has decided about the case: `decision`, `by` and `reason` say what, who and why.
+    CaseClosed = "case_closed", 409;
+    /// What the case is about cannot be decided so; `why` says why.
+    DecisionRefused = "decision_refused", 422;
     /// Busy or broken; nothing was changed, try again.
     Unavailable = "unavailable", 503;
     /// A defect of the server; nothing was acknowledged.

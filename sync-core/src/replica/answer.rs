@@ -180,6 +180,7 @@ impl Plan {
             StoreWrite::DeleteSent { owner, record },
             StoreWrite::DeleteList { owner, record },
             StoreWrite::DeleteRepair { owner, record },
+            StoreWrite::DeleteSigning { owner, record },
         ]);
         if row_too {
             self.writes.push(StoreWrite::DeleteRecord { owner, record });

@@ -35,20 +35,51 @@ pub struct Parcel {
     pub code: String,
 }
 
+/// How long what the server has refused is not offered again.
+const REFUSED_DELAY_MS: i64 = 24 * 60 * 60_000;
+/// The first delay of what had no answer, and the longest one.
+const RETRY_DELAY_MIN_MS: i64 = 1_000;
+const RETRY_DELAY_MAX_MS: i64 = 15 * 60_000;
+
+/// The numbers of the commands in a message; none if it does not read, or holds none.
+fn numbers(hand_over: &HandOver) -> Option<BTreeSet<u64>> {
+    let packs = decode(&hand_over.packs).ok()?;
+    let facts = packs.iter().flat_map(|pack| &pack.changes).flat_map(|change| &change.facts);
+    let numbers: BTreeSet<u64> = facts.filter_map(|fact| fact.key.number()).collect();
+    (!numbers.is_empty()).then_some(numbers)
+}
+
 impl Replica {
-    /// How many commands of this device are on the phone alone, and not signed to be handed in.
+    /// How many commands of the person are on the phone alone, and not signed to be handed in.
+    /// Those of a former device that a restored server has lost are among them.
     pub(super) async fn unsent(&self, identity: &Identity) -> Result<u64> {
         let summary = self.store.pending_summary(identity.person).await?;
-        let own = summary.iter().filter(|row| row.n >= identity.first_number);
-        let unsent = own.filter(|row| {
+        let signed = self.signed_numbers(identity.person).await?;
+        let unsent = summary.iter().filter(|row| {
             matches!(convert::state(row.state), PendingState::Unsent | PendingState::NotStored)
+                && !signed.contains(&row.n)
         });
         Ok(unsent.count() as u64)
+    }
+
+    /// The numbers in the person's messages that wait to be handed in.
+    pub(super) async fn signed_numbers(&self, person: PersonId) -> Result<BTreeSet<u64>> {
+        let mut signed = BTreeSet::new();
+        for id in self.store.hand_overs().await?.into_iter().filter(|id| id.person == person) {
+            let hand_over = self.message(id).await?;
+            signed.extend(hand_over.as_ref().and_then(numbers).unwrap_or_default());
+        }
+        Ok(signed)
     }
 
     /// What `identity` leaves behind, signed by its key: the writes that keep it until the server
     /// has it. Rows that do not read stay where they are.
     pub(super) async fn leave(&self, identity: &Identity) -> Result<Vec<StoreWrite>> {
+        Ok(self.leave_signed(identity).await?.0)
+    }
+
+    /// The same, with the numbers that are signed.
+    async fn leave_signed(&self, identity: &Identity) -> Result<(Vec<StoreWrite>, BTreeSet<u64>)> {
         let owner = identity.person;
         let mut summary = self.store.pending_summary(owner).await?;
         summary.retain(|row| row.n >= identity.first_number);
@@ -62,48 +93,45 @@ impl Replica {
                 urgent: false,
             })
             .collect();
-        let record_of: BTreeMap<u64, RecordId> =
-            summary.iter().map(|row| (row.n, row.record)).collect();
         let highest_number = self.store.sync_state(owner).await?.highest_number;
-        let mut messages = Vec::new();
+        let (mut messages, mut signed) = (Vec::new(), BTreeSet::new());
         let mut unsent = 0;
         // From the last to the first: each tells how many come with it and after it.
         for numbers in portions(&waiting, &LIMITS).into_iter().rev() {
-            let commands = self.commands(owner, &numbers, &record_of).await?;
+            let commands = self.commands(owner, &numbers).await?;
             let Some(n) = commands.values().flatten().map(|command| command.n).min() else {
                 continue;
             };
             unsent += commands.values().map(Vec::len).sum::<usize>() as u64;
+            signed.extend(commands.values().flatten().map(|command| command.n));
             let told = Told { highest_number, unsent };
             let message = self.signed(identity, &commands, told).await?;
             let id = HandOverId { person: owner, device: identity.device, n };
             messages.push(StoreWrite::PutHandOver { id, message });
         }
         messages.reverse();
-        Ok(messages)
+        Ok((messages, signed))
     }
 
-    /// These commands, record by record.
+    /// These commands, record by record; each is read alone, one that does not read holds up no
+    /// other one.
     async fn commands(
         &self,
         owner: PersonId,
         numbers: &BTreeSet<u64>,
-        record_of: &BTreeMap<u64, RecordId>,
     ) -> Result<BTreeMap<RecordId, Vec<Pending>>> {
-        let records: BTreeSet<RecordId> =
-            numbers.iter().filter_map(|n| record_of.get(n)).copied().collect();
-        let mut commands = BTreeMap::new();
-        for record in records {
-            let rows = match self.store.pending(owner, Some(record)).await {
-                Ok(rows) => rows,
+        let mut commands: BTreeMap<RecordId, Vec<Pending>> = BTreeMap::new();
+        for n in numbers {
+            match self.store.pending_command(owner, *n).await {
+                Ok(Some(row)) => {
+                    commands.entry(row.record).or_default().push(convert::pending(row));
+                }
+                Ok(None) => {}
                 Err(StoreError::Damaged { table, row }) => {
-                    tracing::warn!(table, row, %record, "a damaged row");
-                    continue;
+                    tracing::warn!(table, row, "a damaged row");
                 }
                 Err(error) => return Err(error.into()),
-            };
-            let rows = rows.into_iter().filter(|row| numbers.contains(&row.n));
-            commands.insert(record, rows.map(convert::pending).collect());
+            }
         }
         Ok(commands)
     }
@@ -148,17 +176,24 @@ impl Replica {
         Ok(minicbor::to_vec(&hand_over).expect("a vector takes every byte"))
     }
 
-    /// Hands in what waits, whosever it is; false if it gave way to an alarm.
+    /// Hands in what waits, whosever it is; false if it gave way to an alarm. What is not taken is
+    /// kept and offered again later: it holds up nobody's sync.
     ///
     /// # Errors
-    /// If the server does not answer: everything is kept.
+    /// If the carrier has to sign in again, or the store does not answer.
     pub(super) async fn hand_in(&self) -> Result<bool> {
         let (waiting, alarms) = {
             let inner = self.inner().await?;
             if inner.hand_overs.is_empty() || self.alarm_waits(&inner).await? {
                 return Ok(true);
             }
-            (inner.hand_overs.clone(), self.alarms.load(Ordering::SeqCst))
+            let now_ms = self.clock.monotonic_ms();
+            let is_due = |id: &HandOverId| {
+                inner.set_aside.get(id).is_none_or(|(_, due_ms)| *due_ms <= now_ms)
+            };
+            let waiting: Vec<HandOverId> =
+                inner.hand_overs.iter().copied().filter(is_due).collect();
+            (waiting, self.alarms.load(Ordering::SeqCst))
         };
         for id in waiting {
             let Some(hand_over) = self.message(id).await? else {
@@ -174,16 +209,29 @@ impl Replica {
             match self.send_unless_alarm("/v1/hand-in", &request, alarms).await {
                 Ok(Some(response)) => self.handed_in(id, &request.hand_over, response).await?,
                 Ok(None) => return Ok(false),
-                // What the server does not take holds up nobody's sync. It is kept, and offered
-                // again when the store is next opened.
-                Err(Error::Answered { code, .. }) => {
-                    tracing::warn!(code, person = %id.person, "handed-in work was not taken");
-                    self.inner.lock().await.hand_overs.retain(|other| *other != id);
+                Err(error @ (Error::Answered { .. } | Error::UpdateApp { .. })) => {
+                    tracing::warn!(%error, person = %id.person, "handed-in work was not taken");
+                    self.set_aside(id, Some(REFUSED_DELAY_MS)).await;
+                }
+                Err(error @ (Error::Offline { .. } | Error::RetryAfter { .. })) => {
+                    tracing::warn!(%error, person = %id.person, "handed-in work has no answer");
+                    self.set_aside(id, None).await;
                 }
                 Err(error) => return Err(error),
             }
         }
         Ok(true)
+    }
+
+    /// The message waits so many milliseconds, or twice as long as the last time, before it is
+    /// offered again.
+    async fn set_aside(&self, id: HandOverId, delay_ms: Option<i64>) {
+        let now_ms = self.clock.monotonic_ms();
+        let mut inner = self.inner.lock().await;
+        let (attempts, due_ms) = inner.set_aside.entry(id).or_default();
+        let doubled_ms = (RETRY_DELAY_MIN_MS << (*attempts).min(20)).min(RETRY_DELAY_MAX_MS);
+        *attempts = attempts.saturating_add(1);
+        *due_ms = now_ms.saturating_add(delay_ms.unwrap_or(doubled_ms));
     }
 
     /// The signed message; none if its row is gone or does not read.
@@ -201,9 +249,24 @@ impl Replica {
     /// Nothing goes before an alarm (R7.12).
     async fn alarm_waits(&self, inner: &Inner) -> Result<bool> {
         let summary = self.store.pending_summary(inner.owner()?).await?;
-        Ok(summary.iter().any(|row| {
-            convert::state(row.state) == PendingState::Unsent && inner.is_urgent(row.record)
-        }))
+        // Those of a former device are handed in themselves; one that does not read holds up
+        // nothing.
+        let alarms: BTreeSet<RecordId> = summary
+            .iter()
+            .filter(|row| row.n >= inner.first_number() && inner.is_urgent(row.record))
+            .filter(|row| convert::state(row.state) == PendingState::Unsent)
+            .map(|row| row.record)
+            .collect();
+        for record in alarms {
+            match self.store.pending(inner.owner()?, Some(record)).await {
+                Ok(_) => return Ok(true),
+                Err(StoreError::Damaged { table, row }) => {
+                    tracing::warn!(table, row, %record, "a damaged row");
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(false)
     }
 
     /// What the server has is no longer the phone's. Its writer, and nobody else, is told what
@@ -214,9 +277,11 @@ impl Replica {
         hand_over: &HandOver,
         response: HandInResponse,
     ) -> Result<()> {
-        let packs = decode(&hand_over.packs).unwrap_or_default();
-        let facts = packs.iter().flat_map(|pack| &pack.changes).flat_map(|change| &change.facts);
-        let numbers: BTreeSet<u64> = facts.filter_map(|fact| fact.key.number()).collect();
+        // Of what does not read, nobody knows whether all of it has arrived: it stays.
+        let Some(numbers) = numbers(hand_over) else {
+            self.set_aside(id, Some(REFUSED_DELAY_MS)).await;
+            return Ok(());
+        };
         let stored = |n: &u64| response.stored.iter().any(|r| (r.from..=r.to).contains(n));
         let all_stored = numbers.iter().all(stored);
 
@@ -311,19 +376,30 @@ impl Replica {
         Ok(())
     }
 
-    /// Nothing of the person stays but what is signed to be handed in, and own work that no backup
-    /// has yet.
+    /// The writes after which nothing of the person stays but what is signed to be handed in, own
+    /// work that no backup has yet, and commands that neither the server nor a signature has.
+    pub(super) async fn farewell(&self, identity: &Identity) -> Result<Vec<StoreWrite>> {
+        let owner = identity.person;
+        let (mut writes, mut safe) = self.leave_signed(identity).await?;
+        safe.extend(self.signed_numbers(owner).await?);
+        for row in self.store.pending_summary(owner).await? {
+            let is_there =
+                matches!(convert::state(row.state), PendingState::Held | PendingState::Accepted);
+            if is_there || safe.contains(&row.n) {
+                writes.push(StoreWrite::DeletePending { owner, n: row.n });
+            }
+        }
+        writes.push(StoreWrite::ForgetOwner(owner));
+        Ok(writes)
+    }
+
+    /// The person is gone from the phone, see [`Self::farewell`].
     async fn forget(&self, inner: &mut Inner, identity: &Identity) -> Result<()> {
-        let mut writes = self.leave(identity).await?;
-        writes.push(StoreWrite::ForgetOwner(identity.person));
+        let writes = self.farewell(identity).await?;
         inner.in_doubt = true;
         self.store.apply("sign_out", &writes).await?;
         inner.identity = None;
-        inner.session = None;
-        inner.token = None;
-        inner.state = crate::store::SyncState::default();
-        inner.reference = crate::protocol::message::ReferenceData::default();
-        inner.list.clear();
+        inner.clear();
         inner.load(&self.store, self.clock.monotonic_ms()).await?;
         inner.in_doubt = false;
         Ok(())

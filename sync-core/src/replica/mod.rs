@@ -10,6 +10,7 @@ mod look;
 mod outbox;
 mod request;
 mod sign_in;
+mod signing;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ pub use hand_over::Parcel;
 pub use look::DayRound;
 pub use outbox::Outbox;
 pub use sign_in::Enrolment;
+pub use signing::{Resumed, Signing};
 pub use sync::SyncReport;
 pub use transport::{HttpRequest, HttpResponse, Method, Transport};
 pub use write::Performed;
@@ -106,6 +108,9 @@ struct Inner {
     list_damaged: bool,
     /// Signed work that is still to be handed in, whosever it is.
     hand_overs: Vec<HandOverId>,
+    /// Of those that were not taken: how often, and when each is offered again, by the monotonic
+    /// clock.
+    set_aside: BTreeMap<HandOverId, (u32, i64)>,
 }
 
 /// A record in the list.
@@ -169,6 +174,7 @@ impl Replica {
             in_doubt: false,
             list_damaged: false,
             hand_overs: Vec::new(),
+            set_aside: BTreeMap::new(),
         };
         inner.load(&store, now_ms).await?;
         let replica = Self {
@@ -259,8 +265,10 @@ impl Replica {
         let Some(identity) = &inner.identity else {
             return Ok(Account::default());
         };
+        let (before, carried) = self.before_sign_out(identity).await?;
         let mut account = Account {
-            saved: inner.state.highest_number,
+            saved: inner.state.highest_number.saturating_sub(before).saturating_add(carried),
+            on_phone: carried,
             refused: self.store.refused(identity.person).await?.len() as u64,
             ..Account::default()
         };
@@ -278,6 +286,22 @@ impl Replica {
         account.accepted =
             account.saved.saturating_sub(account.refused + account.held + account.on_phone);
         Ok(account)
+    }
+
+    /// The last number before the person's last sign-out, where the account begins, and how many
+    /// commands up to it wait on this phone to be handed in.
+    async fn before_sign_out(&self, identity: &Identity) -> Result<(u64, u64)> {
+        // A sign-out takes the sessions of every former device with it.
+        let sessions = self.store.own_sessions(identity.person).await?;
+        if sessions.iter().any(|session| session.device != identity.device) {
+            return Ok((0, 0));
+        }
+        let before = identity.first_number.saturating_sub(1);
+        if before == 0 {
+            return Ok((0, 0));
+        }
+        let signed = self.signed_numbers(identity.person).await?;
+        Ok((before, signed.range(..=before).count() as u64))
     }
 
     /// The roles, names and policies the server last sent.
@@ -372,11 +396,25 @@ impl Inner {
         Ok(())
     }
 
+    /// Whoever was here before is not shown to whoever comes.
+    fn clear(&mut self) {
+        self.session = None;
+        self.token = None;
+        self.state = SyncState::default();
+        self.reference = ReferenceData::default();
+        self.list.clear();
+    }
+
     /// Takes the store's word for everything. A session that may not have been saved is not used
     /// again; another one costs a row.
     async fn settle_doubt(&mut self, store: &Store) -> Result<()> {
         if self.in_doubt {
-            self.identity = latest(store.identities().await?);
+            let identity = latest(store.identities().await?);
+            let is = |identity: &Identity| (identity.person, identity.device);
+            if identity.as_ref().map(is) != self.identity.as_ref().map(is) {
+                self.clear();
+            }
+            self.identity = identity;
             self.hand_overs = store.hand_overs().await?;
             self.session = None;
             self.read(store).await?;

@@ -18,6 +18,18 @@ pub struct Outbox {
 }
 
 impl Replica {
+    /// The commands that the server has and cannot decide yet, with what each waits for, by number.
+    ///
+    /// # Errors
+    /// If the store does not answer, or before anybody enrolled.
+    pub async fn waiting(&self) -> Result<Vec<PendingRow>> {
+        let owner = self.inner().await?.owner()?;
+        let mut commands = self.store.pending(owner, None).await?;
+        commands.retain(|command| command.state == PendingState::Held);
+        commands.sort_unstable_by_key(|command| command.n);
+        Ok(commands)
+    }
+
     /// What has not arrived yet.
     ///
     /// # Errors

@@ -95,11 +95,13 @@ impl Replica {
         let person = answer.certificate.person;
         let mut inner = self.inner().await?;
         // Whoever was here before says what is to become of their work; the code stays good.
+        let mut farewell = Vec::new();
         if let Some(other) = inner.identity.as_ref().filter(|identity| identity.person != person) {
             let commands = self.unsent(other).await?;
             if commands > 0 {
                 return Err(Error::UnsentWork { commands });
             }
+            farewell = self.farewell(other).await?;
         }
         let (first_number, mut writes) = self.follow(person, answer.certificate.device).await?;
         let identity = Identity {
@@ -112,6 +114,7 @@ impl Replica {
             enrolled_wall_ms: self.clock.wall_ms(),
             first_number,
         };
+        writes.extend(farewell);
         inner.in_doubt = true;
         // Another device has receipts of its own, and its key did not open the old session.
         writes.extend([
@@ -120,8 +123,7 @@ impl Replica {
             StoreWrite::PutReEnrol { owner: person, re_enrol: false },
         ]);
         self.store.apply("enrol", &writes).await?;
-        inner.session = None;
-        inner.token = None;
+        inner.clear();
         inner.identity = Some(identity);
         inner.load(&self.store, self.clock.monotonic_ms()).await?;
         inner.in_doubt = false;

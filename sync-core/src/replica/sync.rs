@@ -11,7 +11,7 @@ use super::transport::{HttpRequest, Method, accept};
 use super::{Inner, Replica, convert};
 use crate::engine::RecordState;
 use crate::engine::schedule::Failure;
-use crate::model::id::{ChangeHash, PersonId, RecordId, SessionId};
+use crate::model::id::{ChangeHash, FactKey, PersonId, RecordId, SessionId};
 use crate::model::session::SessionRows;
 use crate::model::time::Seen;
 use crate::protocol::frame;
@@ -253,7 +253,32 @@ impl Replica {
                 states.push(applied.state);
             }
         }
+        self.take_accepted_after_all(owner, answer, &states, plan).await?;
         Ok(states)
+    }
+
+    /// What was refused under a former device and stands in the record now is refused no more.
+    async fn take_accepted_after_all(
+        &self,
+        owner: PersonId,
+        answer: &Answer,
+        states: &[RecordState],
+        plan: &mut Plan,
+    ) -> Result<()> {
+        if answer.response.records.is_empty() {
+            return Ok(());
+        }
+        for row in self.store.refused(owner).await? {
+            let Some(state) = states.iter().find(|state| state.record == row.record) else {
+                continue;
+            };
+            let facts = state.accepted.iter().flat_map(|change| &change.facts);
+            let keys: BTreeSet<FactKey> = facts.map(|fact| fact.key).collect();
+            if row.facts.iter().all(|fact| keys.contains(&fact.key)) {
+                plan.writes.push(StoreWrite::DeleteRefused { owner, n: row.n });
+            }
+        }
+        Ok(())
     }
 
     /// The office's later words on commands of the refused list.

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::{Inner, ListItem, Replica, convert};
-use crate::engine::RecordState;
+use crate::engine::{PendingState, RecordState};
 use crate::model::fact::StoredFact;
 use crate::model::id::{DeviceId, FactKey, RecordId, SessionId};
 use crate::model::session::SessionRows;
@@ -197,6 +197,9 @@ impl Replica {
                 limit: LIMITS.record_facts_phone_max,
             });
         }
+        let signed =
+            |fact: &StoredFact| fact.parse().is_ok_and(|f| f.payload.fact_type() == "signed");
+        let ends_signing = facts.iter().any(signed);
         let is_new = state.accepted.is_empty() && state.pending.is_empty();
         let pending = state.append(session.session, n, self.clock.wall_ms(), facts)?;
         let mut writes = Vec::with_capacity(5);
@@ -217,6 +220,9 @@ impl Replica {
         let json = super::answer::list_json(&item)?;
         writes.push(StoreWrite::PutList { owner, record: state.record, json });
         writes.push(StoreWrite::PutHighestNumber { owner, n });
+        if ends_signing {
+            writes.push(StoreWrite::DeleteSigning { owner, record: state.record });
+        }
         self.store.apply(operation, &writes).await?;
         inner.in_doubt = false;
         inner.state.highest_number = n;
@@ -238,7 +244,8 @@ impl Replica {
             record: state.record,
             projection: projection(&review),
             present: state.present,
-            pending: state.chain().count() as u64,
+            pending: state.pending.iter().filter(|p| p.state != PendingState::Accepted).count()
+                as u64,
             inbox: inbox(&review),
             tells: roles_told(&review),
         })

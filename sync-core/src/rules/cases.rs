@@ -337,11 +337,13 @@ fn done_after_reassignment(input: &CaseInput<'_>) -> Vec<Case> {
                 && !over.contains(key)
                 && !input.causality.is_before(last, *key)
         });
-        let elsewhere: Vec<FactKey> = elsewhere.map(|(key, ..)| *key).collect();
-        if !elsewhere.is_empty() {
+        let (elsewhere, people): (Vec<FactKey>, Vec<&Value>) =
+            elsewhere.map(|(key, value, _)| (*key, *value)).unzip();
+        if let Some(assignee) = people.last() {
             let keys = elsewhere.into_iter().chain([visit.visit]);
             let mut case = input.case("done_after_reassignment", keys);
             case.params.insert("person".to_owned(), json!(person));
+            case.params.insert("assignee".to_owned(), json!(assignee));
             found.push(case);
         }
     }

@@ -8,6 +8,7 @@ use super::denial::{Denial, DenialCode};
 use super::kind;
 use super::limits::{self, range, text, time};
 use super::review::{Review, TimelineEntry};
+use super::signature::Strokes;
 use super::sla::PAUSED_NAMES_MAX;
 use crate::model::contact::ContactCreated;
 use crate::model::id::FactKey;
@@ -138,8 +139,10 @@ pub(super) fn check_content(content: &WorkOrderFact) -> Result<(), Denial> {
             text("number", &of.number, limits::NAME_CHARACTERS_MAX)?;
             amount(of.amount_fen)
         }
-        // R4.22
+        // R4.22, R4.25
         F::Signed(of) => {
+            let ink = Strokes::decode(&of.strokes).and_then(|strokes| strokes.check_ink());
+            ink.map_err(|_| Denial::new(DenialCode::NotADrawing))?;
             let ratings = [of.ratings.quality, of.ratings.attitude, of.ratings.conduct];
             ratings.iter().try_for_each(|rating| range("ratings", i64::from(*rating), 1, 5))
         }

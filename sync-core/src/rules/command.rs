@@ -16,6 +16,7 @@ use super::permission::permit;
 use super::review::Review;
 use super::signature::Strokes;
 use super::statement::{Language, statement};
+use super::written::Written;
 use crate::model::alarm::{self, AlarmCreated};
 use crate::model::contact::{self, ContactCreated};
 use crate::model::fact::Fact;
@@ -295,7 +296,8 @@ pub fn perform(
         _ => {}
     }
     let facts = vec![fact];
-    permit(&facts, review, principal, moment.seen, moment.now_ms)?;
+    let written = Written { seen: Some(moment.seen), at_ms: Some(moment.now_ms) };
+    permit(&facts, review, principal, written, moment.now_ms)?;
     Ok(facts)
 }
 

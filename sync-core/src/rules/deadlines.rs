@@ -13,6 +13,7 @@ use super::site_time::SiteTime;
 use super::sla::{Limit, Sla, Stamp, Target};
 use super::status::standing;
 use super::time::fact_time;
+use crate::model::fact::Fact;
 use crate::model::id::FactKey;
 use crate::model::payload::{GeneralFact, Payload};
 use crate::model::person::Role;
@@ -284,11 +285,36 @@ fn residents(
     sessions: &SessionRows,
     site: &SiteTime<'_>,
 ) -> Option<Residents> {
-    let said = |name: &str| fields.get(name).filter(|field| !field.value.is_null());
-    said("disturbs")?;
+    // Where two wrote beside one another, neither word takes the other away.
+    let words = |field: &str| {
+        let all = causality.facts.iter().filter_map(|fact| Some((*fact, written(fact, field)?)));
+        all.collect::<Vec<(&Fact, bool)>>()
+    };
+    let is_said = |field: &str, words: &[(&Fact, bool)]| {
+        let last = causality.last(words.iter().map(|(fact, said)| (fact.key, *said)));
+        let opened_with = || fields.get(field).is_some_and(|field| !field.value.is_null());
+        if last.is_empty() { opened_with() } else { last.iter().any(|(_, said)| *said) }
+    };
+    if !is_said("disturbs", &words("disturbs")) {
+        return None;
+    }
     let due_ms = site.day_begin(site.date(appointment_ms(fields)?)?)?.saturating_sub(1);
-    let told = said("residents_told").and_then(|field| causality.fact(field.key?));
-    Some(Residents { due_ms, told: told.map(|fact| Stamp::of(fact, sessions)) })
+    let words = words("residents_told");
+    // Words put right later are no later telling.
+    let told = words.iter().filter(|(_, said)| *said).map(|(fact, _)| *fact);
+    let told = Stamp::earliest(told, causality, sessions);
+    Some(Residents { due_ms, told: told.filter(|_| is_said("residents_told", &words)) })
+}
+
+/// Whether a fact says something in a field, or takes it away; none if it is not of that field.
+fn written(fact: &Fact, field: &str) -> Option<bool> {
+    match &fact.payload {
+        Payload::General(GeneralFact::Set(of)) if of.field == field => Some(!of.value.is_null()),
+        Payload::General(GeneralFact::Resolve(of)) if of.field == field => {
+            Some(!of.value.is_null())
+        }
+        _ => None,
+    }
 }
 
 /// Whether a phone has written anything since `due_ms`: until then nobody can say that a limit

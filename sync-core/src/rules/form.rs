@@ -164,14 +164,29 @@ impl Form {
         is_typed_in(self.inputs, name)
     }
 
-    /// The command that a filled form of a kind is; `site` is where a record is opened. None if
-    /// the members make none.
+    /// The command that a filled form of a kind is; `site` is where a record is opened.
+    ///
+    /// # Errors
+    /// `out_of_range` if the members make none, or with the `field` that the others leave no place
+    /// for, as an amount where the price is told on site: nothing typed is lost without a word.
     pub fn command(
         &self,
         kind: &str,
         site: SiteId,
-        mut content: Map<String, Value>,
-    ) -> Option<Command> {
+        content: Map<String, Value>,
+    ) -> Result<Command, Denial> {
+        let deny = |field: &str| Denial::new(DenialCode::OutOfRange).with("field", field);
+        let first = self.inputs.first().map_or("form", |input| input.name);
+        let command = self.made(kind, site, content.clone()).ok_or_else(|| deny(first))?;
+        let said = serde_json::to_value(&command).map_err(|_| deny(first))?;
+        let lost = content.iter().find(|(name, value)| {
+            let is_nothing = **value == json!([]) || **value == json!(false);
+            !is_nothing && !stands(&said, (name, value))
+        });
+        lost.map_or(Ok(command), |(name, _)| Err(deny(name)))
+    }
+
+    fn made(&self, kind: &str, site: SiteId, mut content: Map<String, Value>) -> Option<Command> {
         Some(match self.writes {
             Writes::Opening => {
                 let content = OpeningContent::of(kind, &content)?;
@@ -209,6 +224,14 @@ impl Form {
 pub fn words_of<'n>(kind: &str, name: &'n str) -> &'n str {
     let mut inputs = forms(kind).iter().flat_map(Form::every_input);
     inputs.find(|input| input.name == name).map_or(name, |input| input.words)
+}
+
+/// Whether a member stands anywhere in a command, or is a field that it sets.
+fn stands(command: &Value, (name, value): (&str, &Value)) -> bool {
+    let Value::Object(members) = command else { return false };
+    let is_set = command["field"] == *name && command["value"] == *value;
+    let within = || members.values().any(|member| stands(member, (name, value)));
+    is_set || members.get(name) == Some(value) || within()
 }
 
 fn is_typed_in(inputs: &[Input], name: &str) -> bool {

@@ -17,6 +17,7 @@ mod complaint_fold;
 mod complaint_forms;
 pub mod deadlines;
 mod denial;
+pub mod evidence;
 mod field_rules;
 mod fields;
 mod follow;
@@ -65,6 +66,7 @@ mod violation_forms;
 pub mod visit;
 mod waits;
 mod words;
+mod written;
 
 pub use alarm::Alarm;
 pub use audience::audiences;
@@ -93,6 +95,7 @@ pub use site_time::SiteTime;
 pub use status::Status;
 pub use time::FactTime;
 pub use visit::{Deviation, SignatureOutcome, Visit, VisitState, Wait};
+pub use written::Written;
 
 #[cfg(test)]
 mod tests;

@@ -7,13 +7,14 @@ use super::check::check_attached;
 use super::denial::{Denial, DenialCode};
 use super::kind::{self, Needs};
 use super::review::{Review, TimelineEntry};
+use super::written::Written;
 use crate::model::alarm::{self, AlarmFact};
 use crate::model::department::Department;
 use crate::model::fact::Fact;
 use crate::model::id::SiteId;
 use crate::model::payload::{Created, GeneralFact, OpeningContent, Payload};
 use crate::model::person::{Principal, Role, RoleGrant};
-use crate::model::time::{Seen, WallMs};
+use crate::model::time::WallMs;
 use crate::model::work_order::WorkOrderFact;
 use crate::model::{contact, patrol, work_order};
 
@@ -78,8 +79,8 @@ const DERIVED_KINDS: &[&str] = &[work_order::KIND, contact::KIND, alarm::KIND, p
 /// Any role at the site.
 const ANYONE: &[Role] = &Role::ALL;
 
-/// Whether all facts of one command may be written by `principal`, who had seen `when` when
-/// writing them. `before` is the record without them; `None` for a record that they create (R0.2).
+/// Whether all facts of one command may be written by `principal`. `before` is the record without
+/// them; `None` for a record that they create (R0.2).
 ///
 /// # Errors
 /// The reason why not.
@@ -87,9 +88,10 @@ pub fn permit(
     facts: &[Fact],
     before: Option<&Review>,
     principal: &Principal,
-    when: Seen,
+    written: impl Into<Written>,
     now_ms: WallMs,
 ) -> Result<(), Denial> {
+    let written = written.into();
     let created = facts.iter().find_map(|fact| match &fact.payload {
         Payload::General(GeneralFact::Created(created)) => Some(created),
         _ => None,
@@ -140,7 +142,7 @@ pub fn permit(
                 && grant.site == site
                 && (!entered || DESK.contains(&grant.role))
                 && reaches(grant, &needs, group)
-                && held(grant, fact, when, now_ms)
+                && held(grant, written, now_ms)
         };
         if !principal.grants.iter().any(holds) {
             return Err(Denial::new(DenialCode::NotYourRole).with("fact", fact.payload.fact_type()));
@@ -181,16 +183,18 @@ pub(super) fn holds_role(
     })
 }
 
-/// Held now, or when it was written: by the (epoch, sequence) the writer had seen.
-fn held(grant: &RoleGrant, fact: &Fact, when: Seen, now_ms: WallMs) -> bool {
+/// Held now, or when it was written: by the (epoch, sequence) the writer had seen, and for a role
+/// that ends at a moment, by a time that no wall clock of a phone has a say in.
+fn held(grant: &RoleGrant, written: Written, now_ms: WallMs) -> bool {
     let begun = grant.from_ms <= now_ms;
     let open = |at_ms: WallMs| grant.to_ms.is_none_or(|to| at_ms < to);
     let now = begun && open(now_ms) && grant.ended.is_none();
     // R0.1
-    let then = grant.granted <= when
-        && grant.ended.is_none_or(|ended| ended > when)
-        && begun
-        && open(fact.wall_ms);
+    let then = written.seen.is_some_and(|seen| {
+        let known = grant.granted <= seen && grant.ended.is_none_or(|ended| ended > seen);
+        // R0.24
+        known && begun && (grant.to_ms.is_none() || written.at_ms.is_some_and(open))
+    });
     now || then
 }
 

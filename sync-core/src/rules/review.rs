@@ -306,7 +306,8 @@ fn next_change_ms(
     due.chain(super::money_cases::next_ms(money, policy)).filter(|at| *at > now_ms).min()
 }
 
-fn entry(fact: &Fact, sessions: &SessionRows) -> TimelineEntry {
+/// A fact as the timeline shows it: by no policy.
+pub(super) fn entry(fact: &Fact, sessions: &SessionRows) -> TimelineEntry {
     let row = fact.key.session().and_then(|session| sessions.get(&session));
     let time = fact_time(fact, sessions);
     let (fact_type, content) = fact.payload.to_parts().unwrap_or_default();

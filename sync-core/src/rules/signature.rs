@@ -5,7 +5,7 @@ use data_encoding::BASE64URL_NOPAD;
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
-use super::review::Review;
+use super::review::{Review, TimelineEntry};
 use super::statement::restate;
 use crate::model::canonical;
 use crate::model::fact::{Fact, StoredFact};
@@ -257,12 +257,46 @@ pub enum Verification {
     },
     /// The key is certified by no installation that is trusted.
     Untrusted,
+    /// The drawing was left out; all that can be checked without it is as it was signed.
+    Erased,
 }
 
 impl Verification {
-    fn altered(what: &str) -> Self {
+    pub(super) fn altered(what: &str) -> Self {
         Self::Altered { what: what.to_owned() }
     }
+
+    pub(super) fn missing(what: &str) -> Self {
+        Self::Missing { what: what.to_owned() }
+    }
+
+    /// How much it says against what is checked: of several, the heaviest counts.
+    pub fn weight(&self) -> u8 {
+        match self {
+            Self::Valid => 0,
+            Self::Erased => 1,
+            Self::Untrusted => 2,
+            Self::Missing { .. } => 3,
+            Self::Altered { .. } => 4,
+        }
+    }
+}
+
+fn signature_bytes(text: &str) -> Option<[u8; 64]> {
+    BASE64URL_NOPAD.decode(text.as_bytes()).ok()?.try_into().ok()
+}
+
+/// Whether `key` has signed this fact, in this record, under this key.
+pub fn is_signed_by(
+    record: RecordId,
+    stored: &StoredFact,
+    signed: &Signed,
+    key: &VerifyingKey,
+) -> bool {
+    let signature = signed.signature.as_deref().and_then(signature_bytes);
+    signature
+        .zip(signature_statement(record, stored).ok())
+        .is_some_and(|(signature, statement)| verify(key, &statement, &signature).is_ok())
 }
 
 /// Checks a `signed` fact of a record against the facts it names and the key that signed it;
@@ -272,31 +306,43 @@ pub fn verify_signed(
     stored: &StoredFact,
     key: Option<&VerifyingKey>,
 ) -> Verification {
-    let Ok(fact) = stored.parse() else { return Verification::altered("fact") };
-    let Payload::WorkOrder(WorkOrderFact::Signed(signed)) = &fact.payload else {
-        return Verification::Missing { what: "signed".to_owned() };
-    };
-    let Some(key) = key else { return Verification::Untrusted };
-    let signature = signed
-        .signature
-        .as_deref()
-        .and_then(|text| BASE64URL_NOPAD.decode(text.as_bytes()).ok()?.try_into().ok());
-    let Some(signature) = signature else {
-        return Verification::Missing { what: "signature".to_owned() };
-    };
-    let statement = signature_statement(review.record, stored);
-    if !statement.is_ok_and(|statement| verify(key, &statement, &signature).is_ok()) {
-        return Verification::altered("signature");
-    }
-    verify_content(review, signed)
+    let (timeline, zone) = (&review.timeline, &review.time_zone);
+    check_signed(&Shown { record: review.record, timeline, zone }, stored, key)
 }
 
-fn verify_content(review: &Review, signed: &Signed) -> Verification {
+/// What a signature is checked against.
+pub(super) struct Shown<'a> {
+    pub(super) record: RecordId,
+    pub(super) timeline: &'a [TimelineEntry],
+    pub(super) zone: &'a str,
+}
+
+pub(super) fn check_signed(
+    shown: &Shown<'_>,
+    stored: &StoredFact,
+    key: Option<&VerifyingKey>,
+) -> Verification {
+    let Ok(fact) = stored.parse() else { return Verification::altered("fact") };
+    let Payload::WorkOrder(WorkOrderFact::Signed(signed)) = &fact.payload else {
+        return Verification::missing("signed");
+    };
+    let Some(key) = key else { return Verification::Untrusted };
+    if signed.signature.as_deref().and_then(signature_bytes).is_none() {
+        return Verification::missing("signature");
+    }
+    if !is_signed_by(shown.record, stored, signed, key) {
+        return Verification::altered("signature");
+    }
     if !Strokes::decode(&signed.strokes).is_ok_and(|strokes| strokes.check_ink().is_ok()) {
         return Verification::altered("strokes");
     }
-    match restate(review, signed) {
-        None => Verification::Missing { what: "shown".to_owned() },
+    check_content(shown, signed)
+}
+
+/// Whether the facts that were shown and their text still are what was signed.
+pub(super) fn check_content(shown: &Shown<'_>, signed: &Signed) -> Verification {
+    match restate(shown.timeline, shown.zone, signed) {
+        None => Verification::missing("shown"),
         Some(now) if now.content_sha256 != signed.content_sha256 => {
             Verification::altered("content")
         }
@@ -345,6 +391,52 @@ mod tests {
             with(vec![vec![(0, 0), (1_001, 5)], vec![(1, 1), (2, 2)]]),
             Err(NoDrawing::Outside)
         );
+    }
+
+    /// R4.25
+    #[test]
+    fn every_number_of_the_minimum_ink_has_its_boundary() {
+        let with = |strokes: Vec<Vec<(u32, u32)>>| Strokes { strokes, ..name() }.check_ink();
+        // A stroke has two points: dots, and a line with a dot, are no two strokes.
+        assert_eq!(with(vec![vec![(5, 5)], vec![(500, 200)]]), Err(NoDrawing::TooFew));
+        let line = vec![(0, 0), (300, 200)];
+        assert_eq!(with(vec![line.clone(), vec![(9, 9)]]), Err(NoDrawing::TooFew));
+        assert_eq!(with(vec![line.clone(), vec![(9, 9), (9, 10)]]), Ok(()));
+        // Points that come again are not counted again.
+        let again = (0..40).map(|i| (i % 11 * 40, i % 11 * 10)).collect();
+        assert_eq!(with(vec![again]), Err(NoDrawing::TooFew));
+        // 5 % of a width of 1,000 is 50.
+        let narrow = |x: u32| vec![vec![(0, 0), (0, 200)], vec![(x, 0), (x, 200)]];
+        assert_eq!(with(narrow(49)), Err(NoDrawing::TooSmall));
+        assert_eq!(with(narrow(50)), Ok(()));
+        // The edges belong to the canvas.
+        let to = |x: u32, y: u32| vec![vec![(0, 0), (x, y)], vec![(0, 10), (10, 10)]];
+        assert_eq!(with(to(1_000, 400)), Ok(()));
+        assert_eq!(with(to(1_001, 400)), Err(NoDrawing::Outside));
+        assert_eq!(with(to(1_000, 401)), Err(NoDrawing::Outside));
+        let sides = |width: u32, height: u32| {
+            let strokes = to(width.min(SIDE_MAX), height.min(SIDE_MAX));
+            Strokes { width, height, strokes }.check_ink()
+        };
+        assert_eq!(sides(SIDE_MAX, SIDE_MAX), Ok(()));
+        assert_eq!(sides(SIDE_MAX + 1, SIDE_MAX), Err(NoDrawing::Outside));
+        assert_eq!(sides(SIDE_MAX, SIDE_MAX + 1), Err(NoDrawing::Outside));
+        assert_eq!(sides(0, 400), Err(NoDrawing::Outside));
+        assert_eq!(sides(1_000, 0), Err(NoDrawing::Outside));
+    }
+
+    #[test]
+    fn a_coded_drawing_has_16_kib_at_most() {
+        // Eight bytes, and two for each point.
+        let of = |points: u32| {
+            let strokes = vec![(0..points).map(|i| (i % 2, 0)).collect()];
+            Strokes { strokes, ..name() }.encode()
+        };
+        let largest = of(8_188).expect("16 KiB");
+        let bytes = BASE64URL_NOPAD.decode(largest.as_bytes()).expect("base64url");
+        assert_eq!(bytes.len(), STROKES_BYTES_MAX);
+        assert!(Strokes::decode(&largest).is_ok());
+        assert_eq!(of(8_189), Err(NoDrawing::TooLarge));
     }
 
     #[test]

@@ -76,11 +76,11 @@ impl Stamp {
         causality: &Causality<'_>,
         sessions: &SessionRows,
     ) -> Option<Self> {
-        facts.map(|fact| Self::of(fact, sessions)).reduce(|first, other| {
-            let rank = |stamp: &Self| (!stamp.judgeable, stamp.at_ms, stamp.key);
-            let beside = !causality.is_before(first.key, other.key);
-            if beside && rank(&other) < rank(&first) { other } else { first }
-        })
+        let all: Vec<Self> = facts.map(|fact| Self::of(fact, sessions)).collect();
+        let keys: Vec<FactKey> = all.iter().map(|stamp| stamp.key).collect();
+        let first = causality.unaware(&keys, &keys);
+        let firsts = all.into_iter().filter(|stamp| first.contains(&stamp.key));
+        firsts.min_by_key(|stamp| (!stamp.judgeable, stamp.at_ms, stamp.key))
     }
 
     /// The moment, where it may be measured from.

@@ -88,12 +88,12 @@ pub fn statement(review: &Review, visit: FactKey, language: Language) -> Result<
 
 /// The statement that a `signed` fact names, from the facts as they are now: its keys, its
 /// template, its clock. `None` if a fact is missing or the template is not known.
-pub fn restate(review: &Review, signed: &Signed) -> Option<Statement> {
+pub fn restate(timeline: &[TimelineEntry], zone: &str, signed: &Signed) -> Option<Statement> {
     let entries: BTreeMap<FactKey, &TimelineEntry> =
-        review.timeline.iter().map(|entry| (entry.key, entry)).collect();
+        timeline.iter().map(|entry| (entry.key, entry)).collect();
     let shown: Option<Vec<&TimelineEntry>> =
         signed.shown.iter().map(|key| entries.get(key).copied()).collect();
-    render(&shown?, &signed.template, signed.clock, &review.time_zone)
+    render(&shown?, &signed.template, signed.clock, zone)
 }
 
 fn visit_of(review: &Review, quote: FactKey) -> Option<FactKey> {
@@ -154,7 +154,7 @@ fn render(
     })
 }
 
-fn sha256_hex(bytes: &[u8]) -> String {
+pub(super) fn sha256_hex(bytes: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))
 }
 

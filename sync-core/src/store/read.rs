@@ -100,6 +100,17 @@ impl Store {
         Ok(state)
     }
 
+    /// The owner's signing that has not ended, as it was put.
+    ///
+    /// # Errors
+    /// If the row is damaged or the database fails.
+    pub async fn signing(&self, owner: PersonId) -> Result<Option<String>, StoreError> {
+        let mut inner = self.lock().await?;
+        let (connection, sealer) = inner.parts();
+        let rows = fetch(connection, of_owner(SIGNING, owner)).await?;
+        rows.first().map(|row| Columns::new("signing", row).content(sealer)).transpose()
+    }
+
     /// The ids of the owner's records, from columns in the clear.
     ///
     /// # Errors
@@ -162,6 +173,23 @@ impl Store {
         }
         let rows = fetch(connection, of_owner(PENDING, owner)).await?;
         rows.iter().map(|row| pending(&Columns::new("pending", row), sealer)).collect()
+    }
+
+    /// One pending command; `None` if there is none of that number.
+    ///
+    /// # Errors
+    /// If its row is damaged or the database fails.
+    pub async fn pending_command(
+        &self,
+        owner: PersonId,
+        n: u64,
+    ) -> Result<Option<PendingRow>, StoreError> {
+        let mut inner = self.lock().await?;
+        let (connection, sealer) = inner.parts();
+        let select = of_owner(PENDING_COMMAND, owner).number(n)?;
+        let rows = fetch(connection, select).await?;
+        let row = rows.first().map(|row| pending(&Columns::new("pending", row), sealer));
+        row.transpose()
     }
 
     /// What can be said of the owner's pending commands without opening any, by number.
@@ -413,6 +441,7 @@ const CURSORS: &str =
     "select *, owner || '/' || audience as name from cursor where owner = ? order by audience";
 const REFERENCE: &str = "select *, cast(owner as text) as name from reference where owner = ?";
 const RETRY: &str = "select *, cast(owner as text) as name from retry where owner = ?";
+const SIGNING: &str = "select *, owner || '/' || record as name from signing where owner = ?";
 const REPAIRS: &str =
     "select *, owner || '/' || record as name from repair where owner = ? order by record";
 const ANCHORS: &str = "select *, lower(hex(boot)) as name from anchor";
@@ -426,6 +455,8 @@ const ACCEPTED: &str = "select *, owner || '/' || record || '/' || lower(hex(has
      from accepted where owner = ? and record = ? order by position";
 const PENDING: &str =
     "select *, owner || '/' || record || '/' || n as name from pending where owner = ? order by n";
+const PENDING_COMMAND: &str = "select *, owner || '/' || record || '/' || n as name from pending \
+     where owner = ? and n = ?";
 const PENDING_OF_RECORD: &str = "select *, owner || '/' || record || '/' || n as name from pending \
      where owner = ? and record = ? order by n";
 const PENDING_SUMMARY: &str = "select n, record, saved_wall_ms, state, length(sealed) as sealed_bytes, \

@@ -12,7 +12,7 @@ use super::{Inner, Store, StoreError};
 use crate::environment::{HookPlace, HookPoint, Hooks};
 
 /// The tables with sealed rows and how their rows are named.
-const SEALED: [(&str, &str); 10] = [
+const SEALED: [(&str, &str); 11] = [
     ("identity", "cast(person as text)"),
     ("record", "owner || '/' || record"),
     ("accepted", "owner || '/' || record || '/' || lower(hex(hash))"),
@@ -23,6 +23,7 @@ const SEALED: [(&str, &str); 10] = [
     ("list", "owner || '/' || record"),
     ("reference", "cast(owner as text)"),
     ("retry", "cast(owner as text)"),
+    ("signing", "owner || '/' || record"),
 ];
 
 /// Rows held in memory at a time.

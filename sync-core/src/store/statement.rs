@@ -113,14 +113,25 @@ fn statement(sealer: &Sealer, write: &StoreWrite) -> Result<Statement, StoreErro
             owned(PUT_RETRY, owner).bind(sealer.seal("retry", &owner.to_string(), json.as_bytes()))
         }
         W::PutRetry { owner, json: None } => owned(DELETE_RETRY, owner),
-        W::PutList { owner, record, json } => owned(PUT_LIST, owner)
-            .record(record)
-            .bind(sealer.seal("list", &record_name(*owner, *record), json.as_bytes())),
+        W::PutList { owner, record, json } => put_text(sealer, LIST, (*owner, *record), json),
         W::DeleteList { owner, record } => owned(DELETE_LIST, owner).record(record),
         W::PutRepair { owner, record } => owned(PUT_REPAIR, owner).record(record),
         W::DeleteRepair { owner, record } => owned(DELETE_REPAIR, owner).record(record),
+        W::PutSigning { owner, record, json } => put_text(sealer, SIGNING, (*owner, *record), json),
+        W::DeleteSigning { owner, record } => owned(DELETE_SIGNING, owner).record(record),
         W::PutReEnrol { owner, re_enrol } => owned(PUT_RE_ENROL, owner).bind(*re_enrol),
     })
+}
+
+/// A sealed text of a record of the owner's.
+fn put_text(
+    sealer: &Sealer,
+    (sql, table): (&'static str, &'static str),
+    (owner, record): (PersonId, RecordId),
+    json: &str,
+) -> Statement {
+    let sealed = sealer.seal(table, &record_name(owner, record), json.as_bytes());
+    Statement::new(sql).bind(owner.0).record(&record).bind(sealed)
 }
 
 impl Statement {
@@ -138,7 +149,7 @@ impl Statement {
     }
 
     /// Binds a number that SQLite holds as a signed one.
-    fn number(self, number: u64) -> Result<Self, StoreError> {
+    pub(super) fn number(self, number: u64) -> Result<Self, StoreError> {
         Ok(self.bind(i64::try_from(number).map_err(|_| StoreError::NumberTooLarge)?))
     }
 
@@ -366,21 +377,22 @@ const PUT_RECORD: &str = "insert into record (owner, record, site, present, park
      site = excluded.site, present = excluded.present, \
      parked = excluded.parked, sealed = excluded.sealed";
 
-/// Every table with rows of an owner but `sent`, `hand_over` and `progress`, whose highest number
-/// must not be used again.
+/// Every table with rows of an owner but `pending`, of which what is signed goes by itself, `sent`,
+/// `hand_over` and `progress`, whose highest number must not be used again.
 const FORGET_OWNER: [&str; 12] = [
     "delete from identity where person = ?",
-    "delete from own_session where person = ?",
+    "delete from own_session where person = ?1 \
+     and not exists (select 1 from pending where owner = ?1)",
     "delete from record where owner = ?",
     "delete from pair where owner = ?",
     "delete from accepted where owner = ?",
-    "delete from pending where owner = ?",
     "delete from refused where owner = ?",
     "delete from list where owner = ?",
     "delete from cursor where owner = ?",
     "delete from repair where owner = ?",
     "delete from reference where owner = ?",
     "delete from retry where owner = ?",
+    "delete from signing where owner = ?",
 ];
 
 const PUT_HAND_OVER: &str = "insert into hand_over (person, device, n, sealed) \
@@ -412,11 +424,17 @@ const PUT_EPOCH: &str = "insert into progress (owner, epoch) values (?, ?) \
 const PUT_RETRY: &str = "insert into retry (owner, sealed) values (?, ?) \
      on conflict (owner) do update set sealed = excluded.sealed";
 
+const LIST: (&str, &str) = (PUT_LIST, "list");
+const SIGNING: (&str, &str) = (PUT_SIGNING, "signing");
+
 const PUT_LIST: &str = "insert into list (owner, record, sealed) values (?, ?, ?) \
      on conflict (owner, record) do update set sealed = excluded.sealed";
 
 const PUT_REPAIR: &str = "insert into repair (owner, record) values (?, ?) \
      on conflict (owner, record) do nothing";
+
+const PUT_SIGNING: &str = "insert into signing (owner, record, sealed) values (?, ?, ?) \
+     on conflict (owner) do update set record = excluded.record, sealed = excluded.sealed";
 
 const PUT_RE_ENROL: &str = "insert into progress (owner, re_enrol) values (?, ?) \
      on conflict (owner) do update set re_enrol = excluded.re_enrol";
@@ -444,4 +462,5 @@ const DELETE_RECORD: &str = "delete from record where owner = ? and record = ?";
 const DELETE_PAIRS: &str = "delete from pair where owner = ? and record = ?";
 const DELETE_SENT_OF_RECORD: &str = "delete from sent where owner = ? and record = ?";
 const DELETE_LIST: &str = "delete from list where owner = ? and record = ?";
+const DELETE_SIGNING: &str = "delete from signing where owner = ? and record = ?";
 const DELETE_REPAIR: &str = "delete from repair where owner = ? and record = ?";

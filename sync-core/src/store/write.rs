@@ -23,8 +23,8 @@ pub enum StoreWrite {
     },
     /// The server has it.
     DeleteHandOver(HandOverId),
-    /// Everything of the person goes but own work that no backup has yet, and the highest number:
-    /// several statements.
+    /// Everything of the person goes but pending commands with their sessions, own work that no
+    /// backup has yet, and the highest number: several statements.
     ForgetOwner(PersonId),
     /// A new session of this device; one that is there already is an error.
     PutSession(OwnSession),
@@ -183,6 +183,17 @@ pub enum StoreWrite {
         owner: PersonId,
         record: RecordId,
     },
+    /// What was drawn of a signature so far, in the place of a former signing of the person.
+    PutSigning {
+        owner: PersonId,
+        record: RecordId,
+        json: String,
+    },
+    /// The signing in the record ended.
+    DeleteSigning {
+        owner: PersonId,
+        record: RecordId,
+    },
     PutReEnrol {
         owner: PersonId,
         re_enrol: bool,
@@ -229,6 +240,8 @@ impl StoreWrite {
             Self::DeleteList { .. } => "delete_list",
             Self::PutRepair { .. } => "put_repair",
             Self::DeleteRepair { .. } => "delete_repair",
+            Self::PutSigning { .. } => "put_signing",
+            Self::DeleteSigning { .. } => "delete_signing",
             Self::PutReEnrol { .. } => "put_re_enrol",
         }
     }

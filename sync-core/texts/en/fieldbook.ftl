@@ -143,6 +143,12 @@ denial-precondition-missing = First this has to be on record: { $needs }
 
 # refusals beside the rules' own
 refusal-rests-on-refused = What it stands on was refused
+refusal-discarded = The office decided not to enter it
+refusal-missing-dependency = What it stands on has not reached the server
+refusal-not-opened = Its record has not reached the server
+refusal-rests-on-held = What it stands on waits too
+refusal-undecided = The server could not decide and will try again
+refusal-signature-not-valid = The signature was not made on this phone for this order
 refusal-edited-old-fact = An old step was edited
 refusal-wrong-record-id = The record's id does not fit its cause
 
@@ -189,6 +195,7 @@ rating-conduct = Conduct
 verification-valid = signature valid
 verification-altered = altered: { $what }
 verification-missing = missing: { $what }
+verification-erased = the drawing was left out; everything else is as it was signed
 verification-untrusted = the key is not trusted
 
 # facts
@@ -319,6 +326,8 @@ problem-too-many-requests = Too many requests
 problem-already-exists = Already exists
 problem-sheet-refused = The sheet has problems; nothing was imported
 problem-swap-refused = This swap of shifts cannot be
+problem-case-closed = Somebody has dealt with this already
+problem-decision-refused = It cannot be dealt with like this
 problem-unavailable = Not available at present
 problem-internal = The server failed
 

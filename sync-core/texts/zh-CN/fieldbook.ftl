@@ -143,6 +143,12 @@ denial-precondition-missing = 还缺前提：{ $needs }
 
 # refusals beside the rules' own
 refusal-rests-on-refused = 所依据的步骤没有被接受
+refusal-discarded = 办公室决定不入账
+refusal-missing-dependency = 所依据的记录还没有到服务器
+refusal-not-opened = 所属的记录还没有到服务器
+refusal-rests-on-held = 所依据的步骤还在等
+refusal-undecided = 服务器没能判定，会再试
+refusal-signature-not-valid = 签名不是在这部手机上为这张单签的
 refusal-edited-old-fact = 改动了已经写下的步骤
 refusal-wrong-record-id = 记录编号与来源不符
 
@@ -189,6 +195,7 @@ rating-conduct = 行为规范
 verification-valid = 签名有效
 verification-altered = 内容与签名时不同：{ $what }
 verification-missing = 缺少：{ $what }
+verification-erased = 笔迹已隐去，其余内容与签名时相同
 verification-untrusted = 签名所用的钥匙不受信任
 
 # facts
@@ -319,6 +326,8 @@ problem-too-many-requests = 请求太多，请稍后再试
 problem-already-exists = 已经存在
 problem-sheet-refused = 表格有问题，未导入任何内容
 problem-swap-refused = 不能这样换班
+problem-case-closed = 这件事已经有人处理过
+problem-decision-refused = 不能这样处理
 problem-unavailable = 暂时不可用，请稍后再试
 problem-internal = 服务器出错
 

@@ -55,15 +55,30 @@ fn every_auditor_sees_what_is_put_wrong() {
     world.policy.complaint_supervisor_days -= 30;
     ladder::audit(&world, &records, &mut audit);
 
-    for statement in [
-        "update record_card set open_cases = open_cases + 1",
-        "update record_card set status = 'opened' where kind = 'periodic_task'",
-        "delete from link",
+    for (statement, undo) in [
+        (
+            "update record_card set open_cases = open_cases + 1",
+            Some("update record_card set open_cases = open_cases - 1"),
+        ),
+        (
+            "update record_card set title = title || '!' where kind = 'periodic_task'",
+            Some(
+                "update record_card set title = substr(title, 1, length(title) - 1)
+                 where kind = 'periodic_task'",
+            ),
+        ),
+        // The last one: nothing brings it back.
+        ("delete from link", None),
     ] {
+        runtime.block_on(execute(&world, statement));
         sees(statement, || {
-            runtime.block_on(execute(&world, statement));
             runtime.block_on(projections::audit(&world, &records, &mut audit));
         });
+        // In order again, so that what is seen next is what is put wrong next.
+        if let Some(undo) = undo {
+            runtime.block_on(execute(&world, undo));
+            runtime.block_on(projections::audit(&world, &records, &mut audit));
+        }
     }
 
     derived::audit(&world, &records, (&mut audit, &mut coverage));

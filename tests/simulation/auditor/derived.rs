@@ -158,10 +158,11 @@ impl Causes {
             .collect();
         let latest = complaint.latest(&turns);
         let closed = latest.iter().all(|key| complaint.facts[key].t == "complaint_closed");
-        let first = latest.into_iter().min().filter(|_| closed);
-        for closing in complaint.of("complaint_closed") {
-            let from = format!("{}/{}", complaint.record, closing.key);
-            self.follows(("follow_up", complaint.site), &from, first == Some(closing.key));
+        let stands = closed && !latest.is_empty();
+        let reopened = complaint.of("complaint_reopened").count();
+        for turn in 0..=reopened {
+            let from = format!("{}/closed/{turn}", complaint.record);
+            self.follows(("follow_up", complaint.site), &from, stands && turn == reopened);
         }
     }
 

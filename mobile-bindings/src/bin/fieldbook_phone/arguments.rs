@@ -229,6 +229,8 @@ pub enum Task {
     Account,
     /// What the server refused.
     Refused,
+    /// What the server has and cannot decide yet.
+    Waiting,
     /// Roles, names and policies as the server last sent them.
     Reference,
     /// What is only on this phone so far.

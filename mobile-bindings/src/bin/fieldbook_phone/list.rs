@@ -97,6 +97,9 @@ pub async fn refused(handset: &Handset) -> Result<Answer, Failure> {
     for row in handset.phone.refused().await? {
         let why = words.code("denial", &row.code);
         let why = if why == row.code { words.code("refusal", &row.code) } else { why };
+        // The office's own words, of what it has discarded.
+        let why =
+            row.params.get("reason").map_or(why.clone(), |reason| format!("{why} ({reason})"));
         let number = row.number.to_string();
         let record = short(&row.record, &ids);
         let arguments = [("number", number.as_str()), ("record", record), ("why", &why)];
@@ -111,6 +114,29 @@ pub async fn refused(handset: &Handset) -> Result<Answer, Failure> {
         lines.push(words.say("refused-none", &[]));
     }
     Ok(Answer { document: json!({ "refused": documents }), lines })
+}
+
+/// What the server has and cannot decide yet.
+pub async fn waiting(handset: &Handset) -> Result<Answer, Failure> {
+    let words = handset.language;
+    let ids = handset.records().await?.1;
+    let (mut documents, mut lines) = (Vec::new(), Vec::new());
+    for row in handset.phone.waiting().await? {
+        let why = words.code("refusal", &row.code);
+        let number = row.number.to_string();
+        let record = short(&row.record, &ids);
+        let arguments = [("number", number.as_str()), ("record", record), ("why", &why)];
+        lines.push(words.say("waiting", &arguments));
+        documents.push(json!({
+            "number": row.number, "record": row.record, "code": row.code, "text": why,
+            "params": row.params, "facts": read(&row.facts_json)?,
+            "saved_wall_ms": row.saved_wall_ms,
+        }));
+    }
+    if lines.is_empty() {
+        lines.push(words.say("waiting-none", &[]));
+    }
+    Ok(Answer { document: json!({ "waiting": documents }), lines })
 }
 
 /// Roles, names and policies.

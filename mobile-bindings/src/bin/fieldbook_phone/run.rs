@@ -113,6 +113,7 @@ pub async fn task_of(handset: &mut Handset, task: Task) -> Result<Answer, Failur
         Task::Sync { .. } => sync(handset).await,
         Task::Account => account(handset).await,
         Task::Refused => list::refused(handset).await,
+        Task::Waiting => list::waiting(handset).await,
         Task::Reference => list::reference(handset).await,
         Task::Outbox { action: None } => outbox::outbox(handset).await,
         Task::Outbox { action: Some(OutboxTask::HandOver { file }) } => {

@@ -138,6 +138,18 @@ async fn what_is_passed_on_to_a_department_is_read_off_rows_by_its_head() {
     sqlx::query("update change set state = 'refused'").execute(&mut *conn).await.expect("hides");
     conn.commit().await.expect("commits");
     assert!(site.open(&root, "/office/inbox").await.contains("请清理"));
+    // A row that does not read hides no other.
+    let mut conn = site.world.write().await;
+    sqlx::query(
+        "insert into record_told (record, role, site, at_ms, items)
+         select zeroblob(16), role, site, at_ms + 1, 'x' from record_told
+         where role = 'supervisor'",
+    )
+    .execute(&mut *conn)
+    .await
+    .expect("inserts");
+    conn.commit().await.expect("commits");
+    assert!(site.open(&root, "/office/inbox").await.contains("请清理"));
     let plan = format!("explain query plan {}", crate::sync::due::TOLD);
     let steps: Vec<(i64, i64, i64, String)> = sqlx::query_as(sqlx::AssertSqlSafe(plan))
         .bind(7)

@@ -314,6 +314,10 @@ async fn a_refused_command_is_accepted_after_all_by_its_button() {
     assert!(home.contains("data-case=\"refused\"") && home.contains("customer_withdrew"), "{home}");
     let form = home.split_once("data-case=\"refused\"").expect("the form").1;
     let case = site.count("select id from desk_case").await;
+    let export = site.open(&desk, &format!("/v1/office/desk-cases/{case}/export")).await;
+    assert!(export.contains("customer_withdrew"), "{export}");
+    let exports = "select count(*) from audit where act = 'desk_case_exported'";
+    assert_eq!(site.count(exports).await, 1);
     let word = [
         ("csrf", desk.csrf.as_str()),
         ("key", after(form, "name=\"key\" value=\"")),

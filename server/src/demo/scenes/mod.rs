@@ -86,11 +86,14 @@ fn photo(visit: FactKey, moment: &str, digit: char) -> (&'static str, Value) {
     ("photo", content)
 }
 
-/// A customer's signature: three strokes, and the ratings.
+/// A customer's signature: three strokes, and the ratings. Nobody draws the same twice.
 fn signature(stage: &Stage, visit: FactKey, ratings: [u8; 3]) -> Value {
+    let mixed = |hash: u64, byte: u8| hash.wrapping_mul(31).wrapping_add(u64::from(byte));
+    let hand = visit.to_string().bytes().fold(7, mixed);
+    let at = |x: u64, y: u64, bit: u32| [x + (hand >> bit) % 64, y + (hand >> (bit + 6)) % 64];
     let strokes = json!({ "width": 1000, "height": 400, "strokes": [
-        [[120, 90], [180, 110], [150, 300]], [[220, 80], [400, 100], [300, 320]],
-        [[420, 60], [520, 260]]] });
+        [[120, 90], [180, 110], at(150, 300, 0)], [[220, 80], [400, 100], at(300, 320, 12)],
+        [[420, 60], at(520, 260, 24)]] });
     let [quality, attitude, conduct] = ratings;
     json!({ "command": "sign", "visit": visit, "language": stage.language.tag(),
         "strokes": strokes, "relation": "owner",

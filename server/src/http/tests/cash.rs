@@ -86,7 +86,13 @@ async fn a_days_cash_says_of_each_entry_where_it_stands_with_the_keys_and_last_c
     assert_eq!(today.json()["day"], json!("2026-09-21"), "without a day it is today");
     let page = site.get("/office/cash?site=7&day=2026-09-21", &desk.reads()).await;
     let page = String::from_utf8(page.bytes.clone()).expect("text");
-    for text in ["data-standing=\"disputed\"", "data-open-fen=\"4300\"", "¥300.00", "王建国"] {
+    for text in [
+        "data-standing=\"disputed\"",
+        "data-open-fen=\"4300\"",
+        "href=\"/office/records/AAAAAAAAAAAAAAAAAAAAAA\"",
+        "¥300.00",
+        "王建国",
+    ] {
         assert!(page.contains(text), "{text} in {page}");
     }
 }
@@ -99,6 +105,21 @@ async fn the_desks_cash_is_the_desks_and_bad_days_are_told() {
     let forbidden = problem(403, "forbidden", "没有权限");
     let path = "/v1/cash?site=7&day=2026-09-21";
     assert_eq!(site.get(path, &root.reads()).await.told(), forbidden);
+    for (department, status) in [("cleaning", 403), ("customer_service", 200)] {
+        let mut conn = site.world.write().await;
+        sqlx::query(
+            "insert into role_grant (person, role, site, from_ms, granted_epoch, granted_sequence,
+               department) values (?, 'supervisor', 7, 0, 1, 0, ?)",
+        )
+        .bind(site.root.0)
+        .bind(department)
+        .execute(&mut *conn)
+        .await
+        .expect("inserts");
+        crate::people::reference_changed(&mut conn).await.expect("raised");
+        conn.commit().await.expect("commits");
+        assert_eq!(site.get(path, &root.reads()).await.status, status, "{department}");
+    }
     assert_eq!(site.get("/v1/cash?site=8", &desk.reads()).await.told(), forbidden);
     assert_eq!(site.get(path, &[]).await.status, 401);
     assert_eq!(site.get("/v1/cash?site=7&day=2026-13-01", &desk.reads()).await.status, 400);

@@ -4,6 +4,7 @@ mod cash;
 mod devices;
 mod edges;
 mod enrol;
+mod evidence;
 mod imports;
 mod office;
 mod prices;

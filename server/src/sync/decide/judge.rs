@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sync_core::document::{Change, GuardedChange, genesis_hash};
 use sync_core::model::fact::{Fact, StoredFact};
-use sync_core::model::id::{ChangeHash, FactKey, RecordId};
+use sync_core::model::id::{ChangeHash, FactKey, RecordId, SiteId};
 use sync_core::model::payload::{Created, GeneralFact, Payload};
+use sync_core::model::session::Origin;
+use sync_core::model::work_order::WorkOrderFact;
 use sync_core::protocol::message::Outcome;
-use sync_core::rules::{self, Review, ReviewInput};
+use sync_core::rules::{self, Review, ReviewInput, Written, signature};
 
+use super::contact::Dated;
 use super::log::Log;
 use super::{Deciding, DeskCase, Incoming, RecordPlan, RowChange, Verdict};
 use crate::sync::log::{Author, LogRow, RowState, Why};
@@ -139,7 +142,17 @@ impl<'a> Work<'a> {
     /// Judges a command whose change the guard let pass. `stored` is its row if it was held there.
     pub(super) fn command(&mut self, author: Author, guarded: GuardedChange, stored: Option<i64>) {
         let cloned = stored.is_none() && self.is_clone(&author);
-        match self.rule(author, &guarded.facts) {
+        let site = self.plan.site.or_else(|| site_of(&guarded.facts));
+        if stored.is_none()
+            && site.is_some_and(|site| self.date(author, site, &guarded.facts).backdated)
+        {
+            self.desk_case("backdated", author, &Why::new("backdated"));
+        }
+        let ruling = match self.forged(&guarded) {
+            Some(why) => Ruling::Refuse(why),
+            None => self.rule(author, &guarded.facts),
+        };
+        match ruling {
             Ruling::Accept => self.accept(author, &guarded, stored),
             Ruling::Hold(why) => {
                 self.held.extend(guarded.change.facts.iter().map(|fact| fact.key));
@@ -232,17 +245,59 @@ impl<'a> Work<'a> {
         let Some(principal) = deciding.principals.get(&author.person) else {
             return Ruling::Refuse(Why::new("unknown_person"));
         };
-        let seen = facts.iter().map(|fact| fact.seen).max().unwrap_or_default();
-        let confirmed = self.deciding.confirmed.get(&author.device);
-        let when = confirmed.map_or(seen, |c| c.when(author.number, site, seen));
+        if self.wrote_after_it_left(author, site) {
+            return Ruling::Refuse(Why::new("record_left"));
+        }
+        let written = self.date(author, site, facts).written;
         self.refresh();
-        match rules::permit(facts, self.review.as_ref(), principal, when, deciding.now_ms) {
+        match rules::permit(facts, self.review.as_ref(), principal, written, deciding.now_ms) {
             Ok(()) => Ruling::Accept,
             // Disagreement with what others wrote meanwhile is no refusal.
-            Err(_) if self.was_permitted(author, site, facts, (principal, when)) => Ruling::Accept,
+            Err(_) if self.was_permitted(author, site, facts, (principal, written)) => {
+                Ruling::Accept
+            }
             Err(denial) => {
                 Ruling::Refuse(Why { code: denial.code.to_string(), params: denial.params })
             }
+        }
+    }
+
+    /// Why what a command brings as a customer's signature is none: it is evidence, and refused
+    /// where it is not its own device's over this very fact (R0.26).
+    fn forged(&self, guarded: &GuardedChange) -> Option<Why> {
+        let valid = |stored: &StoredFact, fact: &Fact| {
+            let Payload::WorkOrder(WorkOrderFact::Signed(signed)) = &fact.payload else {
+                return true;
+            };
+            let session = fact.key.session().and_then(|id| self.deciding.sessions.get(&id));
+            let Some(session) = session.filter(|row| row.origin == Origin::Phone) else {
+                // The office has no key; it enters for others what they have on paper.
+                return true;
+            };
+            let key = self.deciding.keys.get(&session.device);
+            let record = self.deciding.state.record;
+            key.is_some_and(|key| signature::is_signed_by(record, stored, signed, key))
+        };
+        let mut facts = guarded.change.facts.iter().zip(&guarded.facts);
+        let (stored, _) = facts.find(|(stored, fact)| !valid(stored, fact))?;
+        Some(Why::new("signature_not_valid").with("fact", stored.key))
+    }
+
+    /// Whether a command was written after its device had confirmed that the record left its
+    /// person (R0.27).
+    fn wrote_after_it_left(&self, author: Author, site: SiteId) -> bool {
+        let Some(Incoming::Pack { device, .. }) = self.deciding.incoming else { return false };
+        let confirmed = self.deciding.confirmed.get(device).filter(|_| author.device == *device);
+        let seen = confirmed.and_then(|confirmed| confirmed.seen(author.number, site));
+        self.deciding.left.zip(seen).is_some_and(|(left, seen)| left <= seen.sequence)
+    }
+
+    /// When a command was written.
+    fn date(&self, author: Author, site: SiteId, facts: &[Fact]) -> Dated {
+        let written = Written::of(facts, self.deciding.sessions);
+        match self.deciding.confirmed.get(&author.device) {
+            Some(confirmed) => confirmed.date(author.number, site, written),
+            None => Dated { written, backdated: false },
         }
     }
 
@@ -373,6 +428,9 @@ impl<'a> Work<'a> {
         self.heads.remove(&genesis);
         self.plan.heads = self.heads.iter().copied().collect();
         self.plan.has_accepted_work = self.has_accepted_work();
+        if self.plan.site.is_none() && !self.plan.desk_cases.is_empty() {
+            self.plan.named_site = self.named_site();
+        }
         if (self.derived || !self.new_keys.is_empty())
             && let Some(after) = self.reviewed(&self.facts)
         {
@@ -381,6 +439,20 @@ impl<'a> Work<'a> {
             self.plan.review = Some(Box::new(after));
         }
         self.plan
+    }
+
+    /// The site that an opening names which nobody accepted, as it is stored or came now. R5.20.
+    fn named_site(&self) -> Option<SiteId> {
+        let pushed = match self.deciding.incoming {
+            Some(Incoming::Pack { pack, .. }) => pack.changes.as_slice(),
+            _ => &[],
+        };
+        let stored = self.deciding.state.rows.iter().flat_map(|row| &row.facts);
+        let facts = stored.chain(pushed.iter().flat_map(|change| &change.facts));
+        facts.filter_map(|fact| fact.parse().ok()).find_map(|fact| match fact.payload {
+            Payload::General(GeneralFact::Created(created)) => Some(created.site),
+            _ => None,
+        })
     }
 
     /// Whether the record holds accepted commands of the device whose push this is.
@@ -415,8 +487,16 @@ impl<'a> Work<'a> {
     }
 }
 
+/// Where a command opens a record, if it opens one.
+fn site_of(facts: &[Fact]) -> Option<SiteId> {
+    facts.iter().find_map(|fact| match &fact.payload {
+        Payload::General(GeneralFact::Created(created)) => Some(created.site),
+        _ => None,
+    })
+}
+
 /// The `created` of a command, if it has one: the record's id must follow from it.
-fn opening(record: RecordId, facts: &[Fact]) -> Result<Option<&Created>, Why> {
+pub(super) fn opening(record: RecordId, facts: &[Fact]) -> Result<Option<&Created>, Why> {
     let mut opening = None;
     for fact in facts {
         let Payload::General(GeneralFact::Created(created)) = &fact.payload else { continue };

@@ -2,34 +2,40 @@
 //! who wrote it and the time. No IO; the writer carries the plan out, or asks for another one when
 //! the record has moved meanwhile.
 
+mod contact;
 mod judge;
 mod log;
 mod overrule;
 mod pack;
 mod purged;
+mod quota;
 mod rewrite;
 mod seen;
 #[cfg(test)]
 mod tests;
 
+pub use contact::{Confirmed, Contact};
 pub use log::Log;
+pub(crate) use pack::UNDECIDED;
 pub use pack::number;
+pub use quota::{held_bytes, row_bytes};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use sync_core::document::{Change, GuardedChange, RecordPack};
+use ed25519_dalek::VerifyingKey;
+use sync_core::document::{Change, GuardedChange, PackedChange, RecordPack};
 use sync_core::model::audience::Audience;
 use sync_core::model::fact::StoredFact;
 use sync_core::model::id::{ChangeHash, DeviceId, PersonId, SessionId, SiteId};
 use sync_core::model::person::Principal;
 use sync_core::model::policy::SlaPolicy;
 use sync_core::model::session::SessionRows;
-use sync_core::model::time::{Seen, WallMs};
+use sync_core::model::time::WallMs;
 use sync_core::protocol::message::Outcome;
 use sync_core::rules::Review;
 
-use super::log::{Author, LogRow, RecordState, RowState, Why};
+use super::log::{Author, DISCARDED, LogRow, RecordState, RowState, Why};
 
 /// Everything a decision depends on.
 #[derive(Debug, Clone)]
@@ -52,8 +58,13 @@ pub struct Deciding<'a> {
     pub disabled: &'a BTreeSet<PersonId>,
     /// Every site's policies.
     pub policies: &'a BTreeMap<SiteId, Vec<SlaPolicy>>,
-    /// What devices had confirmed.
+    /// What devices had confirmed at their contacts.
     pub confirmed: &'a BTreeMap<DeviceId, Confirmed>,
+    /// The keys of the devices of what is decided, revoked ones too.
+    pub keys: &'a BTreeMap<DeviceId, VerifyingKey>,
+    /// The site's sequence at which the record left everything that the pushing person reads;
+    /// `None` while it is there, or never was.
+    pub left: Option<u64>,
     /// Bytes that the pushing device may still have kept without acceptance.
     pub quota_bytes: u64,
     /// The actor of this server process.
@@ -86,7 +97,7 @@ pub enum Incoming {
         /// The facts.
         facts: Vec<StoredFact>,
     },
-    /// The office's word on refused commands of one device.
+    /// The office's word on commands of one device that nobody accepted.
     Ruled {
         /// Whose commands.
         person: PersonId,
@@ -96,29 +107,57 @@ pub enum Incoming {
         from: u64,
         /// The last number, inclusive.
         to: u64,
-        /// Accepted after all, or discarded for good.
-        accept: bool,
+        /// What becomes of them.
+        word: Word,
+        /// Those of them that were kept as they came.
+        kept: Vec<Kept>,
     },
 }
 
-/// What a device had confirmed when it last told its highest number.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Confirmed {
-    /// That number: every command above it was written later.
-    pub number: u64,
-    /// The server's life of these sequences.
-    pub epoch: u32,
-    /// How far it had read each site.
-    pub sequences: BTreeMap<SiteId, u64>,
+/// The office's word on commands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Word {
+    /// Accepted after all.
+    Accept,
+    /// Discarded for good: kept, and never accepted.
+    Discard {
+        /// Why, in the words of whoever says so; the worker reads it.
+        reason: String,
+    },
 }
 
-impl Confirmed {
-    /// When a command was written, never before what its device had confirmed.
-    pub fn when(&self, number: u64, site: SiteId, seen: Seen) -> Seen {
-        let confirmed = self.sequences.get(&site).copied().unwrap_or(0);
-        let confirmed = Seen { epoch: self.epoch, sequence: confirmed };
-        if number > self.number { seen.max(confirmed) } else { seen }
+impl Word {
+    /// As it is stored with what was kept as it came.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Accept => "accepted",
+            Self::Discard { .. } => DISCARDED,
+        }
     }
+}
+
+/// A command that was kept as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Its row of the quarantine.
+    pub id: i64,
+    /// Whose it is.
+    pub author: Author,
+    /// The command.
+    pub change: PackedChange,
+    /// Whether its number's receipt tells of another command.
+    pub number_is_anothers: bool,
+    /// What it counts.
+    pub bytes: u64,
+}
+
+/// What was said of a command that was kept as it came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptDecided {
+    /// Its row of the quarantine.
+    pub id: i64,
+    /// [`Word::code`].
+    pub word: &'static str,
 }
 
 /// Commands that cannot be built yet.
@@ -132,6 +171,8 @@ pub struct HeldPack {
     pub device: DeviceId,
     /// Why it waits.
     pub why: Why,
+    /// Since when the oldest of its commands waits, by server time; `None` before it is stored.
+    pub since_ms: Option<WallMs>,
     /// Whether the pack's check is the sender's.
     pub checked: bool,
     /// The commands.
@@ -179,7 +220,7 @@ pub struct Quarantined {
 /// What the office has to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeskCase {
-    /// `refused`, `held`, `clone`.
+    /// `refused`, `held`, `clone`, `backdated`.
     pub kind: &'static str,
     /// Whose commands.
     pub person: PersonId,
@@ -198,6 +239,9 @@ pub struct DeskCase {
 pub struct RecordPlan {
     /// Where it belongs.
     pub site: Option<SiteId>,
+    /// The site of an opening that nobody accepted, while the record has none: its cases are that
+    /// office's, and no other sees what it says.
+    pub named_site: Option<SiteId>,
     /// Its kind.
     pub kind: Option<String>,
     /// The site's sequence of what is accepted here, once it is taken.
@@ -227,6 +271,13 @@ pub struct RecordPlan {
     pub has_accepted_work: bool,
     /// What goes to quarantine as it came.
     pub quarantined: Vec<Quarantined>,
+    /// Of what was kept as it came: what the office has decided.
+    pub kept_decided: Vec<KeptDecided>,
+    /// Commands that the office's word cannot make acceptable, and why: then the plan is not to be
+    /// carried out.
+    pub not_acceptable: Vec<(Author, Why)>,
+    /// Bytes that count against devices' quotas no more.
+    pub freed: BTreeMap<DeviceId, u64>,
     /// New cases for the office.
     pub desk_cases: Vec<DeskCase>,
     /// The device's numbers were used by another store too.
@@ -272,27 +323,31 @@ impl RecordPlan {
     pub fn is_void(&self) -> bool {
         !self.touches_record()
             && self.quarantined.is_empty()
+            && self.kept_decided.is_empty()
             && self.desk_cases.is_empty()
             && !self.verdicts.iter().any(|v| v.outcome != Outcome::NotStored)
     }
 
     /// Bytes it keeps of what nobody accepted, for the quota of `device`.
     pub fn quarantine_bytes(&self, device: DeviceId) -> u64 {
-        let rows = self.rows.iter().filter(|row| {
-            matches!(row.state, RowState::Refused | RowState::Held)
-                && row.author.is_some_and(|author| author.device == device)
-        });
-        let rows: usize = rows.flat_map(|row| &row.facts).map(|fact| fact.json.len() + 64).sum();
+        let own = |row: &&LogRow| row.author.is_some_and(|author| author.device == device);
+        let rows: u64 = self.rows.iter().filter(own).map(row_bytes).sum();
         let held = self.held_new.iter().filter(|held| held.device == device);
-        let held: usize = held.flat_map(|held| &held.pack.changes).map(packed_bytes).sum();
+        let held: u64 = held.map(held_bytes).sum();
         let quarantined = self.quarantined.iter().filter(|q| q.author.device == device);
-        let quarantined: usize = quarantined.map(|q| q.bytes.len()).sum();
-        (rows + held + quarantined) as u64
+        let quarantined: u64 = quarantined.map(quota::kept_bytes).sum();
+        rows + held + quarantined
     }
-}
 
-fn packed_bytes(change: &sync_core::document::PackedChange) -> usize {
-    change.facts.iter().map(|fact| fact.json.len() + 64).sum()
+    /// Whose office its cases are.
+    pub fn case_site(&self) -> Option<SiteId> {
+        self.site.or(self.named_site)
+    }
+
+    /// Bytes of the quota of `device` that it gives back.
+    pub fn freed_bytes(&self, device: DeviceId) -> u64 {
+        self.freed.get(&device).copied().unwrap_or(0)
+    }
 }
 
 /// Decides about one record.
@@ -307,16 +362,18 @@ pub fn decide(deciding: &Deciding<'_>) -> RecordPlan {
         }
         Some(Incoming::Office { author, change }) => work.command(*author, change.clone(), None),
         Some(Incoming::Derived { facts }) => work.derived(facts),
-        Some(Incoming::Ruled { person, device, from, to, accept }) => {
-            work.overrule((*person, *device), *from..=*to, *accept);
+        Some(Incoming::Ruled { person, device, from, to, word, kept }) => {
+            work.overrule((*person, *device), *from..=*to, word, kept);
         }
         None => {}
     }
     retry(&mut work, deciding.held);
-    let plan = work.finish();
+    let mut plan = work.finish();
+    plan.freed = quota::freed(deciding, &plan);
     match deciding.incoming {
         Some(Incoming::Pack { person, device, pack })
-            if plan.quarantine_bytes(*device) > deciding.quota_bytes =>
+            if plan.quarantine_bytes(*device)
+                > deciding.quota_bytes.saturating_add(plan.freed_bytes(*device)) =>
         {
             pack::not_stored(deciding, *person, *device, pack, &Why::new("quota"))
         }

@@ -4,7 +4,10 @@
 use std::collections::BTreeSet;
 
 use sync_core::document::pack::encode;
-use sync_core::document::{Check, Guard, GuardError, GuardedChange, PackedChange, RecordPack};
+use sync_core::document::{
+    Check, Guard, GuardError, GuardedChange, PackedChange, RecordLog as _, RecordPack,
+};
+use sync_core::model::fact::StoredFact;
 use sync_core::model::id::{DeviceId, PersonId};
 use sync_core::protocol::message::Outcome;
 
@@ -12,6 +15,9 @@ use super::judge::Work;
 use super::{Deciding, HeldPack, Quarantined, RecordPlan, Verdict};
 use crate::sync::decide::Incoming;
 use crate::sync::log::{Author, RowState, Why};
+
+/// The code of what waits because deciding failed.
+pub(crate) const UNDECIDED: &str = "undecided";
 
 /// A phone's push of one record.
 pub(super) fn pushed(work: &mut Work<'_>, person: PersonId, device: DeviceId, pack: &RecordPack) {
@@ -33,12 +39,14 @@ pub(super) fn pushed(work: &mut Work<'_>, person: PersonId, device: DeviceId, pa
         (held.person, held.device) == (person, device)
             && held.pack.changes.iter().all(|c| number(c).is_some_and(|n| numbers.contains(&n)))
     });
-    let replaced: Vec<i64> = replaced.filter_map(|held| held.id).collect();
-    work.plan.held_gone.extend(replaced);
+    let replaced: Vec<&HeldPack> = replaced.collect();
+    let since_ms = replaced.iter().filter_map(|held| held.since_ms).min();
+    work.plan.held_gone.extend(replaced.iter().filter_map(|held| held.id));
     // The pack's check is of its last change, which is the rest's last one or was built.
     let checked = rest.last().map(|last| &last.facts) == pack.changes.last().map(|c| &c.facts);
     let pack = RecordPack { record: pack.record, changes: rest, check: pack.check };
-    work.plan.held_new.push(HeldPack { id: None, person, device, why, checked, pack });
+    let held = HeldPack { id: None, person, device, why, since_ms, checked, pack };
+    work.plan.held_new.push(held);
     work.fresh = false;
 }
 
@@ -46,13 +54,18 @@ pub(super) fn pushed(work: &mut Work<'_>, person: PersonId, device: DeviceId, pa
 pub(super) fn held(work: &mut Work<'_>, held: &HeldPack) -> bool {
     let check = held.checked.then_some(held.pack.check);
     let rest = walk(work, held.person, held.device, &held.pack, check);
-    if rest.len() == held.pack.changes.len() {
+    // What deciding had failed of has a reason of its own now.
+    let undecided = held.why.code == UNDECIDED;
+    if rest.len() == held.pack.changes.len() && !undecided {
         return false;
     }
     work.plan.held_gone.extend(held.id);
     if !rest.is_empty() {
-        let pack = RecordPack { changes: rest, ..held.pack.clone() };
         let why = Why::new("missing_dependency");
+        for change in rest.iter().filter(|_| undecided) {
+            tell(work, held.person, held.device, change, Outcome::Held, &why);
+        }
+        let pack = RecordPack { changes: rest, ..held.pack.clone() };
         work.plan.held_new.push(HeldPack { id: None, why, pack, ..held.clone() });
     }
     true
@@ -150,10 +163,18 @@ fn refuse(
     work.plan.quarantined.push(Quarantined { author, why: why.clone(), bytes: encode(&[pack]) });
 }
 
-/// Whether this very push was held or refused before: a repeated push is not kept twice.
+/// Whether this very push was held or refused before, or has been accepted since by the office's
+/// word: a repeated push is not kept twice.
 fn already_told(work: &mut Work<'_>, change: &PackedChange) -> bool {
     let Some(number) = number(change).filter(|_| work.fresh) else { return false };
-    let told = matches!(work.deciding.known.get(&number), Some(Outcome::Held | Outcome::Refused));
+    let told = match work.deciding.known.get(&number) {
+        Some(Outcome::Held | Outcome::Refused) => true,
+        Some(outcome) if outcome.is_accepted() => {
+            let stands = |f: &StoredFact| work.log.fact_json(&f.key) == Some(f.json.as_str());
+            change.facts.iter().all(stands)
+        }
+        _ => false,
+    };
     if told {
         work.plan.already_had.insert(number);
     }
@@ -199,11 +220,12 @@ pub(super) fn undecided(deciding: &Deciding<'_>) -> RecordPlan {
     if new.is_empty() {
         return plan;
     }
-    let why = Why::new("undecided");
+    let why = Why::new(UNDECIDED);
     plan.verdicts = verdicts(*person, *device, &new, Outcome::Held, &why);
     plan.held_count += 1;
     let (person, device, pack) = (*person, *device, pack.clone());
-    plan.held_new.push(HeldPack { id: None, person, device, why, checked: true, pack });
+    let held = HeldPack { id: None, person, device, why, since_ms: None, checked: true, pack };
+    plan.held_new.push(held);
     plan
 }
 

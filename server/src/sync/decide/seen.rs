@@ -7,8 +7,7 @@ use std::collections::BTreeSet;
 use sync_core::model::fact::{Fact, StoredFact};
 use sync_core::model::id::{FactKey, SiteId};
 use sync_core::model::person::Principal;
-use sync_core::model::time::Seen;
-use sync_core::rules;
+use sync_core::rules::{self, Written};
 
 use super::judge::Work;
 use crate::sync::log::Author;
@@ -34,7 +33,7 @@ impl Work<'_> {
         author: Author,
         site: SiteId,
         facts: &[Fact],
-        (principal, when): (&Principal, Seen),
+        (principal, written): (&Principal, Written),
     ) -> bool {
         let seen = self.seen(author, site, facts);
         let record: Vec<Fact> =
@@ -44,7 +43,7 @@ impl Work<'_> {
             return false;
         }
         let review = self.reviewed(&record);
-        rules::permit(facts, review.as_ref(), principal, when, self.deciding.now_ms).is_ok()
+        rules::permit(facts, review.as_ref(), principal, written, self.deciding.now_ms).is_ok()
     }
 
     fn spend(&mut self) -> bool {
@@ -66,7 +65,7 @@ impl Work<'_> {
         let record: Vec<Fact> = self.facts.iter().cloned().chain(aside).collect();
         let mut seen = rules::seen_by(facts, &record, self.deciding.sessions);
         let confirmed = self.deciding.confirmed.get(&author.device);
-        let confirmed = confirmed.map(|c| c.when(author.number, site, Seen::default()).sequence);
+        let confirmed = confirmed.and_then(|c| c.seen(author.number, site)).map(|s| s.sequence);
         let had = |sequence: Option<u64>| sequence.zip(confirmed).is_some_and(|(s, c)| s <= c);
         for row in rows().filter(|row| had(row.sequence)) {
             seen.extend(row.facts.iter().map(|fact| fact.key));

@@ -1,11 +1,14 @@
 //! How sync behaves, whatever the database: everything goes through `handle`, `office`, `read` and
 //! `check`. A second database joins by opening it in `World::open`.
 
+mod contacts;
 mod derive;
 mod feed;
 mod office;
 mod purge;
 mod push;
+mod strokes;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

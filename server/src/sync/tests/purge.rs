@@ -290,6 +290,32 @@ async fn commands_that_waited_in_a_purged_record_are_refused_and_their_phone_is_
 }
 
 #[tokio::test]
+async fn the_reason_of_a_discard_goes_with_the_record() {
+    const REASON: &str = "赵六说不用了";
+    let world = World::new().await;
+    let (contact, _, _, mut wang) = named(&world).await;
+    wang.write(contact, "note", json!({ "text": "1" }));
+    let mut broken = wang.pack(contact);
+    broken.check = [0; 8];
+    let request = SyncRequest { packs: pack::encode(&[broken]), ..wang.request() };
+    wang.take(&world.send(&wang, request).await.expect("an answer"));
+    let close = |case| CloseCase {
+        case,
+        person: CHEN,
+        decision: CaseDecision::Discard,
+        reason: REASON.to_owned(),
+    };
+    let cases = world.sync.desk_cases_of_record(contact, 9).await.expect("reads");
+    world.sync.close_case(close(cases[0].case)).await.expect("discards");
+    let told = world.sync(&wang).await.receipts.pop().expect("a receipt");
+    assert_eq!(told.params.expect("a reason")["reason"], REASON);
+    world.erase(contact).await;
+    assert!(!holds(&world.bytes().await, REASON));
+    assert_eq!(world.sync(&wang).await.receipts[0].code.as_deref(), Some("discarded"));
+    assert_eq!(world.count("select quarantine_bytes from phone where device = 9").await, 0);
+}
+
+#[tokio::test]
 async fn accepted_work_keeps_its_receipt_when_its_record_is_purged() {
     let world = World::new().await;
     let mut chen = Phone::new(CHEN, 1);

@@ -61,6 +61,22 @@ async fn an_order_reaches_the_one_it_is_given_to() {
     world.checked().await;
 }
 
+#[tokio::test]
+async fn a_new_record_does_not_come_back_to_where_it_came_from_unless_it_is_asked_for() {
+    let world = World::new().await;
+    let mut chen = Phone::new(CHEN, 1);
+    let (record, _) = chen.open_order(None);
+    let answer = world.sync(&chen).await;
+    let delivery = answer.records.iter().find(|delivery| delivery.record == record);
+    let delivery = delivery.expect("its audiences and heads are told");
+    assert!(!delivery.whole && !delivery.has_pack, "the phone has all of it");
+    // The answer is lost: the same request has the same answer.
+    assert_eq!(world.sync(&chen).await.records, answer.records);
+    chen.take(&answer);
+    assert!(chen.records[&record].pending.is_empty());
+    world.checked().await;
+}
+
 /// EXAMPLE 3 to 5: work without signal, a reassignment meanwhile, one refused command, one request.
 async fn shift(world: &World) -> (RecordId, Phone, Phone) {
     let mut chen = Phone::new(CHEN, 1);
@@ -477,9 +493,17 @@ async fn the_office_accepts_after_all_or_discards_and_the_phone_is_told() {
         let forbidden = world.sync.close_case(close.clone()).await;
         assert!(matches!(forbidden, Err(Error::Problem { code: ProblemCode::Forbidden, .. })));
         let close = CloseCase { person: CHEN, ..close };
+        let kept = "select quarantine_bytes from phone where device = 9";
+        let before = world.count(kept).await;
         world.sync.close_case(close.clone()).await.expect("closes");
+        let given_back = before - world.count(kept).await;
+        if decision == CaseDecision::AcceptAfterAll {
+            assert_eq!(given_back, before, "nothing of it waits for a decision");
+        } else {
+            assert!(0 < given_back && given_back < before, "what rests on it still waits");
+        }
         let again = world.sync.close_case(close).await;
-        assert!(matches!(again, Err(Error::Problem { code: ProblemCode::NotFound, .. })));
+        assert!(matches!(again, Err(Error::Problem { code: ProblemCode::CaseClosed, .. })));
         let answer = world.sync(&wang).await;
         wang.take(&answer);
         world.settle(&mut chen).await;
@@ -497,4 +521,33 @@ async fn the_office_accepts_after_all_or_discards_and_the_phone_is_told() {
         assert_eq!(wang.records[&record].facts(), chen.records[&record].facts());
         world.checked().await;
     }
+}
+
+/// R5.20.
+#[tokio::test]
+async fn a_refused_opening_is_shown_to_its_own_site_only() {
+    let world = World::new().await;
+    let mut transaction = world.sync.shared.database.begin_write().await.expect("begins");
+    let other = "insert into site (site, name, sequence) values (8, 'Lake', 1)";
+    sqlx::query(other).execute(&mut *transaction).await.expect("inserts");
+    transaction.commit().await.expect("commits");
+    let mut wang = Phone::new(WANG, 9);
+    let contact = RecordId::by_hand("contact", SITE, wang.session, 1);
+    let created = json!({ "kind": "contact", "site": SITE.0, "schema": 1, "name": "王先生",
+        "salt": "AAAAAAAAAAAAAAAAAAAAAA" });
+    wang.write(contact, "created", created.clone());
+    wang.write(contact, "note", json!({ "text": "nobody opened this" }));
+    // A site that is nowhere has no office: everybody may look after it.
+    let mut nowhere = created;
+    nowhere["site"] = json!(99);
+    let lost = RecordId::by_hand("contact", SiteId(99), wang.session, 3);
+    wang.write(lost, "created", nowhere);
+    let answer = world.sync(&wang).await;
+    assert!(answer.receipts.iter().all(|receipt| receipt.outcome == Outcome::Refused));
+    let of = async |site: u32| {
+        let cases = world.sync.desk_cases_of(&[SiteId(site)].into(), 0, 9, false).await;
+        cases.expect("reads").iter().map(|case| (case.record, case.from)).collect::<Vec<_>>()
+    };
+    assert_eq!(of(7).await, [(Some(contact), 1), (Some(contact), 2), (Some(lost), 3)]);
+    assert_eq!(of(8).await, [(Some(lost), 3)]);
 }

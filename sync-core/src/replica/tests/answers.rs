@@ -53,6 +53,9 @@ async fn a_held_command_is_not_sent_again_and_is_accepted_by_a_later_receipt() {
     assert_eq!((account.held, account.on_phone), (1, 0));
 
     let phone = scene.reopen(phone).await;
+    let waiting = phone.waiting().await.expect("reads");
+    let waiting: Vec<_> = waiting.iter().map(|row| (row.n, row.code.as_deref())).collect();
+    assert_eq!(waiting, [(1, Some("missing_dependency"))], "the worker sees what it waits for");
     scene.server.next_altered(|answer| {
         let at = Seen { epoch: 1, sequence: 41 };
         answer.receipts.push(receipt(1, Outcome::Rewritten, Some(at)));
@@ -61,6 +64,7 @@ async fn a_held_command_is_not_sent_again_and_is_accepted_by_a_later_receipt() {
     assert_eq!(phone.sync_once().await.expect("syncs").pushed, 0);
     let account = phone.account().await.expect("reads");
     assert_eq!((account.held, account.accepted), (0, 1));
+    assert!(phone.waiting().await.expect("reads").is_empty());
     assert_eq!(notes(&phone, order(0)).await, ["一"], "shown until its facts come");
     assert_eq!(phone.store.sent(super::scene::WANG).await.expect("reads").len(), 1);
     phone.close().await;

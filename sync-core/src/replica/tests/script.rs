@@ -63,6 +63,8 @@ pub(super) struct Script {
     tokens: Mutex<u32>,
     /// Answers of `/v1/nonce` that are a no.
     pub(super) nonce_problem: Mutex<Option<ProblemCode>>,
+    /// What is handed in meets this no.
+    pub(super) hand_in_problem: Mutex<Option<ProblemCode>>,
     /// How many enrolments are answered and the answers lost, and the keys that asked.
     pub(super) enrolments: Mutex<(u32, Vec<String>)>,
     under_way: Mutex<(u32, u32)>,
@@ -230,7 +232,10 @@ impl Transport for Script {
                 Ok(json_body(&TokenResponse { access_token, expires_in_s: 900 }))
             }
             "script:/v1/sync" => self.sync(request).await,
-            "script:/v1/hand-in" => Ok(self.hand_in(&request.body)),
+            "script:/v1/hand-in" => {
+                let refused = *self.hand_in_problem.lock().expect("not poisoned");
+                Ok(refused.map_or_else(|| self.hand_in(&request.body), |code| problem(code, &[])))
+            }
             other => panic!("nobody asks for {other}"),
         }
     }

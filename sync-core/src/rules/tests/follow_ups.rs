@@ -101,7 +101,7 @@ fn signed(lowest: u8) -> (Story, FactKey) {
     let visit = story.step(&mut technician, "set_out", json!({ "grade": 2 }));
     let content = json!({
         "visit": visit, "template": "visit/1/en", "clock": "server", "shown": [visit],
-        "content_sha256": "0", "text_sha256": "0", "strokes": "s", "relation": "owner",
+        "content_sha256": "0", "text_sha256": "0", "strokes": "AegHkAMCA8gByAHIAShQ6AIC2AS0AfABwAI", "relation": "owner",
         "ratings": { "quality": 5, "attitude": lowest, "conduct": 5 },
     });
     let key = story.step(&mut technician, "signed", content);

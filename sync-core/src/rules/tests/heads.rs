@@ -154,6 +154,10 @@ fn whom_appointed_work_disturbs_is_told_by_the_end_of_the_day_before() {
     assert_eq!(find(&story).expect("due").state, DeadlineState::Running);
     story.write(&mut desk, set("residents_told", json!("上门告知并张贴通知")));
     assert_eq!(find(&story).expect("due").state, DeadlineState::Met);
+    // Words put right after the limit are no later telling.
+    story.now_ms = find(&story).expect("due").due_ms.expect("due") + 60_000;
+    story.write(&mut desk, set("residents_told", json!("逐户告知并张贴通知")));
+    assert_eq!(find(&story).expect("due").state, DeadlineState::Met);
     story.write(&mut desk, set("priority", json!("urgent")));
     assert_eq!(find(&story), None, "an urgent order waits for nobody");
 }

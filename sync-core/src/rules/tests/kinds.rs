@@ -132,7 +132,7 @@ fn facts_of_work() -> Vec<(&'static str, Value)> {
         ("acceptance", json!({ "accepted": true, "opinion": "o", "visit": V })),
         (
             "signed",
-            json!({ "clock": "server", "content_sha256": "0", "ratings": { "attitude": 5, "conduct": 5, "quality": 5 }, "relation": "owner", "shown": [V], "signature": "s", "strokes": "s", "template": "visit/1/en", "text_sha256": "0", "visit": V }),
+            json!({ "clock": "server", "content_sha256": "0", "ratings": { "attitude": 5, "conduct": 5, "quality": 5 }, "relation": "owner", "shown": [V], "signature": "s", "strokes": "AegHkAMCA8gByAHIAShQ6AIC2AS0AfABwAI", "template": "visit/1/en", "text_sha256": "0", "visit": V }),
         ),
         ("sign_refused", visit_reason()),
         ("sign_absent", visit_reason()),

@@ -9,6 +9,7 @@ mod complaint_story;
 mod complaints;
 mod deadlines;
 mod draws;
+mod evidence;
 mod fields;
 mod follow_ups;
 mod forms;

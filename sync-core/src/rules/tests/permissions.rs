@@ -1,6 +1,7 @@
 //! Role by command: who may, and who may not.
 
 use super::super::permission::permit;
+use super::super::written::Written;
 use super::*;
 
 const DESK: &[Role] =
@@ -119,6 +120,38 @@ fn a_role_counts_when_held_while_writing_or_now() {
     assert_eq!(judge(vec![over], 19), no);
     let deputy = RoleGrant { to_ms: Some(NINE + 1), on_behalf_of: Some(PersonId(9)), ..held };
     assert_eq!(judge(vec![deputy], 19), Ok(()));
+}
+
+/// R0.24
+#[test]
+fn a_deputy_whose_wall_clock_is_set_back_writes_nothing() {
+    let (story, _) = Story::dispatched();
+    let mut other = story.clone();
+    let worker = other.technician(31);
+    let review = other.review();
+    let deputy = RoleGrant {
+        to_ms: Some(NINE),
+        on_behalf_of: Some(PersonId(9)),
+        ..grant(worker.person, Role::Technician)
+    };
+    let principal = Principal { person: worker.person, grants: vec![deputy] };
+    let mut judge = |true_ms: i64, wall_offset_ms: i64, anchored: bool| {
+        other.now_ms = true_ms;
+        let row = other.sessions.get_mut(&worker.session).expect("there");
+        row.anchor = anchored.then_some(Anchor { server_ms: worker.booted_ms, monotonic_ms: 0 });
+        let worker = Writer { wall_offset_ms, ..worker.clone() };
+        let facts = other.try_write_on(&worker, &step("received", json!({})), &other.facts);
+        let facts = facts.expect("a technician's");
+        let written = Written::of(&facts, &other.sessions);
+        permit(&facts, Some(&review), &principal, written, NINE + MINUTE)
+            .map_err(|denial| denial.code)
+    };
+    assert_eq!(judge(NINE - 1, 0, true), Ok(()), "brought after its end");
+    assert_eq!(judge(NINE - 1, MINUTE, true), Ok(()), "by a wall clock that is fast");
+    let no = Err(DenialCode::NotYourRole);
+    assert_eq!(judge(NINE, 0, true), no);
+    assert_eq!(judge(NINE, -60 * MINUTE, true), no, "by a wall clock that is set back");
+    assert_eq!(judge(NINE - 1, 0, false), no, "at a time that nobody can verify");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::super::statement::{Language, statement};
 use super::*;
 use crate::model::work_order::{Ratings, Relation};
 
-fn drawing() -> Strokes {
+pub(super) fn drawing() -> Strokes {
     Strokes {
         width: 1_000,
         height: 400,
@@ -17,7 +17,7 @@ fn drawing() -> Strokes {
     }
 }
 
-fn sign(visit: FactKey, language: Language) -> Command {
+pub(super) fn sign(visit: FactKey, language: Language) -> Command {
     Command::Sign {
         visit,
         language,
@@ -30,7 +30,7 @@ fn sign(visit: FactKey, language: Language) -> Command {
 }
 
 /// A finished visit with materials and money.
-fn finished() -> (Story, Writer, FactKey) {
+pub(super) fn finished() -> (Story, Writer, FactKey) {
     let (mut story, _) = Story::dispatched();
     let mut worker = story.technician(31);
     let visit = story.step(&mut worker, "set_out", json!({ "grade": 2 }));

@@ -59,6 +59,7 @@ fn everything(owner: PersonId) -> Vec<StoreWrite> {
         StoreWrite::PutEpoch { owner, epoch: 1 },
         StoreWrite::PutBackedUp { owner, seen: Some(seen(90)) },
         StoreWrite::PutRetry { owner, json: Some("{\"tries\":2}".to_owned()) },
+        StoreWrite::PutSigning { owner, record: RECORD, json: "{\"strokes\":[]}".to_owned() },
         StoreWrite::PutRepair { owner, record: OTHER },
         StoreWrite::PutReEnrol { owner, re_enrol: true },
     ]
@@ -166,6 +167,7 @@ fn deletions(owner: PersonId) -> Vec<StoreWrite> {
         StoreWrite::DeleteRepair { owner, record: OTHER },
         StoreWrite::PutBackedUp { owner, seen: None },
         StoreWrite::PutRetry { owner, json: None },
+        StoreWrite::DeleteSigning { owner, record: RECORD },
         StoreWrite::PutReEnrol { owner, re_enrol: false },
     ]
 }
@@ -182,6 +184,7 @@ async fn what_was_deleted_is_gone_and_the_rest_stays() {
     assert_eq!(record.accepted.len(), 2);
     assert_eq!(record.pending, []);
     assert_eq!(store.refused(WANG).await.expect("reads"), []);
+    assert_eq!(store.signing(WANG).await.expect("reads"), None);
     assert_eq!(store.list(WANG).await.expect("reads"), []);
     let sent = store.sent(WANG).await.expect("reads");
     assert_eq!(sent.iter().map(|row| row.n).collect::<Vec<_>>(), [2]);

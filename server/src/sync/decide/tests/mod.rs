@@ -1,5 +1,6 @@
 //! The scenarios of one record, without any IO.
 
+mod forged;
 mod seen;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +11,7 @@ use sync_core::model::id::{RecordId, SessionId};
 use sync_core::protocol::message::Outcome;
 
 use super::*;
-use crate::sync::testing::{CHEN, LI, NOW_MS, Phone, WANG, forbidden, principals, set};
+use crate::sync::testing::{CHEN, LI, NOW_MS, Phone, SITE, WANG, forbidden, principals, set};
 
 /// The server's side of one record as values: what a database would hold.
 struct Desk {
@@ -21,6 +22,10 @@ struct Desk {
     told: BTreeMap<Author, (Outcome, Option<String>)>,
     /// What devices had confirmed.
     confirmed: BTreeMap<DeviceId, Confirmed>,
+    keys: BTreeMap<DeviceId, VerifyingKey>,
+    principals: BTreeMap<PersonId, Principal>,
+    /// Numbers are used as it comes: what was told of them is not compared.
+    forging: bool,
     quota_bytes: u64,
     sequence: u64,
     next_id: i64,
@@ -34,6 +39,9 @@ impl Desk {
             sessions: phones.iter().map(|phone| (phone.session, phone.row())).collect(),
             told: BTreeMap::new(),
             confirmed: BTreeMap::new(),
+            keys: phones.iter().map(|phone| (phone.device, phone.key.verifying_key())).collect(),
+            principals: principals(),
+            forging: false,
             quota_bytes: 1 << 20,
             sequence: 100,
             next_id: 1,
@@ -64,10 +72,12 @@ impl Desk {
                 known: &known,
                 twice: &BTreeSet::new(),
                 sessions: &self.sessions,
-                principals: &principals(),
+                principals: &self.principals,
                 disabled: &BTreeSet::new(),
                 policies: &BTreeMap::new(),
                 confirmed: &self.confirmed,
+                keys: &self.keys,
+                left: None,
                 quota_bytes: self.quota_bytes,
                 server: SessionId([0xa0; 8]),
                 now_ms: NOW_MS,
@@ -129,6 +139,9 @@ impl Desk {
             .expect("Automerge takes the accepted changes");
         let heads = crate::sync::attestation::document_heads(self.state.record, &self.state.heads);
         assert_eq!(document.heads(), heads);
+        if self.forging {
+            return;
+        }
         let facts = accepted.iter().flat_map(|change| &change.facts);
         let mut there: BTreeMap<(DeviceId, u64), u32> = BTreeMap::new();
         for fact in facts {
@@ -390,6 +403,27 @@ fn what_goes_on_from_commands_that_wait_is_held_with_them() {
 }
 
 #[test]
+fn a_held_pack_that_is_held_again_costs_once() {
+    let (record, _, mut wang, _, mut desk) = dispatched();
+    for text in ["one", "two", "three", "four"] {
+        wang.write(record, "note", json!({ "text": text }));
+    }
+    let changes = wang.records[&record].pending.clone();
+    let device = wang.device;
+    let first = desk.push_pack(&wang, RecordPack::from_changes(record, &changes[1..3]));
+    let cost = first.quarantine_bytes(device);
+    // There is room for the one that is new, and for no pack of three.
+    desk.quota_bytes = cost - 1;
+    let again = desk.push_pack(&wang, RecordPack::from_changes(record, &changes[1..]));
+    assert_eq!(outcomes(&again), [(4, Outcome::Held)]);
+    assert_eq!(again.freed_bytes(device), cost);
+    assert!(again.quarantine_bytes(device) > cost);
+    let released = desk.push_pack(&wang, RecordPack::from_changes(record, &changes[..1]));
+    assert_eq!(released.freed_bytes(device), again.quarantine_bytes(device));
+    assert_eq!(released.quarantine_bytes(device), 0);
+}
+
+#[test]
 fn what_comes_before_the_opening_waits_for_it() {
     let mut chen = Phone::new(CHEN, 1);
     let (record, _) = chen.open_order(None);
@@ -417,6 +451,11 @@ fn a_record_under_a_wrong_id_is_refused_with_what_stands_in_it() {
     let plan = desk.push(&wang);
     assert_eq!(codes(&plan), [(1, "record_id_mismatch"), (2, "rests_on_refused")]);
     assert_eq!(desk.facts(), 0);
+    assert_eq!((plan.site, plan.case_site()), (None, Some(SITE)));
+    wang.write(forged, "note", json!({ "text": "later" }));
+    let later = desk.push(&wang);
+    assert_eq!(codes(&later), [(3, "rests_on_refused")]);
+    assert_eq!(later.case_site(), Some(SITE), "the same office's, though nothing opened it");
 }
 
 #[test]

@@ -87,7 +87,8 @@ fn who_claims_not_to_have_seen_what_the_device_had_confirmed_is_refused() {
     let (record, mut chen, mut zhou, general, mut desk) = violation();
     found_serious(record, &mut chen, &mut desk);
     let sequences = BTreeMap::from([(SITE, desk.sequence)]);
-    desk.confirmed.insert(zhou.device, Confirmed { number: 0, epoch: 1, sequences });
+    let contact = Contact { number: 0, epoch: 1, at_ms: NOW_MS, sequences };
+    desk.confirmed.insert(zhou.device, Confirmed::new(vec![contact]));
     write_after(&mut zhou, record, ("violation_decided", &notice()), &[general]);
     assert_eq!(codes(&desk.push(&zhou)), [(1, "not_your_role")]);
 }

@@ -16,6 +16,7 @@ use crate::model::department::Department;
 use crate::model::payload::{GeneralFact, Payload};
 use crate::model::{alarm, contact, patrol, work_order};
 use crate::rules::permission::permit;
+use crate::rules::written::Written;
 use acts::Act;
 use scenes::{GROUP, Scene};
 
@@ -66,8 +67,9 @@ fn judge(scene: &Scene, payload: &Payload, grant: RoleGrant, entered: bool) -> R
         stored_content: None,
     };
     let principal = Principal { person: scene.person, grants: vec![grant] };
-    let when = Seen { epoch: 1, sequence: 10 };
-    let told = permit(&[fact], scene.review.as_ref(), &principal, when, scene.story.now_ms);
+    let now_ms = scene.story.now_ms;
+    let written = Written { seen: Some(Seen { epoch: 1, sequence: 10 }), at_ms: Some(now_ms) };
+    let told = permit(&[fact], scene.review.as_ref(), &principal, written, now_ms);
     told.map_err(|denial| match denial.params.get("needs") {
         Some(needs) => format!("needs {needs}"),
         None => denial.code.to_string(),

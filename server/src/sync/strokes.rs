@@ -1,0 +1,113 @@
+//! The drawings of signatures: one that stands in two orders was not drawn twice. The later order
+//! gets a desk case; what was signed is not touched.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use sqlx::SqliteConnection;
+use sync_core::model::id::{RecordId, SiteId};
+use sync_core::model::time::WallMs;
+use sync_core::rules::TimelineEntry;
+
+use super::load::{exact, number};
+use super::write::Planned;
+use crate::Result;
+
+/// The kind of the case.
+pub const EQUAL_STROKES: &str = "equal_strokes";
+
+/// Keeps the hashes of new drawings, and opens a case in a record whose drawing another one has
+/// (R8.13); answers the sites that have one.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn write(
+    conn: &mut SqliteConnection,
+    planned: &[Planned],
+    now_ms: WallMs,
+) -> Result<BTreeSet<SiteId>> {
+    let mut sites = BTreeSet::new();
+    for review in planned.iter().filter_map(|planned| planned.plan.review.as_deref()) {
+        let Some(site) = review.site else { continue };
+        for entry in review.timeline.iter().filter(|entry| entry.fact_type == "signed") {
+            let Some(drawn) = entry.content.get("strokes").and_then(Value::as_str) else {
+                continue;
+            };
+            let hash = Sha256::digest(drawn.as_bytes()).to_vec();
+            if is_new(conn, (site, &hash), (review.record, entry)).await?
+                && let Some(first) = other(conn, (site, &hash), review.record).await?
+            {
+                open(conn, site, (review.record, entry), first, now_ms).await?;
+                sites.insert(site);
+            }
+        }
+    }
+    Ok(sites)
+}
+
+async fn is_new(
+    conn: &mut SqliteConnection,
+    (site, hash): (SiteId, &[u8]),
+    (record, entry): (RecordId, &TimelineEntry),
+) -> Result<bool> {
+    let done = sqlx::query(
+        "insert into signed_strokes (site, strokes_sha256, record, fact) values (?, ?, ?, ?)
+         on conflict do nothing",
+    )
+    .bind(site.0)
+    .bind(hash)
+    .bind(record.0.to_vec())
+    .bind(entry.key.to_string())
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// The first other record with the drawing.
+async fn other(
+    conn: &mut SqliteConnection,
+    (site, hash): (SiteId, &[u8]),
+    record: RecordId,
+) -> Result<Option<RecordId>> {
+    let other: Option<Vec<u8>> = sqlx::query_scalar(
+        "select record from signed_strokes where site = ? and strokes_sha256 = ? and record <> ?
+         order by rowid limit 1",
+    )
+    .bind(site.0)
+    .bind(hash)
+    .bind(record.0.to_vec())
+    .fetch_optional(conn)
+    .await?;
+    other.map(|record| exact(&record).map(RecordId)).transpose()
+}
+
+/// One case for two records, however often they were signed so, and whichever was signed last.
+async fn open(
+    conn: &mut SqliteConnection,
+    site: SiteId,
+    (record, entry): (RecordId, &TimelineEntry),
+    first: RecordId,
+    now_ms: WallMs,
+) -> Result<()> {
+    sqlx::query(
+        "insert into desk_case (site, kind, record, person, device, from_number, to_number,
+           params, opened_ms)
+         select ?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8 where not exists (
+           select 1 from desk_case where kind = ?2
+             and (record = ?3 and params = ?7 or record = ?9 and params = ?10))",
+    )
+    .bind(site.0)
+    .bind(EQUAL_STROKES)
+    .bind(record.0.to_vec())
+    .bind(entry.by.map_or(0, |person| person.0))
+    .bind(entry.device.map_or(0, |device| device.0))
+    .bind(number(entry.key.number().unwrap_or_default()))
+    .bind(json!({ "record": first }).to_string())
+    .bind(now_ms)
+    .bind(first.0.to_vec())
+    .bind(json!({ "record": record }).to_string())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
