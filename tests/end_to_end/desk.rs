@@ -41,7 +41,10 @@ async fn cases_are_listed_by_pages_and_those_closed_only_when_asked_for() {
     let (_, second) = office.get(&format!("{LIST}?limit=1&after=1")).await;
     assert_eq!((cases(&second), &second["next"]), (vec![2], &Value::Null));
 
-    office.must(&format!("{LIST}/1/close"), word("dismiss")).await;
+    // Nothing that waits is dismissed.
+    let (status, problem) = office.post(&format!("{LIST}/1/close"), &word("dismiss")).await;
+    assert_eq!((status, &problem["code"]), (422, &json!("decision_refused")));
+    office.must(&format!("{LIST}/1/close"), word("discard")).await;
     assert_eq!(cases(&office.get(LIST).await.1), [2]);
     let (_, all) = office.get(&format!("{LIST}?closed=true")).await;
     assert_eq!(cases(&all), [1, 2]);
@@ -88,7 +91,9 @@ async fn a_case_is_closed_once_by_its_office_with_a_reason() {
     let (status, problem) = office.post_as(&path, "once", &word("dismiss")).await;
     assert_eq!((status, &problem["code"]), (409, &json!("idempotency_conflict")));
     let (status, problem) = office.post(&path, &word("accept_after_all")).await;
-    assert_eq!((status, &problem["code"]), (404, &json!("not_found")));
+    assert_eq!((status, &problem["code"]), (409, &json!("case_closed")));
+    let first = (&problem["params"]["decision"], &problem["params"]["reason"]);
+    assert_eq!(first, (&json!("discard"), &json!("核实过")), "the first word is told");
     let said: (u32, String, String) =
         sqlx::query_as("select person, action, reason from desk_case_action")
             .fetch_one(stage.app.db.reader())

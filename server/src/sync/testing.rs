@@ -124,6 +124,12 @@ impl Phone {
         }
     }
 
+    /// Its next facts say how far it has read, as a real phone's do.
+    pub fn has_read(&mut self) {
+        let read = self.cursors.iter().map(|cursor| cursor.sequence).max();
+        self.seen.sequence = read.unwrap_or_default();
+    }
+
     /// After an answer, what is written next stands on the accepted record: in a session of its
     /// own, since the old one's chain may have ended in what was not accepted.
     pub fn rebase(&mut self) {

@@ -308,6 +308,7 @@ async fn a_refused_command_is_accepted_after_all_by_its_button() {
     let site = Site::new().await;
     let (mut phone, desk, record) = site.conflict().await;
     phone.rebase();
+    phone.has_read();
     phone.write(record, "cancelled", json!({ "reason": "customer_withdrew" }));
     site.settle(&mut phone).await;
     let home = site.open(&desk, "/office").await;

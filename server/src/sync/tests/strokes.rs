@@ -1,5 +1,8 @@
 //! One drawing as the signature of several orders.
 
+use sync_core::model::id::FactKey;
+use sync_core::rules::sign_fact;
+
 use super::*;
 
 const DRAWN: &str = "AegHkAMCA8gByAHIAShQ6AIC2AS0AfABwAI";
@@ -12,7 +15,11 @@ fn sign(phone: &mut Phone, record: RecordId, strokes: &str) -> u64 {
         "content_sha256": "", "text_sha256": "", "strokes": strokes, "relation": "owner",
         "ratings": { "quality": 5, "attitude": 5, "conduct": 5 },
     });
-    phone.write(record, "signed", signed);
+    phone.number += 1;
+    let key = FactKey::Written { session: phone.session, n: phone.number, i: 0 };
+    let mut fact = phone.fact(key, "signed", &signed).parse().expect("a fact");
+    sign_fact(record, &mut fact, &phone.key).expect("canonical");
+    phone.change(record, vec![fact.store().expect("canonical")]);
     phone.number
 }
 
