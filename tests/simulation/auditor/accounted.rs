@@ -23,6 +23,9 @@ pub async fn audit(
 ) {
     let checked = world.machine.app().sync.check().await.expect("checks");
     assert_eq!(checked.mismatches, [], "documents rebuilt by Automerge have the stored heads");
+    let cases = world.machine.app().sync.desk_cases(0, 1_000, true).await.expect("reads");
+    let backdated: Vec<_> = cases.iter().filter(|case| case.kind == "backdated").collect();
+    assert!(backdated.is_empty(), "no phone here claims to be earlier than it is: {backdated:?}");
     for (phone, saved) in world.phones.iter().zip(&saved.phones) {
         of_phone(world, records, phone, saved, (audit, coverage)).await;
         compare(world, phone, records, audit).await;
