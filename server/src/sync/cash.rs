@@ -186,6 +186,9 @@ pub async fn account(
 /// A line's entry, as the database names it: record, fact and kind.
 type Of = (Vec<u8>, String, String);
 
+/// A line of a hand-over: order, fact, kind, hand-over, fen.
+type LineRow = (Vec<u8>, String, String, Vec<u8>, i64);
+
 /// What hand-overs say of the cash that [`account`] reads, at most two lines an entry: one is
 /// right, two are wrong, and so are more.
 async fn lines(
@@ -193,7 +196,7 @@ async fn lines(
     site: SiteId,
     (from_ms, to_ms): (WallMs, WallMs),
 ) -> Result<BTreeMap<Of, Vec<(RecordId, i64)>>> {
-    let rows: Vec<(Vec<u8>, String, String, Vec<u8>, i64)> = sqlx::query_as(
+    let rows: Vec<LineRow> = sqlx::query_as(
         "with entry as materialized (
            select record, fact, kind from cash_entry
            where site = ? and method = 'cash' and at_ms >= ? and at_ms < ?

@@ -77,7 +77,7 @@ impl ParcelCode {
     }
 
     fn digest(&self, purpose: &[u8]) -> [u8; 32] {
-        Sha256::new().chain_update(purpose).chain_update(&*self.0).finalize().into()
+        Sha256::new().chain_update(purpose).chain_update(*self.0).finalize().into()
     }
 }
 

@@ -72,6 +72,9 @@ fn altered(what: &str) -> Verification {
     Verification::Altered { what: what.to_owned() }
 }
 
+/// What alters a bundle.
+type Alter = fn(&mut Value);
+
 /// R8.11
 #[test]
 fn the_file_is_frozen_and_verifies_by_itself() {
@@ -98,7 +101,7 @@ fn the_file_is_frozen_and_verifies_by_itself() {
 #[test]
 fn a_bundle_verifies_offline_and_every_altered_byte_is_named() {
     let text = Signed::new().text();
-    let members: [(&str, fn(&mut Value)); 9] = [
+    let members: [(&str, Alter); 9] = [
         ("record", |b| b["record"] = json!("AgICAgICAgICAgICAgICAg")),
         ("time_zone", |b| b["time_zone"] = json!("UTC")),
         ("facts", |b| {
