@@ -6,15 +6,14 @@ use serde_json::{Value, json};
 use sync_core::model::audience::Audience;
 use sync_core::model::id::{FactKey, PersonId, RecordId, SiteId};
 use sync_core::model::person::Role;
-use sync_core::rules::Command;
 
+use super::seats::{performs, seated};
 use super::{Ran, run_due};
 use crate::App;
-use crate::people::grant::NewGrant;
 use crate::people::office::OfficeSession;
-use crate::people::{Act, directory, grant, office, place};
-use crate::sync::{CaseDecision, CloseCase, OfficeWrite};
-use crate::testing::{START_MS, Seeded, World};
+use crate::people::{Act, place};
+use crate::sync::{CaseDecision, CloseCase};
+use crate::testing::{START_MS, World};
 
 const SITE: SiteId = SiteId(7);
 const ACT: Act = Act { at_ms: START_MS, by: None };
@@ -38,36 +37,19 @@ impl Scene {
         let world = World::new().await;
         let mut conn = world.write().await;
         place::add_site(&mut conn, ACT, Some(SITE), "云栖花园").await.expect("added");
-        let mut seats = Vec::new();
-        for (name, role) in [
+        let people = [
             ("陈静", Role::FrontDesk),
             ("王建国", Role::Technician),
             ("李强", Role::DutyOperator),
             ("孙丽", Role::Supervisor),
-        ] {
-            let person = directory::add(&mut conn, ACT, name, None).await.expect("added");
-            let new =
-                NewGrant { person, role, site: SITE, from_ms: 0, to_ms: None, on_behalf_of: None };
-            grant::grant(&mut conn, ACT, &new).await.expect("granted");
-            let randomness = Seeded::new(u64::from(person.0) + 100);
-            let seat = office::open(&mut conn, START_MS, person, &randomness).await;
-            seats.push(seat.expect("opened").0);
-        }
+        ];
+        let seats = seated(&mut conn, SITE, &people).await;
         conn.commit().await.expect("commits");
         Self { world, seats }
     }
 
     async fn write(&self, person: u32, record: Option<RecordId>, command: Value) -> RecordId {
-        let command: Command = serde_json::from_value(command).expect("a command");
-        let seat = &self.seats[usize::try_from(person).expect("small") - 1];
-        let write = OfficeWrite {
-            person: PersonId(person),
-            device: seat.device,
-            session: seat.session,
-            record,
-            command,
-        };
-        self.world.app.sync.office(write).await.expect("written").record
+        performs((&self.world, &self.seats), person, record, command).await
     }
 
     /// Records a fact; answers its key.

@@ -2,17 +2,16 @@
 //! change by themselves; two runners, restarts, and forty days in which the server is down.
 
 use serde_json::{Value, json};
-use sync_core::model::id::{PersonId, RecordId, SiteId};
+use sync_core::model::id::{RecordId, SiteId};
 use sync_core::model::person::Role;
-use sync_core::rules::{Command, Details, Review, Status};
+use sync_core::rules::{Details, Review, Status};
 
+use super::seats::{performs, seated};
 use super::{RETRY_MS, Ran, run_due};
 use crate::App;
-use crate::people::grant::NewGrant;
 use crate::people::office::OfficeSession;
-use crate::people::{Act, directory, grant, office, place};
-use crate::sync::OfficeWrite;
-use crate::testing::{START_MS, Seeded, World};
+use crate::people::{Act, place};
+use crate::testing::{START_MS, World};
 
 const SITE: SiteId = SiteId(7);
 const ACT: Act = Act { at_ms: START_MS, by: None };
@@ -35,33 +34,15 @@ impl Scene {
         if !policy.is_empty() {
             place::change_policy(&mut conn, ACT, SITE, policy).await.expect("changed");
         }
-        let mut seats = Vec::new();
-        for (name, role) in
-            [("陈静", Role::FrontDesk), ("郑强", Role::ProjectManager), ("孙丽", Role::Supervisor)]
-        {
-            let person = directory::add(&mut conn, ACT, name, None).await.expect("added");
-            let new =
-                NewGrant { person, role, site: SITE, from_ms: 0, to_ms: None, on_behalf_of: None };
-            grant::grant(&mut conn, ACT, &new).await.expect("granted");
-            let randomness = Seeded::new(u64::from(person.0) + 100);
-            let seat = office::open(&mut conn, START_MS, person, &randomness).await;
-            seats.push(seat.expect("opened").0);
-        }
+        let people =
+            [("陈静", Role::FrontDesk), ("郑强", Role::ProjectManager), ("孙丽", Role::Supervisor)];
+        let seats = seated(&mut conn, SITE, &people).await;
         conn.commit().await.expect("commits");
         Self { world, seats }
     }
 
     async fn write(&self, person: u32, record: Option<RecordId>, command: Value) -> RecordId {
-        let command: Command = serde_json::from_value(command).expect("a command");
-        let seat = &self.seats[usize::try_from(person).expect("small") - 1];
-        let write = OfficeWrite {
-            person: PersonId(person),
-            device: seat.device,
-            session: seat.session,
-            record,
-            command,
-        };
-        self.world.app.sync.office(write).await.expect("written").record
+        performs((&self.world, &self.seats), person, record, command).await
     }
 
     async fn complaint(&self, unit: &str, subject: &str) -> RecordId {

@@ -18,6 +18,8 @@ mod due_tests;
 #[cfg(test)]
 mod retention_tests;
 #[cfg(test)]
+mod seats;
+#[cfg(test)]
 mod tests;
 
 use std::time::Duration;

@@ -8,14 +8,14 @@ use sync_core::model::payload::Payload;
 use sync_core::model::person::Role;
 use sync_core::rules::{Command, Review, Status, planned_rounds};
 
+use super::seats::seated;
 use super::{Ran, run, run_due};
 use crate::App;
-use crate::people::grant::NewGrant;
 use crate::people::office::OfficeSession;
 use crate::people::roster::import;
-use crate::people::{Act, directory, grant, office, place};
+use crate::people::{Act, directory, place};
 use crate::sync::{Derived, OfficeWrite};
-use crate::testing::{START_MS, Seeded, World};
+use crate::testing::{START_MS, World};
 
 pub(super) const SITE: SiteId = SiteId(7);
 pub(super) const ACT: Act = Act { at_ms: START_MS, by: None };
@@ -35,21 +35,13 @@ impl Scene {
         let world = World::new().await;
         let mut conn = world.write().await;
         place::add_site(&mut conn, ACT, Some(SITE), "云栖花园").await.expect("added");
-        let mut seats = Vec::new();
-        for (name, role) in [
+        let people = [
             ("王建国", Role::Security),
             ("李强", Role::Security),
             ("孙丽", Role::Supervisor),
             ("周平", Role::PatrolOfficer),
-        ] {
-            let person = directory::add(&mut conn, ACT, name, None).await.expect("added");
-            let new =
-                NewGrant { person, role, site: SITE, from_ms: 0, to_ms: None, on_behalf_of: None };
-            grant::grant(&mut conn, ACT, &new).await.expect("granted");
-            let randomness = Seeded::new(u64::from(person.0) + 100);
-            let seat = office::open(&mut conn, START_MS, person, &randomness).await;
-            seats.push(seat.expect("opened").0);
-        }
+        ];
+        let seats = seated(&mut conn, SITE, &people).await;
         let sheet = import::read(sheet.as_bytes(), chrono_tz::Tz::Asia__Shanghai);
         let outcome = import::apply(&mut conn, ACT, SITE, sheet).await.expect("imported");
         assert_eq!(outcome.problems, []);

@@ -346,6 +346,15 @@ impl Sync {
         self.close_case_keeping(close, None).await
     }
 
+    /// What commands are judged by now: the people with their roles, and the server's life.
+    async fn judges(&self) -> Result<(Arc<people::People>, u32)> {
+        let shared = &self.shared;
+        let mut conn = shared.database.reader().acquire().await?;
+        let installation = standing::installation(&mut conn).await?;
+        let people = shared.people.of(installation.reference_version, &mut conn).await?;
+        Ok((people, installation.epoch))
+    }
+
     /// [`Self::close_case`], with the answer to the request kept in the same transaction.
     ///
     /// # Errors
@@ -357,11 +366,7 @@ impl Sync {
     ) -> Result<()> {
         let shared = &self.shared;
         let now_ms = shared.clock.wall_ms();
-        let mut conn = shared.database.reader().acquire().await?;
-        let installation = standing::installation(&mut conn).await?;
-        let people = shared.people.of(installation.reference_version, &mut conn).await?;
-        drop(conn);
-        let epoch = installation.epoch;
+        let (people, epoch) = self.judges().await?;
         let job = Box::new(CloseJob { close, keep, people, epoch, now_ms });
         self.ask(|reply| Job::Close(job, reply)).await
     }
@@ -374,11 +379,7 @@ impl Sync {
     pub async fn derive(&self, record: RecordId, follows: Follows) -> Result<bool> {
         let shared = &self.shared;
         let now_ms = shared.clock.wall_ms();
-        let mut conn = shared.database.reader().acquire().await?;
-        let installation = standing::installation(&mut conn).await?;
-        let people = shared.people.of(installation.reference_version, &mut conn).await?;
-        drop(conn);
-        let epoch = installation.epoch;
+        let (people, epoch) = self.judges().await?;
         let job = Box::new(derive::DeriveJob { record, follows, people, epoch, now_ms });
         let stops = Stops::new(shared.hooks.as_ref(), "derive");
         stops.before().await?;
@@ -477,11 +478,7 @@ impl Sync {
     pub async fn fall_due(&self, record: RecordId) -> Result<bool> {
         let shared = &self.shared;
         let now_ms = shared.clock.wall_ms();
-        let mut conn = shared.database.reader().acquire().await?;
-        let installation = standing::installation(&mut conn).await?;
-        let people = shared.people.of(installation.reference_version, &mut conn).await?;
-        drop(conn);
-        let epoch = installation.epoch;
+        let (people, epoch) = self.judges().await?;
         let job = Box::new(due::DueJob { record, people, epoch, now_ms });
         let stops = Stops::new(shared.hooks.as_ref(), "derive");
         stops.before().await?;

@@ -17,7 +17,7 @@ use super::people::People;
 use super::stops::Stops;
 use super::write::{self, Poke, WriteContext};
 use super::writer::Job;
-use super::{Shared, Sync, cases, derive, standing};
+use super::{Shared, Sync, cases, derive};
 use crate::Result;
 
 /// What has waited so long is a case for the office. R5.19.
@@ -353,11 +353,7 @@ impl Sync {
     pub async fn decide_again(&self, record: RecordId) -> Result<()> {
         let shared = &self.shared;
         let now_ms = shared.clock.wall_ms();
-        let mut conn = shared.database.reader().acquire().await?;
-        let installation = standing::installation(&mut conn).await?;
-        let people = shared.people.of(installation.reference_version, &mut conn).await?;
-        drop(conn);
-        let epoch = installation.epoch;
+        let (people, epoch) = self.judges().await?;
         let job = Box::new(AgainJob { record, people, epoch, now_ms });
         let decided = self.ask(|reply| Job::Again(job, reply)).await;
         let mut transaction = shared.database.begin_write().await?;
