@@ -9,7 +9,7 @@ use super::closing::Turns;
 use super::complaint_cases::cases;
 use super::complaint_fold::{Facts, fold, status, turn};
 use super::denial::{Denial, DenialCode};
-use super::follow::Follow;
+use super::follow::{Follow, nth};
 use super::form::Form;
 use super::kind::{
     Details, FieldRule, FoldInput, Folded, Holds, Kind, Needs, concerned, missing, name, note,
@@ -331,9 +331,12 @@ impl Complaint {
         let mut after = opened;
         let mut follows = Vec::new();
         for due in &self.due {
+            let written = || self.escalations.iter().filter(|one| one.content == *due);
+            let stands = written().find(|one| !one.withdrawn).map(|one| one.key);
             let cause = format!("{}/{}", due.to.role().code(), due.due_ms);
-            let key = FactKey::derive(record, "escalated", &cause, 0);
-            if !self.escalations.iter().any(|one| one.content == *due) {
+            let cause = nth(cause, written().count());
+            let key = stands.unwrap_or_else(|| FactKey::derive(record, "escalated", &cause, 0));
+            if stands.is_none() {
                 follows.push(Follow {
                     rule: "escalated",
                     cause,

@@ -85,14 +85,15 @@ fn passed(review: &Review, deadline: &Deadline) -> Option<Follow> {
     if deadline.tells.is_empty() {
         return None;
     }
-    let told = fallen(review).any(|(_, fell)| is_of(&fell, deadline) && fell.due_ms == due_ms);
-    if told {
+    let told = fallen(review).filter(|(_, fell)| is_of(fell, deadline) && fell.due_ms == due_ms);
+    let told: Vec<FactKey> = told.map(|(key, _)| key).collect();
+    if told.iter().any(|key| !is_withdrawn(review, *key)) {
         return None;
     }
     let of = deadline.of.map(|key| key.to_string()).unwrap_or_default();
     Some(Follow {
         rule: "fell_due",
-        cause: format!("{}/{of}/{due_ms}", deadline.name),
+        cause: nth(format!("{}/{of}/{due_ms}", deadline.name), told.len()),
         at_ms: due_ms,
         payload: Payload::General(GeneralFact::FellDue(FellDue {
             deadline: deadline.name.clone(),
@@ -104,15 +105,23 @@ fn passed(review: &Review, deadline: &Deadline) -> Option<Follow> {
     })
 }
 
+/// The cause of what is written for the `n`th time, from 0: it was withdrawn each time before, and
+/// is so after all (R3.17).
+pub(super) fn nth(cause: String, n: usize) -> String {
+    if n == 0 { cause } else { format!("{cause}/{n}") }
+}
+
+/// Whether a `fell_due` fact is marked as wrong.
+pub(super) fn is_withdrawn(review: &Review, key: FactKey) -> bool {
+    let key = key.to_string();
+    review.timeline.iter().any(|entry| {
+        entry.fact_type == "due_withdrawn" && entry.content["of"].as_str() == Some(key.as_str())
+    })
+}
+
 /// What was told and is not so: a pause or a fact that came later moved the moment, or met it in
 /// time. It is marked, not erased (R3.17).
 fn withdrawn(review: &Review) -> Vec<Follow> {
-    let marked = |key: FactKey| {
-        review.timeline.iter().any(|entry| {
-            entry.fact_type == "due_withdrawn"
-                && entry.content["of"].as_str() == Some(&key.to_string())
-        })
-    };
     let stands = |fell: &FellDue| {
         review.deadlines.iter().any(|deadline| {
             // What cannot be judged says nothing against what was told.
@@ -125,7 +134,7 @@ fn withdrawn(review: &Review) -> Vec<Follow> {
     // A deadline of a kind or version that is not judged here says nothing against what was told.
     let known = |fell: &FellDue| review.deadlines.iter().any(|deadline| is_of(fell, deadline));
     fallen(review)
-        .filter(|(key, fell)| known(fell) && !stands(fell) && !marked(*key))
+        .filter(|(key, fell)| known(fell) && !stands(fell) && !is_withdrawn(review, *key))
         .map(|(key, fell)| Follow {
             rule: "due_withdrawn",
             cause: key.to_string(),

@@ -205,7 +205,9 @@ fn deadline(follow_up: &FollowUp, closed: Option<Stamp>, input: &FoldInput<'_>) 
     let opened = || Some(Stamp::of(input.facts().next()?, input.sessions));
     let start_ms = completed_ms.or_else(|| opened()?.judgeable_ms());
     let reached = follow_up.reached.and_then(|key| input.causality.fact(key));
-    let met = reached.map(|fact| Stamp::of(fact, input.sessions)).or(closed);
+    // Whichever came first: who is called once more after the closing was not called late.
+    let closed = closed.and_then(|closed| input.causality.fact(closed.key));
+    let met = input.earliest(reached.into_iter().chain(closed));
     let limit = Limit::Elapsed(input.policy.call_back_ms);
     input.sla().judge(&Target::new("follow_up", start_ms, limit).met(met).tells(TOLD))
 }

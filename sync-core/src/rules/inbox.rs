@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::complaint::Escalation;
 use super::deadlines::Deadline;
-use super::follow::fallen;
+use super::follow::{fallen, is_withdrawn};
 use super::kind::Details;
 use super::permission::holds_role;
 use super::review::{Review, TimelineEntry};
@@ -273,12 +273,6 @@ struct Told<'a> {
 
 fn told(review: &Review) -> Vec<Told<'_>> {
     let entry = |key: FactKey| review.timeline.iter().find(move |entry| entry.key == key);
-    let withdrawn = |key: FactKey| {
-        review.timeline.iter().any(|entry| {
-            entry.fact_type == "due_withdrawn"
-                && entry.content["of"].as_str() == Some(&key.to_string())
-        })
-    };
     // Over too where the deadline is none any more, e.g. of a violation that was closed.
     let met = |fell: &FellDue| {
         let is_its =
@@ -286,14 +280,16 @@ fn told(review: &Review) -> Vec<Told<'_>> {
         let deadline = review.deadlines.iter().find(is_its);
         deadline.is_none_or(|deadline| deadline.met_by.is_some())
     };
-    let fell = fallen(review).filter(|(key, _)| !withdrawn(*key)).filter_map(|(key, fell)| {
-        let kind = if fell.deadline == "report" { InboxKind::ReportDue } else { InboxKind::Due };
-        let done = met(&fell);
-        // Of what was passed on, that department.
-        let department = fell.of.and_then(entry).and_then(department_of);
-        let roles = fell.tells.into_iter().collect();
-        Some(Told { entry: entry(key)?, kind, roles, department, done })
-    });
+    let fell =
+        fallen(review).filter(|(key, _)| !is_withdrawn(review, *key)).filter_map(|(key, fell)| {
+            let kind =
+                if fell.deadline == "report" { InboxKind::ReportDue } else { InboxKind::Due };
+            let done = met(&fell);
+            // Of what was passed on, that department.
+            let department = fell.of.and_then(entry).and_then(department_of);
+            let roles = fell.tells.into_iter().collect();
+            Some(Told { entry: entry(key)?, kind, roles, department, done })
+        });
     let (escalations, step): (&[Escalation], _) = match &review.details {
         Some(Details::Complaint(one)) => (&one.escalations, Some(one.step)),
         _ => (&[], None),

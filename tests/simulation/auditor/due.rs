@@ -26,7 +26,8 @@ pub fn audit(world: &World, records: &BTreeMap<RecordId, Record>, audit: &mut Au
     }
 }
 
-/// Deadline and moment of what was told and is not marked as wrong; each once.
+/// Deadline and moment of what was told and is not marked as wrong; each once, whatever was marked
+/// before.
 fn told(record: &Record, now_ms: i64) -> Vec<(String, i64)> {
     let marks: Vec<FactKey> =
         record.of("due_withdrawn").map(|fact| fact.id("of").expect("a key")).collect();
@@ -38,9 +39,9 @@ fn told(record: &Record, now_ms: i64) -> Vec<(String, i64)> {
         let due_ms = fact.whole("due_ms");
         assert!(fact.is_derived() && fact.at_ms == due_ms && due_ms < now_ms, "{fact:?}");
         let name = fact.p["deadline"].as_str().expect("a name").to_owned();
-        let once = seen.insert((name.clone(), fact.p["of"].to_string(), due_ms));
-        assert!(once, "told once: {fact:?}");
         if !marked.contains(&fact.key) {
+            let once = seen.insert((name.clone(), fact.p["of"].to_string(), due_ms));
+            assert!(once, "told once: {fact:?}");
             standing.push((name, due_ms));
         }
     }
@@ -66,9 +67,9 @@ fn follow_up(record: &Record, policy: &SlaPolicy, now_ms: i64) -> Option<Vec<(St
         return None;
     }
     let start_ms = record.opening().p["completed_at_ms"].as_i64()?;
-    let reached: Vec<&Raw> = record.of("reached").collect();
-    let closed: Vec<&Raw> = record.of("follow_up_closed").collect();
-    let met = if reached.is_empty() { closed } else { reached };
+    let met: Vec<&Raw> = record.of("reached").chain(record.of("follow_up_closed")).collect();
+    let first = |one: &&Raw| !met.iter().any(|other| record.knew(one.key, other.key));
+    let met: Vec<&Raw> = met.iter().copied().filter(first).collect();
     late("follow_up", start_ms + policy.call_back_ms, &met, now_ms)
 }
 

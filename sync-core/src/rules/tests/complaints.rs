@@ -190,6 +190,36 @@ fn what_comes_late_and_shows_an_escalation_wrong_withdraws_it_once() {
     }
 }
 
+/// R2.12: a pause that turns out to have lasted no time leaves the very moment that was told before.
+#[test]
+fn an_escalation_that_was_withdrawn_and_is_due_after_all_stands_again_once() {
+    let (mut story, _) = story();
+    let before = story.facts.clone();
+    let mut phone = story.writer(31, Role::Assistant);
+    phone.office = false;
+    let mut written = story.clone();
+    written.after(DAY);
+    let pause = Command::PauseDeadline { deadlines: Vec::new(), reason: "客户外出".to_owned() };
+    let paused = written.write_on(&mut phone, pause, &before);
+    written.write(&mut phone, Command::ResumeDeadline { of: paused });
+    let resumed = written.facts.pop().expect("written");
+    story.after(4 * DAY);
+    story.server();
+    let first = story.escalations();
+    assert_eq!(first.len(), 1);
+    story.facts.push(written.facts.pop().expect("written"));
+    story.server();
+    assert_eq!(story.escalations(), []);
+    story.facts.push(resumed);
+    story.server();
+    assert_eq!(story.escalations(), first);
+    let kept = of(&story.review()).escalations.clone();
+    assert_eq!(kept.iter().map(|one| one.withdrawn).collect::<Vec<_>>(), [true, false]);
+    let facts = story.facts.len();
+    story.server();
+    assert_eq!(story.facts.len(), facts, "once");
+}
+
 /// R2.13
 #[test]
 fn the_days_in_which_it_was_solved_do_not_count_when_it_was_not_after_all() {

@@ -61,6 +61,19 @@ fn the_customer_is_asked_a_day_after_completion_and_again_if_nobody_was_reached(
     assert_eq!((review.status, review.closed_at_ms), (Status::Closed, Some(story.now_ms)));
 }
 
+/// R3.41: the closing arrives late from a phone, and somebody called in the meantime.
+#[test]
+fn a_call_after_a_follow_up_that_was_closed_in_time_does_not_make_it_late() {
+    let (mut story, mut desk) = story();
+    let seen = story.facts.clone();
+    let mut other = story.writer(13, Role::Assistant);
+    story.write_on(&mut other, step("follow_up_closed", json!({ "text": "t" })), &seen);
+    story.after(24 * HOUR);
+    story.step(&mut desk, "reached", json!({ "satisfied": true, "text": "t" }));
+    assert_eq!(due(&story.review()).state, DeadlineState::Met);
+    assert_eq!(due(&story.review()).met_at_ms, Some(NINE));
+}
+
 /// R3.41
 #[test]
 fn how_long_after_completion_is_the_sites_policy() {

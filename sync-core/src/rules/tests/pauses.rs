@@ -403,3 +403,29 @@ fn what_a_pause_that_arrives_later_shows_to_be_wrong_is_withdrawn_and_not_erased
     let mut kept = scene.story.review().timeline.into_iter();
     assert!(kept.any(|entry| entry.key == fell[0].key), "marked, not erased");
 }
+
+/// R3.17: a pause that turns out to have lasted no time leaves the very moment that was told before.
+#[test]
+fn what_was_withdrawn_and_is_so_after_all_is_told_again_once() {
+    let mut scene = Scene::new();
+    let seen = scene.story.facts.clone();
+    scene.story.after(60 * MINUTE);
+    let fell = told(&mut scene.story);
+    scene.story.facts.extend(fell.clone());
+    let mut lead = scene.story.writer(21, Role::EngineeringLead);
+    scene.story.now_ms = NINE + 3 * MINUTE;
+    let paused = scene.story.write_on(&mut lead, pause(&["filled"]), &seen);
+    scene.story.now_ms = NINE + 60 * MINUTE;
+    let withdrawn = told(&mut scene.story);
+    scene.story.facts.extend(withdrawn);
+    scene.story.now_ms = NINE + 3 * MINUTE;
+    scene.story.write(&mut lead, resume(paused));
+    scene.story.now_ms = NINE + 60 * MINUTE;
+    let again = told(&mut scene.story);
+    assert_eq!(again.len(), 1);
+    assert_eq!(again[0].payload, fell[0].payload, "of the same moment");
+    assert_ne!(again[0].key, fell[0].key, "what is marked stays marked");
+    assert_eq!(told(&mut scene.story), again, "the same in another life");
+    scene.story.facts.extend(again);
+    assert!(told(&mut scene.story).is_empty(), "once");
+}
