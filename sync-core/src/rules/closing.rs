@@ -23,19 +23,25 @@ const TURNS_MAX: usize = 100;
 pub(super) struct Turns {
     closings: Vec<FactKey>,
     reopenings: Vec<FactKey>,
+    /// The closings that no reopening knew of, those before another closing too.
+    kept: Vec<FactKey>,
 }
 
 impl Turns {
     pub(super) fn of(causality: &Causality<'_>, turn: impl Fn(&Fact) -> Option<Turn>) -> Self {
         let turns = causality.facts.iter().filter(|fact| turn(fact).is_some());
-        let latest = causality.latest(&turns.map(|fact| fact.key).collect::<Vec<_>>());
+        let turns: Vec<FactKey> = turns.map(|fact| fact.key).collect();
+        let latest = causality.latest(&turns);
         let closes = |key: &FactKey| {
             causality.fact(*key).is_some_and(|fact| turn(fact) == Some(Turn::Closes))
         };
+        let (all, reopened): (Vec<_>, Vec<_>) = turns.into_iter().partition(closes);
+        let mut kept = causality.unknown(&all, &reopened);
         let (mut closings, mut reopenings): (Vec<_>, Vec<_>) = latest.into_iter().partition(closes);
+        kept.truncate(TURNS_MAX);
         closings.truncate(TURNS_MAX);
         reopenings.truncate(TURNS_MAX);
-        Self { closings, reopenings }
+        Self { closings, reopenings, kept }
     }
 
     /// The closings that hold; none while it is open. R1.12.
@@ -45,18 +51,15 @@ impl Turns {
 
     /// The closing that holds: the latest of them, from which it is kept.
     pub(super) fn closing(&self, input: &FoldInput<'_>) -> Option<Stamp> {
-        let stamps = self.facts(input).map(|fact| Stamp::of(fact, input.sessions));
+        let facts = of(self.closings(), input);
+        let stamps = facts.map(|fact| Stamp::of(fact, input.sessions));
         stamps.max_by_key(|stamp| (stamp.at_ms, stamp.key))
     }
 
-    /// The closing that a limit ended with: the earliest of them.
+    /// The closing that a limit ended with: the first since it was last open. Closing once more
+    /// what is closed makes nothing late. R8.9.
     pub(super) fn met(&self, input: &FoldInput<'_>) -> Option<Stamp> {
-        input.earliest(self.facts(input))
-    }
-
-    fn facts<'a>(&'a self, input: &FoldInput<'a>) -> impl Iterator<Item = &'a Fact> {
-        let causality = input.causality;
-        self.closings().iter().filter_map(move |key| causality.fact(*key))
+        self.reopenings.is_empty().then(|| input.earliest(of(&self.kept, input)))?
     }
 
     /// Closed and reopened by people who knew nothing of one another, until somebody who knows both
@@ -71,4 +74,9 @@ impl Turns {
         let keys = self.closings.iter().chain(&self.reopenings).copied();
         both.then(|| case_of(causality, sessions, kind, keys))
     }
+}
+
+fn of<'a>(keys: &[FactKey], input: &FoldInput<'a>) -> impl Iterator<Item = &'a Fact> {
+    let causality = input.causality;
+    keys.iter().filter_map(move |key| causality.fact(*key))
 }

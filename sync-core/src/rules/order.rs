@@ -186,6 +186,26 @@ impl<'a> Causality<'a> {
         keys.iter().copied().filter(|key| place(key).is_some_and(|place| !knows(place))).collect()
     }
 
+    /// Those of `keys` that none of `others` knew of.
+    pub fn unknown(&self, keys: &[FactKey], others: &[FactKey]) -> Vec<FactKey> {
+        let places = |keys: &[FactKey]| -> Vec<usize> {
+            keys.iter().filter_map(|key| self.places.get(key)).copied().collect()
+        };
+        let others = places(others);
+        let mut known = vec![0_u64; self.words];
+        for place in &others {
+            let row = &self.before[place * self.words..(place + 1) * self.words];
+            known.iter_mut().zip(row).for_each(|(known, before)| *known |= before);
+        }
+        let last = others.iter().max().copied();
+        let is_known = |place: usize| match self.words {
+            0 => last.is_some_and(|last| place < last),
+            _ => known[place / 64] >> (place % 64) & 1 == 1,
+        };
+        let unknown = places(keys).into_iter().filter(|place| !is_known(*place));
+        unknown.map(|place| self.facts[place].key).collect()
+    }
+
     /// The latest facts: those that are no cause of another.
     pub fn frontier(&self) -> Vec<FactKey> {
         let causes: BTreeSet<FactKey> = self.predecessors.values().flatten().copied().collect();

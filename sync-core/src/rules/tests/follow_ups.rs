@@ -74,6 +74,19 @@ fn a_call_after_a_follow_up_that_was_closed_in_time_does_not_make_it_late() {
     assert_eq!(due(&story.review()).met_at_ms, Some(NINE));
 }
 
+/// R8.9
+#[test]
+fn closing_once_more_what_is_closed_makes_nothing_late() {
+    let (mut story, mut desk) = story();
+    let close = || step("follow_up_closed", json!({ "text": "t" }));
+    story.write(&mut desk, close());
+    story.after(24 * HOUR);
+    story.write(&mut desk, close());
+    let review = story.review();
+    assert_eq!((due(&review).state, due(&review).met_at_ms), (DeadlineState::Met, Some(NINE)));
+    assert_eq!(review.closed_at_ms, Some(story.now_ms), "kept from the last closing on");
+}
+
 /// R3.41
 #[test]
 fn how_long_after_completion_is_the_sites_policy() {
