@@ -1,16 +1,18 @@
 //! Turns: what the office, a phone and a runner of the jobs do in a round.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use fieldbook_server::{App, Error, jobs};
 use serde_json::Value;
-use sync_core::model::id::{FactKey, PersonId, RecordId, SiteId};
+use sync_core::model::id::{DeviceId, FactKey, PersonId, RecordId, SiteId};
 use sync_core::model::person::Role;
-use sync_core::replica::Replica;
+use sync_core::replica::{Performed, Replica};
 
 use super::coverage::Coverage;
-use super::environment::{Dice, Gate, SimulatedHooks};
+use super::environment::{Dice, Gate, SimulatedClock, SimulatedHooks};
 use super::people::{PEOPLE, Person, SITE, Seat};
+use super::signing::Ink;
 use super::workload::{
     CashLine, DESK, Draw, Step, command, draw_kind, draw_step, forbidden, is_of_workers,
 };
@@ -25,12 +27,20 @@ pub struct Saved {
     pub kind: String,
     /// Its number on the phone or seat.
     pub n: u64,
+    /// Who gave it.
+    pub person: PersonId,
+    /// The phone or seat.
+    pub device: DeviceId,
     /// Its first fact.
     pub key: FactKey,
     /// It opened the record.
     pub opened: bool,
     /// The phone's rules were off: the server has to refuse it.
     pub forbidden: bool,
+    /// The phone's clock was turned back for it.
+    pub lied: bool,
+    /// To before the phone last got an answer: the server has to notice.
+    pub caught: bool,
 }
 
 /// What somebody's turn came to.
@@ -95,7 +105,11 @@ async fn office_step(world: &World, done: &mut Done) {
             n: written.number,
             key: FactKey::Written { session: seat.session, n: written.number, i: 0 },
             opened: record.is_none(),
+            person: seat.person,
+            device: seat.device,
             forbidden: false,
+            lied: false,
+            caught: false,
         }),
         Err(Error::Denied(denial)) => {
             done.coverage.of(kind).denied += 1;
@@ -176,19 +190,33 @@ pub struct Carrier {
     pub role: Role,
     /// Where.
     pub site: SiteId,
+    /// The phone's number.
+    pub device: DeviceId,
     /// The person's whims.
     pub dice: Dice,
     /// When the turn begins.
     pub now_ms: i64,
+    /// The phone's clock.
+    pub clock: Arc<SimulatedClock>,
+    /// Turns the clock back now and then.
+    pub is_liar: bool,
+    /// When the phone last got an answer.
+    pub answered_ms: Arc<AtomicI64>,
+    /// What its customers have drawn.
+    pub ink: Arc<Mutex<Ink>>,
 }
 
 impl Carrier {
     /// Some commands, some syncs, in an order drawn by the phone's dice.
     pub async fn turn(self, steps: usize) -> Done {
         let mut done = Done::default();
+        self.resume(&mut done).await;
         for _ in 0..steps {
             if self.dice.happens(250) {
                 let result = self.replica.sync_once().await;
+                if result.is_ok() {
+                    self.answered_ms.store(self.now_ms, Ordering::SeqCst);
+                }
                 done.trace.push(format!("sync {:?}", result.map_err(|error| error.to_string())));
             } else {
                 self.step(&mut done).await;
@@ -215,13 +243,19 @@ impl Carrier {
         if dice.happens(60) {
             let payload = forbidden(&kind, self.role, dice);
             let result = self.replica.write_unjudged(record, &payload).await;
-            let saved = result.as_ref().ok().map(|one| (one.record, one.n, one.key));
-            done.keep(saved, &kind, false, true);
+            let saved = self.saved(result.as_ref().ok(), &kind, false);
+            done.saved.extend(saved.map(|saved| Saved { forbidden: true, ..saved }));
             done.trace.push(format!("{record} forbidden {:?}", result.is_ok()));
             return;
         }
         let draw = self.draw(&known);
-        let Some(step) = draw_step((&kind, Some(&review)), &draw, &[self.role]) else { return };
+        // A customer who is asked again and again: else signing is one step of very many.
+        let drawn = || draw_step((&kind, Some(&review)), &draw, &[self.role]);
+        let asked = (0..4).find_map(|_| drawn().filter(|step| step.command["command"] == "sign"));
+        let Some(step) = asked.or_else(drawn) else { return };
+        if step.command["command"] == "sign" {
+            return self.sign(record, &kind, step.command, done).await;
+        }
         self.perform(Some(record), &kind, step.command, done).await;
     }
 
@@ -239,32 +273,52 @@ impl Carrier {
         Draw { dice, person, site, now_ms, known, cash: &[] }
     }
 
-    async fn perform(&self, record: Option<RecordId>, kind: &str, value: Value, done: &mut Done) {
+    /// Gives a command.
+    pub async fn perform(
+        &self,
+        record: Option<RecordId>,
+        kind: &str,
+        value: Value,
+        done: &mut Done,
+    ) {
         let text = value.to_string();
+        let lies = self.is_liar && self.dice.happens(200);
+        let hours = 1 + i64::try_from(self.dice.below(30)).expect("small");
+        let lie_ms = if lies { self.clock.lie_ms(hours * 3_600_000) } else { 0 };
         let result = self.replica.perform(&command(value), record).await;
+        self.clock.lie_ms(0);
         if let Err(sync_core::Error::Denied(_)) = &result {
             done.coverage.of(kind).denied += 1;
         }
-        let saved = result.as_ref().ok().map(|one| (one.record, one.n, one.key));
-        done.keep(saved, kind, record.is_none(), false);
+        let saved = self.saved(result.as_ref().ok(), kind, record.is_none());
+        // The server believes ten minutes, and notes an idle contact once an hour.
+        let believed_ms = self.answered_ms.load(Ordering::SeqCst) - 600_000 - 3_600_000;
+        let caught = self.now_ms - lie_ms < believed_ms;
+        let lied = lie_ms > 0;
+        done.saved.extend(saved.map(|saved| Saved { lied, caught: lied && caught, ..saved }));
         let result = result.map(|one| one.n).map_err(|error| error.to_string());
-        done.trace.push(format!("{record:?} {text} {result:?}"));
+        done.trace.push(format!("{record:?} {text} {lie_ms} {result:?}"));
     }
-}
 
-impl Done {
-    fn keep(
-        &mut self,
-        saved: Option<(RecordId, u64, FactKey)>,
-        kind: &str,
-        opened: bool,
-        forbidden: bool,
-    ) {
-        let saved = saved.map(|(record, n, key)| {
-            let kind = kind.to_owned();
-            Saved { record, kind, n, key, opened, forbidden }
-        });
-        self.saved.extend(saved);
+    fn saved(&self, performed: Option<&Performed>, kind: &str, opened: bool) -> Option<Saved> {
+        let (person, device, kind) = (self.person, self.device, kind.to_owned());
+        performed.map(|one| Saved {
+            record: one.record,
+            kind,
+            n: one.n,
+            person,
+            device,
+            key: one.key,
+            opened,
+            forbidden: false,
+            lied: false,
+            caught: false,
+        })
+    }
+
+    /// What its customers have drawn.
+    pub fn ink(&self) -> MutexGuard<'_, Ink> {
+        self.ink.lock().expect("not poisoned")
     }
 }
 

@@ -46,6 +46,7 @@ impl Randomness for Dice {
 pub struct SimulatedClock {
     elapsed_ms: Arc<AtomicI64>,
     wall_offset_ms: AtomicI64,
+    behind_ms: AtomicI64,
     boot: AtomicU64,
     boot_started_ms: AtomicI64,
 }
@@ -59,6 +60,7 @@ impl SimulatedClock {
         Self {
             elapsed_ms,
             wall_offset_ms: AtomicI64::new(0),
+            behind_ms: AtomicI64::new(0),
             boot: AtomicU64::new(boot),
             boot_started_ms: AtomicI64::new(-60_000),
         }
@@ -67,6 +69,15 @@ impl SimulatedClock {
     /// Sets the wall clock wrong by so much.
     pub fn set_wall_offset_ms(&self, offset_ms: i64) {
         self.wall_offset_ms.store(offset_ms, Ordering::SeqCst);
+    }
+
+    /// Claims to be so much earlier in this boot, as far as it goes back; 0 is the truth. Answers
+    /// by how much.
+    pub fn lie_ms(&self, ms: i64) -> i64 {
+        self.behind_ms.store(0, Ordering::SeqCst);
+        let ms = ms.min(self.monotonic_ms() - 1).max(0);
+        self.behind_ms.store(ms, Ordering::SeqCst);
+        ms
     }
 
     /// A new boot: the monotonic clock begins anew.
@@ -84,7 +95,9 @@ impl Clock for SimulatedClock {
     }
 
     fn monotonic_ms(&self) -> i64 {
-        self.elapsed_ms.load(Ordering::SeqCst) - self.boot_started_ms.load(Ordering::SeqCst)
+        self.elapsed_ms.load(Ordering::SeqCst)
+            - self.boot_started_ms.load(Ordering::SeqCst)
+            - self.behind_ms.load(Ordering::SeqCst)
     }
 
     fn boot_id(&self) -> BootId {

@@ -11,8 +11,11 @@ mod auditor;
 mod coverage;
 mod days;
 mod environment;
+mod life;
 mod network;
+mod office_words;
 mod people;
+mod signing;
 mod workload;
 mod world;
 
@@ -26,7 +29,7 @@ use coverage::Coverage;
 use days::DAY_MS;
 use environment::{Dice, Scheduler};
 use network::Faults;
-use people::PEOPLE;
+use people::by_number;
 use world::World;
 
 /// What a run did, for its report and for comparing two runs of one seed.
@@ -36,7 +39,56 @@ struct Run {
     coverage: Coverage,
     phone_crashes: u64,
     server_crashes: u64,
+    lives: Lives,
     trace: Vec<String>,
+}
+
+/// What befell phones and people, and what the office said, in a run or in many.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Lives {
+    revoked: u64,
+    locked_or_lost: u64,
+    without_role: u64,
+    signed_out: u64,
+    /// Sign-outs after which somebody else took the phone.
+    shared: u64,
+    /// Files of unsent work that brought something.
+    parcels: u64,
+    /// Words of the office on what was not accepted.
+    words: u64,
+    accepted_after_all: u64,
+    /// Signings that went on with what was drawn before the app was killed or put away.
+    resumed: u64,
+    /// Commands that claim to be older than they can be.
+    backdated: u64,
+}
+
+impl Lives {
+    fn all(&mut self) -> [(&'static str, &mut u64); 10] {
+        [
+            ("revoked", &mut self.revoked),
+            ("locked or lost", &mut self.locked_or_lost),
+            ("without role", &mut self.without_role),
+            ("signed out", &mut self.signed_out),
+            ("shared", &mut self.shared),
+            ("parcels", &mut self.parcels),
+            ("words", &mut self.words),
+            ("accepted after all", &mut self.accepted_after_all),
+            ("resumed", &mut self.resumed),
+            ("backdated", &mut self.backdated),
+        ]
+    }
+
+    fn add(&mut self, mut other: Self) {
+        for ((_, own), (_, others)) in self.all().into_iter().zip(other.all()) {
+            *own += *others;
+        }
+    }
+
+    /// What befell nobody: what no run looks at.
+    fn gaps(mut self) -> Vec<&'static str> {
+        self.all().into_iter().filter(|(_, count)| **count == 0).map(|(name, _)| name).collect()
+    }
 }
 
 /// Commands that returned, of each phone and of the office.
@@ -72,15 +124,21 @@ async fn play(seed: u64) -> (World, AllSaved, Run) {
         field_turn(&mut world, &mut scheduler, &mut run, &mut saved).await;
         world.advance_ms(60_000);
         restart_the_fallen(&mut world, &mut run).await;
+        life::befall(&mut world, &saved, &mut run.lives).await;
+        office_words::say(&mut world, &mut run.lives, &mut run.trace).await;
     }
     set_faults(&world, false);
+    life::heal(&mut world, &saved).await;
     (world, saved, run)
 }
 
 async fn run(seed: u64) -> Run {
     let (mut world, saved, mut run) = play(seed).await;
     run.audit = auditor::audit(&mut world, &saved, &mut run.coverage).await;
-    run.trace.push(run.coverage.to_string());
+    run.lives.resumed +=
+        world.phones.iter().map(|one| one.ink.lock().expect("not poisoned").resumed).sum::<u64>();
+    run.lives.backdated += run.audit.backdated;
+    run.trace.push(format!("{} {:?}", run.coverage, run.lives));
     for phone in &mut world.phones {
         phone.close().await;
     }
@@ -121,14 +179,18 @@ async fn field_turn(
     let mut tasks: Vec<Pin<Box<dyn Future<Output = Done> + Send>>> = Vec::new();
     for (index, phone) in world.phones.iter().enumerate() {
         phone.set_gate(Some(scheduler.gate(index)));
-        let site = PEOPLE.iter().find(|one| one.person == phone.person).expect("one of them").site;
         let carrier = Carrier {
             replica: phone.replica(),
             person: phone.person,
             role: phone.role,
-            site,
+            site: by_number(phone.person).site,
+            device: phone.device,
             dice: phone.dice.clone(),
             now_ms: world.now_ms(),
+            clock: phone.clock.clone(),
+            is_liar: phone.is_liar,
+            answered_ms: phone.answered_ms.clone(),
+            ink: phone.ink.clone(),
         };
         tasks.push(Box::pin(carrier.turn(STEPS)));
     }
@@ -224,6 +286,7 @@ struct Totals {
     runs: u64,
     audit: Audit,
     coverage: Coverage,
+    lives: Lives,
     phone_crashes: u64,
     server_crashes: u64,
 }
@@ -233,6 +296,7 @@ impl Totals {
         self.runs += other.runs;
         self.audit.add(&other.audit);
         self.coverage.add(&other.coverage);
+        self.lives.add(other.lives);
         self.phone_crashes += other.phone_crashes;
         self.server_crashes += other.server_crashes;
     }
@@ -262,6 +326,7 @@ fn draw_seeds(seeds: &AtomicU64, last: u64, goes_on: impl Fn() -> bool) -> Total
             runs: 1,
             audit: run.audit,
             coverage: run.coverage,
+            lives: run.lives,
             phone_crashes: run.phone_crashes,
             server_crashes: run.server_crashes,
         });
@@ -288,14 +353,16 @@ fn every_command_that_returned_is_accounted_for_whatever_fails() {
         }
     });
     println!("{}", totals.coverage);
-    let Totals { runs, audit, coverage, phone_crashes, server_crashes } = totals;
+    let Totals { runs, audit, coverage, lives, phone_crashes, server_crashes } = totals;
     println!("{runs} runs, {audit:?}, {phone_crashes} phone crashes, {server_crashes} of servers");
+    println!("{lives:?}");
     let (_, accepted, refused) = coverage.sums();
     if only.is_none() {
         assert!(accepted > 0 && refused > 0 && phone_crashes > 0 && server_crashes > 0);
     }
     if runs >= RUNS_MIN {
         assert_eq!(coverage.gaps(), Vec::<String>::new(), "every kind is met");
+        assert_eq!(lives.gaps(), Vec::<&str>::new(), "everything befalls somebody");
     }
 }
 

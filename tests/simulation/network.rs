@@ -6,9 +6,14 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use data_encoding::BASE64URL_NOPAD;
 use ed25519_dalek::{SigningKey, VerifyingKey};
-use fieldbook_server::sync::{Bearer, Sync};
+use fieldbook_server::App;
+use fieldbook_server::people::device;
+use fieldbook_server::sync::{Bearer, Carrier};
 use sync_core::model::id::{DeviceId, PersonId};
-use sync_core::protocol::enrolment::{EnrolRequest, EnrolResponse, NonceResponse, TokenResponse};
+use sync_core::protocol::chain::HandInRequest;
+use sync_core::protocol::enrolment::{
+    EnrolRequest, EnrolResponse, NonceResponse, TokenRequest, TokenResponse,
+};
 use sync_core::protocol::frame;
 use sync_core::protocol::identity::Certificate;
 use sync_core::protocol::problem::{Problem, ProblemCode};
@@ -34,26 +39,60 @@ pub struct Faults {
 
 /// The server's address: its process while it is up.
 #[derive(Clone, Default)]
-pub struct Server(Arc<Mutex<Option<Sync>>>);
+pub struct Server(Arc<Mutex<Option<App>>>);
+
+/// What a phone sends under its token.
+#[derive(Debug, Clone)]
+struct Message {
+    who: Bearer,
+    hands_in: bool,
+    body: Vec<u8>,
+}
 
 impl Server {
     /// Up with this process, or down.
-    pub fn set(&self, sync: Option<Sync>) {
-        *self.0.lock().expect("not poisoned") = sync;
+    pub fn set(&self, app: Option<App>) {
+        *self.0.lock().expect("not poisoned") = app;
+    }
+
+    fn app(&self) -> Option<App> {
+        self.0.lock().expect("not poisoned").clone()
     }
 
     /// Calls the server; `None` while it is down or when it stops meanwhile.
-    async fn sync(&self, who: Bearer, body: &[u8]) -> Option<HttpResponse> {
-        let sync = self.0.lock().expect("not poisoned").clone()?;
-        let request = match frame::open(body) {
-            Ok(request) => request,
-            Err(_) => return Some(problem(ProblemCode::Malformed)),
+    async fn ask(&self, message: &Message) -> Option<HttpResponse> {
+        let app = self.app()?;
+        if let Some(problem) = refused(&app, message.who).await {
+            return Some(problem);
+        }
+        let answered = if message.hands_in {
+            let Ok(request) = frame::open::<HandInRequest>(&message.body) else {
+                return Some(problem(ProblemCode::Malformed));
+            };
+            let by = Carrier::Phone(message.who, request.clock);
+            let answered = app.sync.hand_in(by, &request.hand_over).await;
+            answered.map(|response| frame::seal(&response))
+        } else {
+            let Ok(request) = frame::open(&message.body) else {
+                return Some(problem(ProblemCode::Malformed));
+            };
+            app.sync.handle(message.who, request).await.map(|response| frame::seal(&response))
         };
-        match sync.handle(who, request).await {
-            Ok(response) => Some(answer(200, frame::seal(&response))),
+        match answered {
+            Ok(body) => Some(answer(200, body)),
             Err(fieldbook_server::Error::Problem { code, .. }) => Some(problem(code)),
             Err(_) => None,
         }
+    }
+}
+
+/// What a device is told that may not come in.
+async fn refused(app: &App, who: Bearer) -> Option<HttpResponse> {
+    let mut conn = app.db.reader().acquire().await.expect("connects");
+    match device::admit(&mut conn, who).await {
+        Ok(()) => None,
+        Err(fieldbook_server::Error::Problem { code, .. }) => Some(problem(code)),
+        Err(error) => panic!("{error:?}"),
     }
 }
 
@@ -70,18 +109,17 @@ fn problem(code: ProblemCode) -> HttpResponse {
     answer(code.status(), serde_json::to_vec(&problem).expect("writes"))
 }
 
-/// One phone's way to the server. Identity is not what is simulated here: enrolment and tokens are
-/// answered on the way.
+/// One phone's way to the server. Codes and signatures are not what is simulated here: enrolment is
+/// answered on the way, and a token names its device.
 pub struct SimulatedTransport {
     server: Server,
     dice: Dice,
-    who: Bearer,
-    name: String,
-    /// The key that the phone enrolled with.
-    pub public_key: Mutex<Option<VerifyingKey>>,
+    invited: Mutex<Bearer>,
+    /// The devices that were enrolled, with their keys, of which the server does not know yet.
+    pub enrolled: Mutex<Vec<(Bearer, VerifyingKey)>>,
     faults: Mutex<Faults>,
     gate: Mutex<Option<Gate>>,
-    late: Mutex<Option<Vec<u8>>>,
+    late: Mutex<Option<Message>>,
     /// What happened on the way, for the report.
     pub counts: Mutex<Counts>,
 }
@@ -102,19 +140,23 @@ pub struct Counts {
 }
 
 impl SimulatedTransport {
-    /// A way without faults for one person's device.
+    /// A way without faults, on which this person is invited to enrol as this device.
     pub fn new(server: Server, dice: Dice, person: PersonId, device: DeviceId) -> Self {
         Self {
             server,
             dice,
-            who: Bearer { person, device },
-            name: format!("师傅{person}"),
-            public_key: Mutex::default(),
+            invited: Mutex::new(Bearer { person, device }),
+            enrolled: Mutex::default(),
             faults: Mutex::default(),
             gate: Mutex::default(),
             late: Mutex::default(),
             counts: Mutex::default(),
         }
+    }
+
+    /// Whoever enrols next is this person, as this device.
+    pub fn invite(&self, person: PersonId, device: DeviceId) {
+        *self.invited.lock().expect("not poisoned") = Bearer { person, device };
     }
 
     /// From now on with these faults.
@@ -145,18 +187,30 @@ impl SimulatedTransport {
         let request: EnrolRequest = serde_json::from_slice(body).expect("an enrolment");
         let bytes = BASE64URL_NOPAD.decode(request.public_key.as_bytes()).expect("base64url");
         let key = VerifyingKey::from_bytes(&bytes.try_into().expect("32 bytes")).expect("a key");
-        *self.public_key.lock().expect("not poisoned") = Some(key);
-        let installation = SigningKey::from_bytes(&[1; 32]);
-        let (person, device) = (self.who.person, self.who.device);
+        let who = *self.invited.lock().expect("not poisoned");
+        self.enrolled.lock().expect("not poisoned").push((who, key));
+        let installation = SigningKey::from_bytes(&INSTALLATION);
+        let (person, device) = (who.person, who.device);
         json(&EnrolResponse {
             certificate: Certificate::issue(&installation, person, device, &key, START_MS),
             installation_key: BASE64URL_NOPAD.encode(installation.verifying_key().as_bytes()),
-            person_name: self.name.clone(),
+            person_name: format!("师傅{person}"),
             server_time_ms: START_MS,
         })
     }
 
-    async fn sync(&self, body: Vec<u8>) -> Result<HttpResponse> {
+    async fn token(&self, body: &[u8]) -> Result<HttpResponse> {
+        let request: TokenRequest = serde_json::from_slice(body).expect("asks for a token");
+        let who = Bearer { person: request.person, device: request.device };
+        let app = self.server.app().ok_or_else(|| offline("the server is down"))?;
+        if let Some(problem) = refused(&app, who).await {
+            return Ok(problem);
+        }
+        let access_token = format!("{}.{}", who.person, who.device);
+        Ok(json(&TokenResponse { access_token, expires_in_s: 900 }))
+    }
+
+    async fn send_under_token(&self, message: Message) -> Result<HttpResponse> {
         self.pass().await;
         let faults = *self.faults.lock().expect("not poisoned");
         self.count(|counts| counts.sent += 1);
@@ -166,17 +220,17 @@ impl SimulatedTransport {
             return Err(offline("lost on the way there"));
         }
         if self.dice.happens(faults.replayed_later) {
-            *self.late.lock().expect("not poisoned") = Some(body.clone());
+            *self.late.lock().expect("not poisoned") = Some(message.clone());
         }
         if self.dice.happens(faults.doubled) {
             self.count(|counts| counts.doubled += 1);
-            self.server.sync(self.who, &body).await;
+            self.server.ask(&message).await;
             self.pass().await;
         }
-        let answer = self.server.sync(self.who, &body).await;
+        let answer = self.server.ask(&message).await;
         if let Some(late) = late {
             self.count(|counts| counts.replayed += 1);
-            self.server.sync(self.who, &late).await;
+            self.server.ask(&late).await;
         }
         self.pass().await;
         if self.dice.happens(faults.lost_answer) {
@@ -192,6 +246,16 @@ impl SimulatedTransport {
     }
 }
 
+/// The installation's key.
+pub const INSTALLATION: [u8; 32] = [1; 32];
+
+/// Who a token names.
+fn bearer(token: &str) -> Bearer {
+    let (person, device) = token.split_once('.').expect("a token");
+    let number = |text: &str| text.parse().expect("a number");
+    Bearer { person: PersonId(number(person)), device: DeviceId(number(device)) }
+}
+
 fn offline(detail: &str) -> Error {
     Error::Offline { detail: detail.to_owned() }
 }
@@ -202,10 +266,12 @@ impl Transport for SimulatedTransport {
         match request.url.as_str() {
             "sim:/v1/enrol" => Ok(self.enrol(&request.body)),
             "sim:/v1/nonce" => Ok(json(&NonceResponse { nonce: "bm9uY2U".to_owned() })),
-            "sim:/v1/token" => {
-                Ok(json(&TokenResponse { access_token: "token".to_owned(), expires_in_s: 900 }))
+            "sim:/v1/token" => self.token(&request.body).await,
+            "sim:/v1/sync" | "sim:/v1/hand-in" => {
+                let who = bearer(&request.bearer.expect("under a token"));
+                let hands_in = request.url.ends_with("hand-in");
+                self.send_under_token(Message { who, hands_in, body: request.body }).await
             }
-            "sim:/v1/sync" => self.sync(request.body).await,
             other => panic!("nobody asks for {other}"),
         }
     }

@@ -19,7 +19,8 @@ pub struct Person {
     pub role: Role,
     /// Where.
     pub site: SiteId,
-    group: Option<u32>,
+    /// The group of buildings it is limited to.
+    pub group: Option<u32>,
     department: Option<&'static str>,
     /// Signs in at the office.
     pub has_seat: bool,
@@ -90,6 +91,11 @@ impl Seat {
         let number = u8::try_from(person.0).expect("small");
         Self { person, device: DeviceId(person.0), session: SessionId([number; 8]) }
     }
+}
+
+/// Somebody by number.
+pub fn by_number(person: PersonId) -> &'static Person {
+    PEOPLE.iter().find(|one| one.person == person).expect("one of them")
 }
 
 /// The device number of somebody's phone.

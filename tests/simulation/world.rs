@@ -2,9 +2,10 @@
 //! with their stores.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
+use ed25519_dalek::SigningKey;
 use fieldbook_server::config::Config;
 use fieldbook_server::db::Database;
 use fieldbook_server::keys::Keys;
@@ -18,17 +19,32 @@ use sync_core::rules::Command;
 use sync_core::store::StoreKey;
 
 use super::environment::{Dice, Gate, START_MS, SimulatedClock, SimulatedHooks};
-use super::network::{Server, SimulatedTransport};
+use super::life::Misfortune;
+use super::network::{INSTALLATION, Server, SimulatedTransport};
+use super::office_words::Word;
 use super::people::{self, PEOPLE, Person, Seat};
+use super::signing::Ink;
 
 /// One phone: what survives a crash, and what does not.
 pub struct Phone {
-    /// Its owner.
+    /// Who uses it now.
     pub person: PersonId,
-    /// Its owner's role.
+    /// That person's role.
     pub role: Role,
-    /// Its number.
+    /// The number it has for that person.
     pub device: DeviceId,
+    /// Numbers it has had for that person since the last sign-out.
+    pub devices: Vec<DeviceId>,
+    /// Commands that had returned at the last sign-out: what it no longer lists to anybody.
+    pub forgotten: usize,
+    /// Somebody has signed out.
+    pub was_signed_out: bool,
+    /// When it last got an answer.
+    pub answered_ms: Arc<AtomicI64>,
+    /// Turns its clock back now and then.
+    pub is_liar: bool,
+    /// What its customers have drawn.
+    pub ink: Arc<Mutex<Ink>>,
     path: PathBuf,
     /// Its clocks.
     pub clock: Arc<SimulatedClock>,
@@ -95,6 +111,7 @@ impl Machine {
         self.hooks.revive();
         let mut keys = Keys::generate(&self.dice, START_MS);
         keys.attestation = [9; 32];
+        keys.installation = SigningKey::from_bytes(&INSTALLATION);
         let ledger = Some(self.folder.join("ledger"));
         let app = App::start(AppOptions {
             db: open(&self.folder).await,
@@ -104,7 +121,7 @@ impl Machine {
             hooks: self.hooks.clone(),
             config: Config { ledger, ..Config::default() },
         });
-        self.address.set(Some(app.sync.clone()));
+        self.address.set(Some(app.clone()));
         self.running = Some(app);
     }
 
@@ -146,6 +163,12 @@ pub struct World {
     pub policy: SlaPolicy,
     /// Draws the workload.
     pub dice: Dice,
+    /// Devices that were enrolled so far, beside the first of each phone.
+    devices: u32,
+    /// What is still to be made good.
+    pub misfortunes: Vec<Misfortune>,
+    /// What the office has said of commands that were not accepted.
+    pub words: Vec<Word>,
     folder: tempfile::TempDir,
 }
 
@@ -177,8 +200,18 @@ impl World {
         let runner =
             |number| machine(number, SimulatedHooks::between_writes(Dice::new(seed, 4 + number)));
         let runners = vec![runner(1), runner(2)];
-        let mut world =
-            Self { elapsed_ms, machine: main, runners, phones: Vec::new(), policy, dice, folder };
+        let mut world = Self {
+            elapsed_ms,
+            machine: main,
+            runners,
+            phones: Vec::new(),
+            policy,
+            dice,
+            devices: 0,
+            misfortunes: Vec::new(),
+            words: Vec::new(),
+            folder,
+        };
         world.machine.start().await;
         for runner in &mut world.runners {
             runner.start().await;
@@ -202,6 +235,12 @@ impl World {
             person,
             role: one.role,
             device,
+            devices: vec![device],
+            forgotten: 0,
+            was_signed_out: false,
+            answered_ms: Arc::default(),
+            is_liar: seed.is_multiple_of(3),
+            ink: Arc::default(),
             path: self.folder.path().join(format!("phone-{person}.db")),
             clock: Arc::new(SimulatedClock::new(self.elapsed_ms.clone(), 100 + number)),
             hooks: Arc::new(SimulatedHooks::new(Dice::new(seed, 100 + number))),
@@ -211,21 +250,53 @@ impl World {
         };
         phone.open().await;
         phone.replica().enrol("code", "电话", None).await.expect("enrols");
-        let key = phone.transport.public_key.lock().expect("not poisoned").expect("enrolled");
-        let mut transaction = self.machine.app().db.begin_write().await.expect("begins");
-        sqlx::query(
-            "insert into device (device, person, name, public_key, enrolled_ms)
-             values (?, ?, 'phone', ?, 0)",
-        )
-        .bind(device.0)
-        .bind(person.0)
-        .bind(key.as_bytes().to_vec())
-        .execute(&mut *transaction)
-        .await
-        .expect("inserts");
-        transaction.commit().await.expect("commits");
+        self.know(&phone).await;
         phone.replica().sync(10).await.expect("syncs");
         self.phones.push(phone);
+    }
+
+    /// Tells the server of the devices that a phone was enrolled as.
+    async fn know(&self, phone: &Phone) {
+        let enrolled = std::mem::take(&mut *phone.transport.enrolled.lock().expect("not poisoned"));
+        let mut transaction = self.machine.app().db.begin_write().await.expect("begins");
+        for (who, key) in enrolled {
+            sqlx::query(
+                "insert into device (device, person, name, public_key, enrolled_ms)
+                 values (?, ?, 'phone', ?, 0)",
+            )
+            .bind(who.device.0)
+            .bind(who.person.0)
+            .bind(key.as_bytes().to_vec())
+            .execute(&mut *transaction)
+            .await
+            .expect("inserts");
+        }
+        transaction.commit().await.expect("commits");
+    }
+
+    /// Enrols somebody on a phone anew, however often the app is killed meanwhile.
+    pub async fn enrol(&mut self, place: usize, one: &Person) {
+        for _ in 0..50 {
+            self.devices += 1;
+            let device = DeviceId(10_000 + self.devices);
+            let phone = &mut self.phones[place];
+            phone.transport.invite(one.person, device);
+            let enrolled = phone.replica().enrol(&device.to_string(), "电话", None).await;
+            if enrolled.is_err() {
+                phone.close().await;
+                phone.open().await;
+            }
+            let phone = &self.phones[place];
+            self.know(phone).await;
+            let here = phone.replica().enrolment().await.expect("reads");
+            if here.is_some_and(|here| here.device == device) {
+                let phone = &mut self.phones[place];
+                (phone.person, phone.role, phone.device) = (one.person, one.role, device);
+                phone.devices.push(device);
+                return;
+            }
+        }
+        panic!("nobody is killed fifty times in a row");
     }
 
     /// Somebody at the office writes.

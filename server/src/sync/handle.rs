@@ -234,7 +234,8 @@ impl Sync {
             *confirmed = (*cursor).max(*confirmed);
         }
         let number = request.state.highest_number;
-        let contact = Contact { number, epoch: standing.epoch, at_ms: now_ms, sequences };
+        let at_ms = contact_ms(number, request, standing, now_ms);
+        let contact = Contact { number, epoch: standing.epoch, at_ms, sequences };
         let mut state = request.state.clone();
         // A name for the office's list, not a place to store things.
         if state.app_version.chars().count() > APP_VERSION_CHARACTERS_MAX {
@@ -242,6 +243,21 @@ impl Sync {
                 state.app_version.chars().take(APP_VERSION_CHARACTERS_MAX).collect();
         }
         Report { device: who.device, state, contact, now_ms }
+    }
+}
+
+/// When the device told what a message says. One that tells no new number may be an older message
+/// that was late or came twice: it says nothing of the time since it was sent, and what was written
+/// meanwhile is not older than it claims (R0.25). A new number is believed when it comes: whoever
+/// turns clocks back turns this one back too.
+fn contact_ms(number: u64, request: &SyncRequest, standing: &Standing, now_ms: WallMs) -> WallMs {
+    let known = standing.confirmed.newest().map(|contact| contact.number);
+    match standing.anchor {
+        Some(anchor) if known.is_some_and(|known| number <= known) => {
+            let since_ms = request.clock.monotonic_ms.saturating_sub(anchor.monotonic_ms);
+            anchor.server_ms.saturating_add(since_ms).min(now_ms)
+        }
+        _ => now_ms,
     }
 }
 

@@ -69,6 +69,8 @@ pub struct Phone {
     pub number: u64,
     /// What it had seen.
     pub seen: Seen,
+    /// So long after the beginning it claims to write. Milliseconds.
+    pub written_ms: i64,
     pub office: bool,
     pub records: BTreeMap<RecordId, Copy>,
     pub cursors: Vec<Cursor>,
@@ -106,6 +108,7 @@ impl Phone {
             key: SigningKey::from_bytes(&[seed; 32]),
             number: 0,
             seen: Seen { epoch: 1, sequence: 0 },
+            written_ms: 0,
             office: false,
             records: BTreeMap::new(),
             cursors: Vec::new(),
@@ -218,7 +221,8 @@ impl Phone {
             "t": fact_type, "w": wall_ms, "s": [self.seen.epoch, self.seen.sequence],
         });
         if !self.office {
-            fact["m"] = json!(2_000 + self.number);
+            let number = i64::try_from(self.number).expect("small");
+            fact["m"] = json!(2_000 + number + self.written_ms);
         }
         if payload.as_object().is_some_and(|payload| !payload.is_empty()) {
             fact["p"] = payload.clone();

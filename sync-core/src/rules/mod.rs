@@ -86,7 +86,7 @@ pub use opening::{Opening, PlannedRound, day_of, not_started_alarm, openings, pl
 pub use order::seen_by;
 pub use patrol::{Anomaly, Coverage, FindingState, Round};
 pub use periodic::{PeriodicOpening, periodic_tasks};
-pub use permission::{judges_by_state, permit};
+pub use permission::{is_of_a_rule, judges_by_state, permit};
 pub use projection::{Projection, projection};
 pub use reception_fold::{Outage, Passing, Promise, Reception};
 pub use review::{Review, ReviewInput, TimelineEntry, review};

@@ -379,6 +379,12 @@ fn unread_needs(fact_type: &str, kind: &str, before: Option<&Review>) -> Needs {
     Needs::roles(roles).of_any(departments)
 }
 
+/// Whether only a rule writes facts of this type, and no person whatever the role: nobody's word
+/// makes a phone's such fact stand beside the rule's. R5.21.
+pub fn is_of_a_rule(fact_type: &str) -> bool {
+    kind::guards(fact_type).unwrap_or_else(|| unread_roles(fact_type)).is_empty()
+}
+
 fn unread_roles(fact_type: &str) -> &'static [Role] {
     match fact_type {
         "dispatched"

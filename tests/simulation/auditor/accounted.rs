@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fieldbook_server::sync::{CaseDecision, DeskCaseRow};
 use sync_core::document::Document;
-use sync_core::model::id::{ChangeHash, RecordId};
+use sync_core::model::id::{ChangeHash, DeviceId, RecordId};
 use sync_core::protocol::message::Outcome;
 use sync_core::rules::Review;
 
@@ -23,9 +24,10 @@ pub async fn audit(
 ) {
     let checked = world.machine.app().sync.check().await.expect("checks");
     assert_eq!(checked.mismatches, [], "documents rebuilt by Automerge have the stored heads");
-    let cases = world.machine.app().sync.desk_cases(0, 1_000, true).await.expect("reads");
-    let backdated: Vec<_> = cases.iter().filter(|case| case.kind == "backdated").collect();
-    assert!(backdated.is_empty(), "no phone here claims to be earlier than it is: {backdated:?}");
+    let cases = world.machine.app().sync.desk_cases(0, 10_000, true).await.expect("reads");
+    backdated(&cases, saved, records, audit);
+    signatures(world, records, audit);
+    words(world, saved, records).await;
     for (phone, saved) in world.phones.iter().zip(&saved.phones) {
         of_phone(world, records, phone, saved, (audit, coverage)).await;
         compare(world, phone, records, audit).await;
@@ -57,35 +59,116 @@ async fn of_phone(
 ) {
     let replica = phone.replica();
     let account = replica.account().await.expect("an account");
-    assert_eq!(account.on_phone, 0, "nothing is left on the phone: {account:?}");
-    // What is left of the phone's other numbers is what the server itself has counted.
-    assert_eq!(account.accepted, accepted_there(world, phone.device.0).await, "{account:?}");
+    // What is left of the phone's other numbers is what the server itself has counted. The account
+    // begins at the last sign-out.
+    if !phone.was_signed_out {
+        assert_eq!(account.on_phone, 0, "nothing is left on the phone: {account:?}");
+        assert_eq!(account.held, 0, "what waited was decided: {account:?}");
+        assert_eq!(account.accepted, accepted_there(world, &phone.devices).await, "{account:?}");
+    }
     let refused = replica.refused().await.expect("a list");
     let refused: BTreeSet<u64> = refused.iter().map(|row| row.n).collect();
-    for saved in saved {
+    for (place, saved) in saved.iter().enumerate() {
         let accepted = is_accepted(records, saved);
-        let listed = refused.contains(&saved.n);
-        assert!(accepted != listed, "{saved:?}: accepted {accepted}, refused {listed}");
-        assert!(!(saved.forbidden && accepted), "the server holds without the phone's rules");
-        let outcome = outcome(world, phone.device.0, saved.n).await;
+        let words = world.words.iter().filter(|word| word.is_of(saved));
+        let after_all = words.clone().any(|word| word.decision == CaseDecision::AcceptAfterAll);
+        if place >= phone.forgotten {
+            let listed = refused.contains(&saved.n);
+            assert!(accepted != listed, "{saved:?}: accepted {accepted}, refused {listed}");
+        }
+        let is_held_against = !saved.forbidden || !accepted || after_all;
+        assert!(is_held_against, "the server holds without the phone's rules");
+        let outcome = outcome(world, saved.device.0, saved.n).await;
         let told = outcome.is_some_and(Outcome::is_accepted);
         assert_eq!(told, accepted, "{saved:?}: {outcome:?}");
+        assert!(accepted || is_kept(world, saved).await, "what was refused is kept: {saved:?}");
         count(coverage, saved, accepted);
         audit.commands += 1;
+        audit.refused += u64::from(!accepted);
     }
 }
 
-/// How many of a device's commands the server has accepted, by its receipts.
-async fn accepted_there(world: &World, device: u32) -> u64 {
-    let (count,): (i64,) = sqlx::query_as(
-        "select coalesce(sum(to_number - from_number + 1), 0) from receipt
-         where device = ? and outcome in ('entered', 'rewritten')",
+/// What nobody accepted stands in the log, or as it came, and the office can read it.
+async fn is_kept(world: &World, saved: &Saved) -> bool {
+    let n = i64::try_from(saved.n).expect("small");
+    let kept: i64 = sqlx::query_scalar(
+        "select (select count(*) from change
+                 where device = ?1 and number = ?2 and state = 'refused')
+           + (select count(*) from quarantine where device = ?1 and number = ?2)",
     )
-    .bind(device)
+    .bind(saved.device.0)
+    .bind(n)
     .fetch_one(world.machine.app().db.reader())
     .await
     .expect("reads");
-    count.unsigned_abs()
+    kept > 0
+}
+
+/// What claims to be older than it can be is marked, and nothing else is.
+fn backdated(
+    cases: &[DeskCaseRow],
+    saved: &AllSaved,
+    records: &BTreeMap<RecordId, Record>,
+    audit: &mut Audit,
+) {
+    let all: Vec<&Saved> = saved.phones.iter().flatten().collect();
+    let marked = |one: &Saved| {
+        cases.iter().any(|case| {
+            (case.kind.as_str(), case.device) == ("backdated", one.device)
+                && (case.from..=case.to).contains(&one.n)
+        })
+    };
+    for one in all {
+        assert!(one.lied || !marked(one), "no clock was turned back for {one:?}");
+        if one.caught && is_accepted(records, one) {
+            assert!(marked(one), "the clock was turned back for {one:?}: {cases:?}");
+            audit.backdated += 1;
+        }
+    }
+}
+
+/// Every signature of a phone is a drawing that the command `sign` was given there.
+fn signatures(world: &World, records: &BTreeMap<RecordId, Record>, audit: &mut Audit) {
+    let inks = world.phones.iter().map(|phone| phone.ink.lock().expect("not poisoned"));
+    let given: BTreeSet<String> = inks.flat_map(|ink| ink.given.clone()).collect();
+    for signed in records.values().flat_map(|record| record.of("signed")) {
+        let strokes = signed.p["strokes"].as_str().expect("strokes");
+        if signed.is_of_a_phone() {
+            assert!(given.contains(strokes), "nobody signed so: {signed:?}");
+            audit.signatures += 1;
+        }
+    }
+}
+
+/// What the office said holds.
+async fn words(world: &World, saved: &AllSaved, records: &BTreeMap<RecordId, Record>) {
+    for saved in saved.phones.iter().flatten() {
+        for word in world.words.iter().filter(|word| word.is_of(saved)) {
+            match word.decision {
+                CaseDecision::AcceptAfterAll => {
+                    assert!(is_accepted(records, saved), "accepted after all: {saved:?}");
+                }
+                _ => assert!(is_kept(world, saved).await || is_accepted(records, saved)),
+            }
+        }
+    }
+}
+
+/// How many of these devices' commands the server has accepted, by its receipts.
+async fn accepted_there(world: &World, devices: &[DeviceId]) -> u64 {
+    let mut sum = 0;
+    for device in devices {
+        let (count,): (i64,) = sqlx::query_as(
+            "select coalesce(sum(to_number - from_number + 1), 0) from receipt
+             where device = ? and outcome in ('entered', 'rewritten')",
+        )
+        .bind(device.0)
+        .fetch_one(world.machine.app().db.reader())
+        .await
+        .expect("reads");
+        sum += count.unsigned_abs();
+    }
+    sum
 }
 
 async fn outcome(world: &World, device: u32, n: u64) -> Option<Outcome> {

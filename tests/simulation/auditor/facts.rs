@@ -33,6 +33,11 @@ impl Raw {
         self.key.session().is_none()
     }
 
+    /// Whether it was written on a phone.
+    pub fn is_of_a_phone(&self) -> bool {
+        self.writer.is_some_and(|(_, device)| device > 100)
+    }
+
     /// A member of its payload that names a fact or a record.
     pub fn id<T: std::str::FromStr>(&self, member: &str) -> Option<T> {
         self.p[member].as_str()?.parse().ok()

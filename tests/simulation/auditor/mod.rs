@@ -23,6 +23,12 @@ pub struct Audit {
     pub commands: u64,
     /// Records compared between phone and server.
     pub compared: u64,
+    /// Commands that claim to be older than they can be, and were marked.
+    pub backdated: u64,
+    /// Signatures of phones.
+    pub signatures: u64,
+    /// Commands that nobody accepted, and that are kept.
+    pub refused: u64,
     /// Fen charged.
     pub fen: u64,
     /// Counts of cash that stand.
@@ -50,6 +56,9 @@ impl Audit {
     pub fn add(&mut self, other: &Self) {
         self.commands += other.commands;
         self.compared += other.compared;
+        self.backdated += other.backdated;
+        self.signatures += other.signatures;
+        self.refused += other.refused;
         self.fen += other.fen;
         self.counts += other.counts;
         self.ladders += other.ladders;

@@ -76,6 +76,7 @@ impl Confirmed {
                 }
             }
             contact.number = contact.number.max(last.number);
+            contact.at_ms = contact.at_ms.max(last.at_ms);
             if contact.number == last.number {
                 self.contacts.pop();
             }

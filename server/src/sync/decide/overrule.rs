@@ -12,6 +12,7 @@ use sync_core::document::{
 use sync_core::model::fact::{Fact, StoredFact};
 use sync_core::model::id::{DeviceId, FactKey, PersonId};
 use sync_core::protocol::message::Outcome;
+use sync_core::rules::is_of_a_rule;
 
 use super::judge::{Ruling, Work, opening};
 use super::pack::number;
@@ -166,8 +167,8 @@ impl Work<'_> {
         true
     }
 
-    /// No word of the office makes anybody the writer of another's facts, changes a fact that
-    /// stands, or opens a record under an id that is not its own. R5.21.
+    /// No word of the office makes anybody the writer of another's facts or of a rule's, changes a
+    /// fact that stands, or opens a record under an id that is not its own. R5.21.
     fn can_stand(&self, author: Author, stored: &[StoredFact]) -> Result<Vec<Fact>, Why> {
         let record = self.deciding.state.record;
         let genesis = genesis_hash(record);
@@ -196,7 +197,11 @@ impl Work<'_> {
             if there.is_some_and(|json| json != fact.json) {
                 return Err(Why::new("edited_old_fact"));
             }
-            facts.push(fact.parse().map_err(|_| Why::new("not_a_fact"))?);
+            let fact = fact.parse().map_err(|_| Why::new("not_a_fact"))?;
+            if is_of_a_rule(&fact.payload.fact_type()) {
+                return Err(Why::new("of_a_rule"));
+            }
+            facts.push(fact);
         }
         let created = opening(record, &facts)?;
         let site = self.plan.site.or_else(|| created.map(|created| created.site));

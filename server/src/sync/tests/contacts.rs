@@ -127,6 +127,31 @@ async fn an_idle_phone_is_remembered_once_an_hour() {
     }
 }
 
+/// R0.25: a proxy delivers a message once more, hours later.
+#[tokio::test]
+async fn an_old_message_that_comes_again_makes_nothing_backdated() {
+    let world = World::new().await;
+    let (record, mut wang) = technician(&world).await;
+    wang.write(record, "note", json!({ "text": "one" }));
+    let old = world.request(&wang);
+    world.settle(&mut wang).await;
+    let hour_ms = 3_600_000;
+    // Written an hour after it, by the clock of its boot.
+    world.clock.0.store(NOW_MS + hour_ms, Ordering::Relaxed);
+    wang.written_ms = hour_ms;
+    wang.write(record, "note", json!({ "text": "two" }));
+    world.clock.0.store(NOW_MS + 5 * hour_ms, Ordering::Relaxed);
+    world.send(&wang, old).await.expect("an answer");
+    world.settle(&mut wang).await;
+    assert_eq!(world.count("select count(*) from desk_case").await, 0);
+    // A clock that is turned back to before a contact is still seen.
+    world.settle(&mut wang).await;
+    wang.written_ms = 2 * hour_ms;
+    wang.write(record, "note", json!({ "text": "three" }));
+    world.settle(&mut wang).await;
+    assert_eq!(world.count("select count(*) from desk_case where kind = 'backdated'").await, 1);
+}
+
 /// Chen gives Wang's order to Li, and the server has it.
 async fn moved_to_li(world: &World, record: RecordId) {
     let mut chen = Phone::new(CHEN, 1);

@@ -183,6 +183,26 @@ async fn no_word_of_the_office_edits_a_fact_that_stands() {
     world.checked().await;
 }
 
+/// R5.21: a patched app writes that a deadline has passed; accepted, it would silence the rule.
+#[tokio::test]
+async fn no_word_of_the_office_makes_a_phones_fact_a_rules() {
+    let world = World::new().await;
+    let (record, _, mut wang) = at_work(&world).await;
+    let content = json!({ "deadline": "call_back", "due_ms": 1, "tells": [] });
+    let forged = wang.write(record, "fell_due", content);
+    world.sync(&wang).await;
+    let cases = world.open().await;
+    let [case] = &cases[..] else { panic!("{cases:?}") };
+    let (no, params) = code(world.say(case.case, CaseDecision::AcceptAfterAll).await);
+    assert_eq!(no, ProblemCode::DecisionRefused);
+    assert_eq!(params["why"], "of_a_rule");
+    world.say(case.case, CaseDecision::Discard).await.expect("discards");
+    let key = forged.facts[0].key;
+    let (_, _, review) = world.sync.read(record).await.expect("reads").expect("is there");
+    assert!(review.timeline.iter().all(|entry| entry.key != key));
+    world.checked().await;
+}
+
 #[tokio::test]
 async fn what_does_not_read_is_discarded_and_costs_no_more() {
     let world = World::new().await;
