@@ -45,7 +45,8 @@ impl Carrier {
         let visit: FactKey = value["visit"].as_str().expect("a key").parse().expect("a key");
         let strokes = self.strokes();
         value["strokes"] = json!({ "width": SIZE.0, "height": SIZE.1, "strokes": strokes });
-        if self.ink().open.is_some() || self.dice.happens(150) {
+        let is_open = self.ink().open.as_mut().map(|open| open.may_be_over = true).is_some();
+        if is_open || self.dice.happens(150) {
             return self.give(record, kind, value, done).await;
         }
         let begun = self.replica.begin_signing((record, visit), Language::ZhCn, SIZE).await;
