@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use crate::config::Config;
 use crate::db::Database;
 use crate::http::idempotency::InFlight;
+use crate::http::rate::Gates;
 use crate::keys::Keys;
 use crate::ledger::Ledger;
 use crate::people::Act;
@@ -48,6 +49,8 @@ pub struct App {
     pub config: Arc<Config>,
     /// Requests with an `Idempotency-Key` that are being answered.
     pub(crate) in_flight: Arc<InFlight>,
+    /// How often somebody may try to come in.
+    pub(crate) gates: Arc<Gates>,
     closing: Arc<watch::Sender<bool>>,
     jobs: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
@@ -66,6 +69,7 @@ impl App {
         options.installation = Some(keys.installation.verifying_key());
         options.ledger = Some(Ledger::at(&config.ledger_folder()));
         let sync = Sync::start(options);
+        let gates = Arc::new(Gates::new(Arc::clone(&clock)));
         Self {
             db,
             sync,
@@ -74,6 +78,7 @@ impl App {
             randomness,
             config: Arc::new(config),
             in_flight: Arc::default(),
+            gates,
             closing: Arc::new(watch::Sender::new(false)),
             jobs: Arc::default(),
         }

@@ -1,7 +1,7 @@
 //! Configuration: defaults, then a TOML file, then `FIELDBOOK_*` variables, then flags; the later
 //! one holds. An unknown key is an error, not a surprise.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
@@ -27,6 +27,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// How phones and browsers reach this server, without a path.
     pub public_url: String,
+    /// The reverse proxies whose `X-Forwarded-For` says where a request comes from.
+    pub trusted_proxies: Proxies,
     /// Seconds until a request is given up; a phone without much signal needs many.
     pub request_timeout_s: u64,
     /// Hours an enrolment code is good for.
@@ -35,6 +37,60 @@ pub struct Config {
     pub log: String,
     /// Text for people or JSON for machines.
     pub log_format: LogFormat,
+}
+
+/// Addresses and networks, as a text: `127.0.0.1, 10.0.0.0/8`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Proxies(Vec<(IpAddr, u32)>);
+
+impl Proxies {
+    /// Whether an address is one of them.
+    pub fn holds(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|(network, bits)| match (network, address) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                (network.to_bits() ^ address.to_bits()).leading_zeros() >= *bits
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => {
+                (network.to_bits() ^ address.to_bits()).leading_zeros() >= *bits
+            }
+            _ => false,
+        })
+    }
+
+    /// Whether nobody is.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl TryFrom<String> for Proxies {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let entries = text.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+        entries.map(network).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl From<Proxies> for String {
+    fn from(proxies: Proxies) -> Self {
+        let entries: Vec<String> =
+            proxies.0.iter().map(|(address, bits)| format!("{address}/{bits}")).collect();
+        entries.join(",")
+    }
+}
+
+fn network(entry: &str) -> Result<(IpAddr, u32), String> {
+    let wrong = || format!("trusted_proxies: {entry:?} is no address and no network");
+    let (address, bits) = match entry.split_once('/') {
+        Some((address, bits)) => (address, Some(bits)),
+        None => (entry, None),
+    };
+    let address: IpAddr = address.parse().map_err(|_| wrong())?;
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    let bits = bits.map_or(Ok(most), str::parse).map_err(|_| wrong())?;
+    if bits <= most { Ok((address, bits)) } else { Err(wrong()) }
 }
 
 /// The form of log lines.
@@ -55,6 +111,7 @@ impl Default for Config {
             ledger: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: "http://127.0.0.1:8080".to_owned(),
+            trusted_proxies: Proxies::default(),
             request_timeout_s: 120,
             enrolment_code_life_h: 24,
             log: "info".to_owned(),
@@ -167,6 +224,8 @@ mod tests {
             [("FIELDBOOK_LISTEM", "127.0.0.1:2")],
             [("FIELDBOOK_LISTEN", "somewhere")],
             [("FIELDBOOK_LOG_FORMAT", "xml")],
+            [("FIELDBOOK_TRUSTED_PROXIES", "everyone")],
+            [("FIELDBOOK_TRUSTED_PROXIES", "10.0.0.0/33")],
             [("FIELDBOOK_PUBLIC_URL", "fieldbook.example")],
             [("FIELDBOOK_PUBLIC_URL", "https://fieldbook.example/path")],
         ] {
@@ -180,6 +239,25 @@ mod tests {
         std::fs::write(&file, "listem = \"127.0.0.1:1\"\n").expect("writes");
         let error = Config::load(Some(&file), [], Dict::new()).expect_err("unknown").to_string();
         assert!(error.contains("listem"), "{error}");
+    }
+
+    #[test]
+    fn a_proxy_is_trusted_by_its_address_or_its_network() {
+        let set = |text| variables(&[("FIELDBOOK_TRUSTED_PROXIES", text)]);
+        let load = |text| Config::load(None, set(text), Dict::new()).expect("loads");
+        let proxies = load("127.0.0.1, 10.0.0.0/8,2001:db8::/32").trusted_proxies;
+        for (address, held) in [
+            ("127.0.0.1", true),
+            ("127.0.0.2", false),
+            ("10.255.0.1", true),
+            ("11.0.0.1", false),
+            ("2001:db8:1::1", true),
+            ("2001:db9::1", false),
+        ] {
+            assert_eq!(proxies.holds(address.parse().expect("an address")), held, "{address}");
+        }
+        assert!(load("").trusted_proxies.is_empty() && !proxies.is_empty());
+        assert_eq!(Proxies::try_from(String::from(proxies.clone())), Ok(proxies));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The server of Fieldbook: takes what phones and the office write, decides, stores, serves.
 
 pub mod app;
+#[cfg(test)]
+mod captured;
 pub mod cli;
 pub mod clock;
 pub mod config;

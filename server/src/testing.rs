@@ -10,6 +10,7 @@ use sqlx::{Sqlite, Transaction};
 use sync_core::environment::{Clock, NoHooks, Randomness};
 use sync_core::model::time::{BootId, MonotonicMs, WallMs};
 
+use crate::captured;
 use crate::config::Config;
 use crate::db::Database;
 use crate::keys::Keys;
@@ -82,6 +83,7 @@ impl World {
 
     /// An installation with another configuration.
     pub async fn with_config(mut config: Config) -> Self {
+        captured::listen();
         let folder = tempfile::tempdir().expect("a folder");
         config.ledger = Some(folder.path().join("ledger"));
         let db = Database::open(&folder.path().join("fieldbook.db")).await.expect("opens");

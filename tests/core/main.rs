@@ -6,6 +6,7 @@ mod documents;
 mod kind_pages;
 mod lexer;
 mod rules;
+mod security;
 mod settings;
 mod style;
 mod tree;

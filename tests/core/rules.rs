@@ -136,7 +136,7 @@ fn misnumbered(rows: &[Row<'_>]) -> Vec<String> {
 }
 
 /// The doc comment of a test; `None` where the file has no such test, or it is not run.
-fn doc_of_test(file: &str, function: &str) -> Option<String> {
+pub(super) fn doc_of_test(file: &str, function: &str) -> Option<String> {
     let lines: Vec<&str> = file.lines().map(str::trim).collect();
     let at = lines.iter().position(|line| line.contains(&format!("fn {function}(")))?;
     let above = lines[..at].iter().rev();

@@ -1,7 +1,6 @@
 //! The life of a phone: enrolled anew, shared, signed out, locked, lost and found, revoked.
 //! Whatever happens to it, the work that it has called saved is accounted for.
 
-use fieldbook_server::people::device::{self, Befalls};
 use fieldbook_server::people::directory;
 use fieldbook_server::sync::Carrier;
 use serde_json::json;
@@ -9,7 +8,7 @@ use sync_core::Error;
 use sync_core::document::RecordPack;
 use sync_core::document::pack::{decode, encode};
 use sync_core::model::fact::StoredFact;
-use sync_core::model::id::{DeviceId, RecordId};
+use sync_core::model::id::RecordId;
 use sync_core::protocol::chain::{HandInRequest, HandInResponse, HandOver, Numbers};
 use sync_core::protocol::frame;
 use sync_core::protocol::problem::ProblemCode;
@@ -330,19 +329,12 @@ async fn a_revoked_phone_is_purged_only_after_its_hand_in_is_acknowledged() {
 async fn a_lost_phone_that_is_found_sends_what_it_has() {
     let stage = Stage::new().await;
     let (phone, record) = wang_with_an_order(&stage).await;
-    let device = DeviceId(phone.device);
-    let befalls = async |what| {
-        let act = stage.app.act();
-        let mut conn = stage.app.db.begin_write().await.expect("begins");
-        device::befalls(&mut conn, act, device, what).await.expect("is there");
-        conn.commit().await.expect("commits");
-    };
+    let mut root = stage.office("root").await;
     phone.note(record, "一").await;
-    for (shut, code, opened) in [
-        (Befalls::Lost, "device_lost", Befalls::Found),
-        (Befalls::Locked, "device_locked", Befalls::Unlocked),
-    ] {
-        befalls(shut).await;
+    for (shut, code, opened) in
+        [("lost", "device_lost", "found"), ("lock", "device_locked", "unlock")]
+    {
+        root.must(&format!("/v1/devices/{}/{shut}", phone.device), json!({})).await;
         refused_as(&phone, code).await;
         phone.note(record, "二").await;
         assert_eq!(
@@ -350,7 +342,7 @@ async fn a_lost_phone_that_is_found_sends_what_it_has() {
             phone.account().await[0],
             "{code}: all of it is somewhere"
         );
-        befalls(opened).await;
+        root.must(&format!("/v1/devices/{}/{opened}", phone.device), json!({})).await;
         phone.replica.try_again().await;
         phone.sync().await;
         assert_eq!(phone.account().await[4], 0, "{code}");
@@ -420,6 +412,9 @@ async fn an_exported_outbox_is_imported_twice_with_the_effect_of_once() {
         assert_eq!(notes_of(&stage, record).await, ["一", "二"]);
         assert_eq!(stage.account(phone.device).await, [2, 2, 0, 0, 0]);
     }
+    let rows = "select count(*) from audit where act = 'work_handed_in'";
+    let rows: i64 = sqlx::query_scalar(rows).fetch_one(stage.app.db.reader()).await.expect("reads");
+    assert_eq!(rows, 1, "who brought it, once: the second time brought nothing new");
     // The phone, which knows nothing of it, sends the same and more.
     phone.note(record, "三").await;
     phone.sync().await;

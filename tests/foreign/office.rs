@@ -1,5 +1,6 @@
 //! The desk at its JSON API (docs/api.md): signed in once, every write with a key of its own.
 
+use fieldbook_tests::captured;
 use serde_json::{Value, json};
 use sync_core::replica::http::HttpTransport;
 
@@ -33,6 +34,8 @@ impl Office {
         let cookie = cookie.split(';').next().expect("a name and a value").to_owned();
         let body: Value = read(answer).await;
         let csrf_token = body["csrf_token"].as_str().expect("a token").to_owned();
+        captured::secret(cookie.split('=').nth(1).expect("a secret"));
+        captured::secret(&csrf_token);
         Self { client, url: url.to_owned(), cookie, csrf_token, writes: 0 }
     }
 

@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use fieldbook_tests::captured;
 use serde_json::Value;
 
 use super::built::answered;
@@ -32,6 +33,7 @@ pub const PASSWORD: &str = "correct-horse-battery";
 impl Installation {
     /// `fieldbook init` with an administrator.
     pub fn make(fieldbook: &Path, folder: &Path) -> Self {
+        captured::secret(PASSWORD);
         let mut made = Self {
             fieldbook: fieldbook.to_owned(),
             folder: folder.to_owned(),
@@ -46,6 +48,7 @@ impl Installation {
 
     /// Adds a person with a role at the site.
     pub fn person(&self, name: &str, login: Option<&str>, role: &str) -> u32 {
+        captured::secret(name);
         let mut arguments = vec!["admin", "person", "add", name];
         arguments.extend(login.iter().flat_map(|login| ["--login", login]));
         let person = after(&self.tell(&arguments), "person ");
@@ -58,7 +61,9 @@ impl Installation {
 
     /// A one-time code with which the person enrols a phone.
     pub fn enrolment_code(&self, person: u32) -> String {
-        after(&self.tell(&["admin", "enrol", &person.to_string()]), "code ")
+        let code = after(&self.tell(&["admin", "enrol", &person.to_string()]), "code ");
+        captured::secret(&code);
+        code
     }
 
     /// Takes a phone's sealed file: what is printed, if it is taken.
@@ -82,6 +87,7 @@ impl Installation {
         // Reads on to the end, or a full pipe would stop the server.
         thread::spawn(move || {
             for line in log.lines().map_while(Result::ok) {
+                captured::line(&line);
                 let _nobody_reads_on = line_came.send(line);
             }
         });
@@ -117,6 +123,7 @@ impl Installation {
             .args(arguments)
             .current_dir(&self.folder)
             .env("FIELDBOOK_PASSWORD", PASSWORD)
+            .env("FIELDBOOK_LOG", captured::FILTER)
             .env("FIELDBOOK_LOG_FORMAT", "json");
         command
     }

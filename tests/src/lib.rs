@@ -1,1 +1,3 @@
-//! Holds the dependencies of the tests; the tests themselves are the targets in Cargo.toml.
+//! Holds the dependencies of the tests, which are the targets in Cargo.toml, and what they share.
+
+pub mod captured;

@@ -20,7 +20,7 @@ use crate::http::time::{parse_rfc3339, rfc3339};
 use crate::keys::Keys;
 use crate::people::device::Befalls;
 use crate::people::grant::{NewGrant, Reach, role_of_code};
-use crate::people::{Act, device, directory, enrolment, grant, office, password, place};
+use crate::people::{Act, audit, device, directory, enrolment, grant, office, password, place};
 use crate::{Error, Result};
 
 /// What is administered.
@@ -262,7 +262,7 @@ fn member(text: &str) -> Result<(String, Value), String> {
 /// Does it, in one transaction.
 pub async fn run(admin: Admin, config: &Config, outside: &mut Outside<'_>) -> Result<()> {
     let admin = match admin {
-        Admin::Keys(command) => return keys(command, config, outside),
+        Admin::Keys(command) => return keys(command, config, outside).await,
         Admin::Import(args) => {
             return sheets::import(args, config, outside).await.map_err(plainly);
         }
@@ -563,14 +563,20 @@ async fn policy(
     Ok(())
 }
 
-fn keys(command: KeysCommand, config: &Config, outside: &mut Outside<'_>) -> Result<()> {
+async fn keys(command: KeysCommand, config: &Config, outside: &mut Outside<'_>) -> Result<()> {
     match command {
         KeysCommand::Fingerprint => {
             writeln!(outside.out, "{}", Keys::open(&config.keys)?.fingerprint())?;
         }
         KeysCommand::RotateToken => {
-            let now_ms = outside.clock.wall_ms();
-            let kid = Keys::rotate_token(&config.keys, outside.randomness.as_ref(), now_ms)?;
+            let act = outside.act();
+            let db = open(config).await?;
+            let mut transaction = db.begin_write().await?;
+            let kid = Keys::rotate_token(&config.keys, outside.randomness.as_ref(), act.at_ms)?;
+            let detail = serde_json::json!({ "kid": kid });
+            audit::append(&mut transaction, act, "token_key_rotated", &detail).await?;
+            transaction.commit().await?;
+            db.close().await;
             writeln!(outside.out, "token key {kid}: keep a copy, then restart the server")?;
         }
     }

@@ -13,6 +13,7 @@ use sync_core::environment::NoHooks;
 use super::{Outside, open};
 use crate::config::Config;
 use crate::keys::Keys;
+use crate::people::{Act, audit};
 use crate::sync::{Sync, SyncOptions};
 use crate::{Error, Result};
 
@@ -35,7 +36,11 @@ pub async fn backup(backup: Backup, config: &Config, outside: &mut Outside<'_>) 
     // Made here, so that nobody else may read it from its first byte on; SQLite takes an empty
     // file as its target.
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
-    let copied = copy(&db, &part).await;
+    let copied = noted(&db, outside.act()).await;
+    let copied = match copied {
+        Ok(()) => copy(&db, &part).await,
+        Err(error) => Err(error),
+    };
     db.close().await;
     // A hard link fails where a rename would replace what appeared meanwhile.
     let kept = copied.and_then(|()| fs::hard_link(&part, &path).map_err(|_| exists()));
@@ -51,6 +56,14 @@ pub async fn backup(backup: Backup, config: &Config, outside: &mut Outside<'_>) 
         "The ledger in {} is not in it: restore with the latest.",
         ledger.display()
     )?;
+    Ok(())
+}
+
+/// All personal data leaves with a copy: the audit log says when, in the copy too.
+async fn noted(db: &crate::db::Database, act: Act) -> Result<()> {
+    let mut transaction = db.begin_write().await?;
+    audit::append(&mut transaction, act, "backup_made", &serde_json::json!({})).await?;
+    transaction.commit().await?;
     Ok(())
 }
 

@@ -12,6 +12,8 @@ mod sheets;
 mod verify;
 
 #[cfg(test)]
+mod audited_tests;
+#[cfg(test)]
 mod tests;
 
 use std::io::{BufRead, Write};

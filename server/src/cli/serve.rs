@@ -49,6 +49,9 @@ pub async fn serve(serve: Serve, config: Config, outside: &mut Outside<'_>) -> R
         version = env!("CARGO_PKG_VERSION"),
         "serving"
     );
+    if app.config.public_url.starts_with("https://") && app.config.trusted_proxies.is_empty() {
+        tracing::warn!("no trusted_proxies: everyone behind the proxy is limited as one client");
+    }
     app.start_jobs().await;
     let shutdown = async move {
         tokio::select! {

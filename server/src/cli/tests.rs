@@ -10,6 +10,7 @@ use sync_core::environment::NoHooks;
 use sync_core::model::id::{PersonId, RecordId};
 
 use super::{Cli, Outside, run};
+use crate::captured;
 use crate::config::Config;
 use crate::db::Database;
 use crate::keys::Keys;
@@ -19,14 +20,15 @@ use crate::testing::{FixedClock, START_MS, Seeded};
 use crate::{App, AppOptions, Result};
 
 /// An installation's folder, and a terminal.
-struct Terminal {
+pub(super) struct Terminal {
     folder: tempfile::TempDir,
     clock: Arc<FixedClock>,
     randomness: Arc<Seeded>,
 }
 
 impl Terminal {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
+        captured::listen();
         Self {
             folder: tempfile::tempdir().expect("a folder"),
             clock: FixedClock::new(),
@@ -34,12 +36,12 @@ impl Terminal {
         }
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(super) fn path(&self, name: &str) -> String {
         self.folder.path().join(name).to_str().expect("Unicode").to_owned()
     }
 
     /// Types a command with something on standard input.
-    async fn types(&self, command: &str, input: &str) -> Result<String> {
+    pub(super) async fn types(&self, command: &str, input: &str) -> Result<String> {
         let variables = [("DATABASE", self.path("fieldbook.db")), ("KEYS", self.path("keys"))];
         let words = std::iter::once("fieldbook").chain(command.split(' '));
         let cli = Cli::try_parse_from(words).expect("parses");
@@ -51,11 +53,14 @@ impl Terminal {
             clock: self.clock.clone(),
             randomness: self.randomness.clone(),
         };
+        if input.len() > 8 {
+            captured::secret(input.trim_end());
+        }
         run(cli, outside).await?;
         Ok(String::from_utf8(out).expect("text"))
     }
 
-    async fn says(&self, command: &str) -> String {
+    pub(super) async fn says(&self, command: &str) -> String {
         self.types(command, "").await.unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 
@@ -63,7 +68,7 @@ impl Terminal {
         self.types(command, "").await.expect_err(command).to_string()
     }
 
-    async fn init(&self) -> String {
+    pub(super) async fn init(&self) -> String {
         let init = "init --site 云栖花园 --site-number 7 --admin 管理员 --login root";
         self.types(init, "correct horse\n").await.expect("made")
     }
@@ -362,7 +367,7 @@ fn a_password_is_no_argument_of_any_command() {
 }
 
 /// A contact of site 7, written by the administrator as a member of the desk.
-async fn contact(terminal: &Terminal) -> RecordId {
+pub(super) async fn contact(terminal: &Terminal) -> RecordId {
     terminal.says("admin role grant 1 front_desk 7").await;
     let path = terminal.path("fieldbook.db");
     let db = Database::open(Path::new(&path)).await.expect("opens");

@@ -1,21 +1,28 @@
 //! The phones of a site's staff, each with its account: saved = accepted + held + refused + still
-//! on the phone, as far as the phone has told.
+//! on the phone, as far as the phone has told. An administrator locks and unlocks them here, and
+//! notes that one is lost or found.
 
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
-use sync_core::model::id::SiteId;
+use sync_core::model::id::{DeviceId, SiteId};
+use sync_core::protocol::problem::ProblemCode;
 
 use super::desk::Desk;
+use super::form::Post;
 use super::layout::{Frame, badge, page};
+use super::to;
 use super::words::Zone;
+use crate::http::devices;
 use crate::http::extract::QueryOf;
+use crate::people::device::Befalls;
 use crate::people::place;
-use crate::{App, Result};
+use crate::{App, Error, Result};
 
-const PHONES: &str = "/office/phones";
+/// Where the page is.
+pub const PHONES: &str = "/office/phones";
 const PAGE: usize = 50;
 
 /// Which part of which site.
@@ -32,6 +39,8 @@ struct Row {
     person: String,
     name: String,
     revoked_ms: Option<i64>,
+    locked_ms: Option<i64>,
+    lost_ms: Option<i64>,
     contact_ms: Option<i64>,
     highest_number: i64,
     app_version: Option<String>,
@@ -63,7 +72,8 @@ pub async fn show(
     let words = desk.words;
     let site = desk.site(wanted.site)?;
     let mut rows: Vec<Row> = sqlx::query_as(
-        "select d.device, p.name as person, d.name, d.revoked_ms, d.contact_ms,
+        "select d.device, p.name as person, d.name, d.revoked_ms, d.locked_ms, d.lost_ms,
+           d.contact_ms,
            d.highest_number - d.first_number + 1 as highest_number, d.app_version,
            coalesce(sum(n) filter (where r.outcome in ('entered', 'rewritten')), 0) as accepted,
            coalesce(sum(n) filter (where r.outcome = 'held'), 0) as held,
@@ -93,7 +103,7 @@ pub async fn show(
         p.quiet { (words.say("office-account-rule")) }
         section aria-label=(title) {
             @if rows.is_empty() { p { (words.say("office-none")) } }
-            @else { (table(&desk, zone, &rows)) }
+            @else { (table(&desk, (site, zone), &rows)) }
             @if let Some(next) = next {
                 p { a rel="next" href={ (PHONES) "?site=" (site) "&after=" (next) } {
                     (words.say("office-more"))
@@ -109,9 +119,43 @@ pub async fn show(
     Ok(page(&desk, Frame { title: &title, url: &url, status: StatusCode::OK }, &content))
 }
 
-fn table(desk: &Desk, zone: Zone, rows: &[Row]) -> Markup {
+fn befalls_of(action: &str) -> Option<Befalls> {
+    match action {
+        "lock" => Some(Befalls::Locked),
+        "unlock" => Some(Befalls::Unlocked),
+        "lost" => Some(Befalls::Lost),
+        "found" => Some(Befalls::Found),
+        _ => None,
+    }
+}
+
+/// A button beside a phone.
+///
+/// # Errors
+/// `not_found` for a phone or an action that is not there, `forbidden` to whom it is not.
+pub async fn decide(
+    State(app): State<App>,
+    Path((device, action)): Path<(String, String)>,
+    post: Post,
+) -> Result<Response> {
+    let not_found = || Error::problem(ProblemCode::NotFound);
+    let device: DeviceId = device.parse().map_err(|_| not_found())?;
+    let what = befalls_of(&action).ok_or_else(not_found)?;
+    let Post { desk, fields, name } = post;
+    devices::befalls(&app, (&desk.user, &name), device, what).await?;
+    let site: Option<SiteId> = fields.text("site").parse().ok();
+    Ok(to(&site.map_or_else(|| PHONES.to_owned(), |site| format!("{PHONES}?site={site}"))))
+}
+
+/// The address of a button's form read again.
+pub async fn back() -> Response {
+    to(PHONES)
+}
+
+fn table(desk: &Desk, (site, zone): (SiteId, Zone), rows: &[Row]) -> Markup {
     let words = desk.words;
     let heads = ["person", "phone", "saved", "accepted", "held", "refused", "on_phone", "contact"];
+    let administers = desk.user.administers(&std::collections::BTreeSet::from([site])).is_ok();
     let label = |index: usize| words.code("office-column", heads[index]);
     html! {
         table.cards {
@@ -123,9 +167,12 @@ fn table(desk: &Desk, zone: Zone, rows: &[Row]) -> Markup {
                         (row.name) " " span.quiet {
                             "#" (row.device) " " (row.app_version.as_deref().unwrap_or_default())
                         }
-                        @if row.revoked_ms.is_some() {
-                            (badge("bad", &words.say("office-revoked")))
-                        }
+                        @for (since, id) in [
+                            (row.revoked_ms, "office-revoked"),
+                            (row.locked_ms, "office-locked"),
+                            (row.lost_ms, "office-lost"),
+                        ] { @if since.is_some() { (badge("bad", &words.say(id))) } }
+                        @if administers && row.revoked_ms.is_none() { (buttons(desk, site, row)) }
                     }
                     td.number data-label=(label(2)) data-count="saved" { (row.saved()) }
                     td.number data-label=(label(3)) data-count="accepted" { (row.accepted) }
@@ -141,6 +188,23 @@ fn table(desk: &Desk, zone: Zone, rows: &[Row]) -> Markup {
                     }
                 }
             } }
+        }
+    }
+}
+
+/// What an administrator may say of a phone now.
+fn buttons(desk: &Desk, site: SiteId, row: &Row) -> Markup {
+    let lock = if row.locked_ms.is_some() { "unlock" } else { "lock" };
+    let lose = if row.lost_ms.is_some() { "found" } else { "lost" };
+    html! {
+        @for action in [lock, lose] {
+            form method="post" action={ (PHONES) "/" (row.device) "/" (action) } {
+                (desk.guard())
+                input type="hidden" name="site" value=(site);
+                button type="submit" data-action=(action) {
+                    (desk.words.code("office-device", action))
+                }
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use super::form::{Entry, Post};
 use super::layout::{Frame, plain_page, reason};
 use super::words::Words;
 use super::{HOME, SIGN_IN, status_of};
+use crate::http::client::Client;
 use crate::http::{office as api, problem};
 use crate::people::office::{self, LIFE_MS, LinkState};
 use crate::{App, Result};
@@ -111,10 +112,11 @@ fn form(words: Words, login: &str, problem: Option<&str>, status: StatusCode) ->
 pub async fn sign_in(
     State(app): State<App>,
     Guest(words): Guest,
+    client: Client,
     Entry(mut fields): Entry,
 ) -> Result<Response> {
     let (login, password) = (fields.take("login"), fields.take("password"));
-    let error = match api::enter(&app, &login, password).await {
+    let error = match api::enter(&app, client, &login, password).await {
         Ok((_, secret, _)) => return Ok(entered(&app, &secret)),
         Err(error) => error,
     };
@@ -125,7 +127,11 @@ pub async fn sign_in(
         ProblemCode::WrongPassword => StatusCode::UNAUTHORIZED,
         code => status_of(code),
     };
-    Ok(form(words, &login, Some(&problem), status))
+    let mut page = form(words, &login, Some(&problem), status);
+    if let Some(seconds) = problem::retry_after(&params) {
+        page.headers_mut().insert(header::RETRY_AFTER, seconds);
+    }
+    Ok(page)
 }
 
 /// Ends the session.

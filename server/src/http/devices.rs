@@ -1,5 +1,6 @@
 //! Phones and their accounts: saved = accepted + held + refused + still on the phone, known up to
-//! the phone's last word and unknown since.
+//! the phone's last word and unknown since. An administrator locks, unlocks and revokes them, and
+//! notes that one is lost or found.
 
 use axum::Json;
 use axum::extract::State;
@@ -18,12 +19,20 @@ use super::idempotency::{OfficePost, once};
 use super::schema;
 use super::time::rfc3339;
 use super::work_orders::Nothing;
-use crate::people::device;
+use crate::idempotency::RequestName;
+use crate::people::device::{self, Befalls};
 use crate::{App, Error, Result, idempotency};
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(revoke)).routes(routes!(account))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(revoke))
+        .routes(routes!(lock))
+        .routes(routes!(unlock))
+        .routes(routes!(lost))
+        .routes(routes!(found))
+        .routes(routes!(account))
 }
 
 /// Which site's.
@@ -54,6 +63,10 @@ struct Phone {
     enrolled_at: String,
     /// Since when it may no longer come in.
     revoked_at: Option<String>,
+    /// Since when it is locked.
+    locked_at: Option<String>,
+    /// Since when it is lost.
+    lost_at: Option<String>,
     /// Its app's version.
     app_version: Option<String>,
     /// When the oldest command that it had not sent was saved, by its own clock.
@@ -105,6 +118,8 @@ async fn list(
             device: phone.device,
             enrolled_at: rfc3339(phone.enrolled_ms),
             revoked_at: phone.revoked_ms.map(rfc3339),
+            locked_at: phone.locked_ms.map(rfc3339),
+            lost_at: phone.lost_ms.map(rfc3339),
             app_version: phone.app_version.clone(),
             oldest_unsent_at: phone.oldest_unsent_wall_ms.map(rfc3339),
             name: phone.name.clone(),
@@ -225,14 +240,7 @@ async fn revoke(
     PathId(device): PathId<DeviceId>,
     post: OfficePost<Nothing>,
 ) -> Result<Response> {
-    let mut conn = app.db.reader().acquire().await?;
-    let sites = sites_of_owner(&mut conn, device).await?;
-    drop(conn);
-    let offices = post.user.office_sites();
-    if sites.is_disjoint(&offices) {
-        return Err(Error::problem(ProblemCode::NotFound));
-    }
-    post.user.administers(&sites)?;
+    may_manage(&app, &post.user, device).await?;
     let act = post.user.act();
     let body = Revoked { device, revoked_at: rfc3339(act.at_ms) };
     let body = serde_json::to_vec(&body).map_err(|_| Error::Broken("an answer"))?;
@@ -244,6 +252,135 @@ async fn revoke(
         Ok((200, body.clone()))
     })
     .await
+}
+
+/// How a device stands after somebody said what befell it.
+#[derive(Serialize, ToSchema)]
+struct DeviceStanding {
+    /// The device.
+    #[schema(value_type = u32)]
+    device: DeviceId,
+    /// Since when it may no longer come in.
+    revoked_at: Option<String>,
+    /// Since when it is locked.
+    locked_at: Option<String>,
+    /// Since when it is lost.
+    lost_at: Option<String>,
+}
+
+/// Lock a phone: from its next request on it comes in no more until it is unlocked. It keeps what
+/// it has. An administrator of a site of its person may.
+#[utoipa::path(
+    post, path = "/v1/devices/{device}/lock", tag = "devices", request_body = Nothing,
+    params(("device" = u32, Path, description = "The device"), schema::IdempotencyKey),
+    responses(
+        (status = 200, body = DeviceStanding),
+        (status = "4XX", body = schema::Problem, content_type = "application/problem+json"),
+    ),
+    security(("cookie" = []))
+)]
+async fn lock(
+    State(app): State<App>,
+    PathId(device): PathId<DeviceId>,
+    post: OfficePost<Nothing>,
+) -> Result<Response> {
+    befalls(&app, (&post.user, &post.name), device, Befalls::Locked).await
+}
+
+/// Unlock a phone: it comes in again.
+#[utoipa::path(
+    post, path = "/v1/devices/{device}/unlock", tag = "devices", request_body = Nothing,
+    params(("device" = u32, Path, description = "The device"), schema::IdempotencyKey),
+    responses(
+        (status = 200, body = DeviceStanding),
+        (status = "4XX", body = schema::Problem, content_type = "application/problem+json"),
+    ),
+    security(("cookie" = []))
+)]
+async fn unlock(
+    State(app): State<App>,
+    PathId(device): PathId<DeviceId>,
+    post: OfficePost<Nothing>,
+) -> Result<Response> {
+    befalls(&app, (&post.user, &post.name), device, Befalls::Unlocked).await
+}
+
+/// A phone is lost: from its next request on it comes in no more until it is found.
+#[utoipa::path(
+    post, path = "/v1/devices/{device}/lost", tag = "devices", request_body = Nothing,
+    params(("device" = u32, Path, description = "The device"), schema::IdempotencyKey),
+    responses(
+        (status = 200, body = DeviceStanding),
+        (status = "4XX", body = schema::Problem, content_type = "application/problem+json"),
+    ),
+    security(("cookie" = []))
+)]
+async fn lost(
+    State(app): State<App>,
+    PathId(device): PathId<DeviceId>,
+    post: OfficePost<Nothing>,
+) -> Result<Response> {
+    befalls(&app, (&post.user, &post.name), device, Befalls::Lost).await
+}
+
+/// A lost phone is found: what it has saved comes in as if nothing had been.
+#[utoipa::path(
+    post, path = "/v1/devices/{device}/found", tag = "devices", request_body = Nothing,
+    params(("device" = u32, Path, description = "The device"), schema::IdempotencyKey),
+    responses(
+        (status = 200, body = DeviceStanding),
+        (status = "4XX", body = schema::Problem, content_type = "application/problem+json"),
+    ),
+    security(("cookie" = []))
+)]
+async fn found(
+    State(app): State<App>,
+    PathId(device): PathId<DeviceId>,
+    post: OfficePost<Nothing>,
+) -> Result<Response> {
+    befalls(&app, (&post.user, &post.name), device, Befalls::Found).await
+}
+
+/// Notes what befell a phone, with its line in the audit log, once for each name of a request.
+///
+/// # Errors
+/// `not_found` for a device of nobody in the caller's offices, or that is no phone; `forbidden` to
+/// whom no administrator's role is there.
+pub(crate) async fn befalls(
+    app: &App,
+    (user, name): (&OfficeUser, &RequestName),
+    device: DeviceId,
+    what: Befalls,
+) -> Result<Response> {
+    may_manage(app, user, device).await?;
+    let act = user.act();
+    once(app, name, async || {
+        let mut transaction = app.db.begin_write().await?;
+        let standing = device::befalls(&mut transaction, act, device, what).await?;
+        let body = DeviceStanding {
+            device,
+            revoked_at: standing.revoked_ms.map(rfc3339),
+            locked_at: standing.locked_ms.map(rfc3339),
+            lost_at: standing.lost_ms.map(rfc3339),
+        };
+        let body = serde_json::to_vec(&body).map_err(|_| Error::Broken("an answer"))?;
+        idempotency::keep(&mut transaction, name, (200, &body), act.at_ms).await?;
+        transaction.commit().await?;
+        Ok((200, body))
+    })
+    .await
+}
+
+/// Checks that a device is of somebody in the caller's offices, and the caller an administrator
+/// there.
+async fn may_manage(app: &App, user: &OfficeUser, device: DeviceId) -> Result<()> {
+    let mut conn = app.db.reader().acquire().await?;
+    let sites = sites_of_owner(&mut conn, device).await?;
+    drop(conn);
+    if sites.is_disjoint(&user.office_sites()) {
+        return Err(Error::problem(ProblemCode::NotFound));
+    }
+    user.administers(&sites)
 }
 
 /// Where the device's person has or had a role.

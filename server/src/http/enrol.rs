@@ -9,7 +9,9 @@ use sync_core::protocol::problem::ProblemCode;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::client::Client;
 use super::extract::JsonBody;
+use super::rate::Gate;
 use super::schema;
 use crate::people::enrolment::Enrolled;
 use crate::people::{device, enrolment, token};
@@ -35,8 +37,13 @@ pub fn routes() -> OpenApiRouter<App> {
 )]
 async fn enrol(
     State(app): State<App>,
+    client: Client,
     JsonBody(request): JsonBody<EnrolRequest>,
 ) -> Result<Json<EnrolResponse>> {
+    app.gates.pass(Gate::EnrolAddress, client)?;
+    if let Some(selector) = enrolment::selector_of(&request.code) {
+        app.gates.pass(Gate::EnrolCode, selector)?;
+    }
     let mut transaction = app.db.begin_write().await?;
     let enrolled = enrolment::enrol(&mut transaction, app.now_ms(), &app.keys, &request).await?;
     transaction.commit().await?;
@@ -49,11 +56,15 @@ async fn enrol(
 /// A nonce to be signed within two minutes.
 #[utoipa::path(
     post, path = "/v1/nonce", tag = "phones",
-    responses((status = 200, body = schema::NonceResponse))
+    responses(
+        (status = 200, body = schema::NonceResponse),
+        (status = "4XX", body = schema::Problem, content_type = "application/problem+json"),
+    )
 )]
-async fn make_nonce(State(app): State<App>) -> Json<NonceResponse> {
+async fn make_nonce(State(app): State<App>, client: Client) -> Result<Json<NonceResponse>> {
+    app.gates.pass(Gate::NonceAddress, client)?;
     let nonce = token::nonce(&app.keys, app.now_ms(), app.randomness.as_ref());
-    Json(NonceResponse { nonce })
+    Ok(Json(NonceResponse { nonce }))
 }
 
 /// An access token for a signed nonce.
@@ -66,13 +77,17 @@ async fn make_nonce(State(app): State<App>) -> Json<NonceResponse> {
 )]
 async fn make_token(
     State(app): State<App>,
+    client: Client,
     JsonBody(request): JsonBody<TokenRequest>,
 ) -> Result<Json<TokenResponse>> {
+    app.gates.pass(Gate::TokenAddress, client)?;
     let who = token::bearer(&request);
     let now_ms = app.now_ms();
     let mut conn = app.db.reader().acquire().await?;
     let key = device::public_key(&mut conn, who).await?;
     token::check_signature(&app.keys, &request, key.as_deref(), now_ms)?;
+    // After the signature: nobody uses up another's.
+    app.gates.pass(Gate::TokenDevice, who.device.0.to_be_bytes())?;
     // Only who holds the key is told more than "not signed in".
     device::admit(&mut conn, who).await?;
     token::issue(&app.keys, who, now_ms).map(Json)

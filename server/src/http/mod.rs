@@ -3,11 +3,12 @@
 
 pub(crate) mod cases;
 pub(crate) mod cash;
+pub(crate) mod client;
 pub(crate) mod command;
 mod contacts;
 mod desk_case_export;
 pub(crate) mod desk_cases;
-mod devices;
+pub(crate) mod devices;
 mod enrol;
 mod evidence;
 pub(crate) mod extract;
@@ -21,6 +22,7 @@ pub(crate) mod names;
 pub(crate) mod office;
 mod poke;
 pub(crate) mod problem;
+pub(crate) mod rate;
 mod records;
 mod roster;
 mod roster_swaps;
@@ -36,10 +38,12 @@ mod work_orders;
 pub(crate) mod tests;
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::serve::ListenerExt as _;
@@ -90,6 +94,7 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), give_up))
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(middleware::from_fn(problem::render))
+        .layer(middleware::map_response(guarded))
         // Pages for people: their errors are pages too.
         .merge(console::router(&app))
         .layer(middleware::from_fn_with_state(app.clone(), trace::request))
@@ -107,7 +112,7 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<()> {
     app.sync.carry_out_ledger().await?;
-    let router = router(app.clone());
+    let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let listener = listener.tap_io(|stream| {
         // Answers are small and waited for: no delay to fill packets.
         if let Err(error) = stream.set_nodelay(true) {
@@ -118,8 +123,22 @@ pub async fn serve(
         shutdown.await;
         app.close();
     };
-    axum::serve(listener, router).with_graceful_shutdown(closing).await?;
+    axum::serve(listener, service).with_graceful_shutdown(closing).await?;
     Ok(())
+}
+
+/// What a browser may make of an answer of the API: nothing is run, framed, guessed or kept.
+async fn guarded(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
 }
 
 /// Ends a request that takes too long; what it had not committed is undone.

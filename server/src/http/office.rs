@@ -10,7 +10,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::client::Client;
 use super::extract::{JsonBody, OfficeUser};
+use super::rate::Gate;
 use super::schema;
 use super::time::rfc3339;
 use crate::config::Config;
@@ -81,9 +83,10 @@ impl SignedIn {
 )]
 async fn sign_in(
     State(app): State<App>,
+    client: Client,
     JsonBody(SignIn { login, password }): JsonBody<SignIn>,
 ) -> Result<Response> {
-    let (session, secret, name) = enter(&app, &login, password).await?;
+    let (session, secret, name) = enter(&app, client, &login, password).await?;
     let cookie = set_cookie(&app.config, &secret, LIFE_MS / 1_000);
     let body = SignedIn::new(&session, name);
     Ok(([(header::SET_COOKIE, cookie)], Json(body)).into_response())
@@ -93,12 +96,15 @@ async fn sign_in(
 /// name.
 ///
 /// # Errors
-/// `wrong_password`, `account_disabled`.
+/// `wrong_password`, `account_disabled`, `too_many_requests`.
 pub(crate) async fn enter(
     app: &App,
+    client: Client,
     login: &str,
     password: String,
 ) -> Result<(OfficeSession, String, String)> {
+    app.gates.pass(Gate::SignInAddress, client)?;
+    app.gates.pass(Gate::SignInName, login)?;
     let mut conn = app.db.reader().acquire().await?;
     let candidate = office::candidate(&mut conn, login).await?;
     drop(conn);

@@ -156,6 +156,11 @@ fn code_of(status: StatusCode) -> ProblemCode {
     }
 }
 
+/// When to come again, as a header says it.
+pub(crate) fn retry_after(params: &BTreeMap<String, String>) -> Option<HeaderValue> {
+    params.get("retry_after_s").and_then(|seconds| HeaderValue::from_str(seconds).ok())
+}
+
 fn write(response: Response, failure: &Failure, language: Language) -> Response {
     let title = code_text(language, "problem", failure.code.code(), &[]);
     let mut problem = Problem::new(failure.code, title);
@@ -165,6 +170,9 @@ fn write(response: Response, failure: &Failure, language: Language) -> Response 
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
     parts.headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
+    if let Some(seconds) = retry_after(&failure.params) {
+        parts.headers.insert(header::RETRY_AFTER, seconds);
+    }
     if parts.status == StatusCode::UNAUTHORIZED {
         parts.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }

@@ -120,11 +120,24 @@ pub enum Befalls {
     Found,
 }
 
-const LOCK: &str = "update device set locked_ms = ? where device = ? and public_key is not null";
-const LOSE: &str = "update device set lost_ms = ? where device = ? and public_key is not null";
+/// Since when a device is out for good or for a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct Standing {
+    /// Since when it may no longer come in.
+    pub revoked_ms: Option<WallMs>,
+    /// Since when it is locked.
+    pub locked_ms: Option<WallMs>,
+    /// Since when it is lost.
+    pub lost_ms: Option<WallMs>,
+}
+
+const LOCK: &str = "update device set locked_ms = ? where device = ? and public_key is not null
+     returning revoked_ms, locked_ms, lost_ms";
+const LOSE: &str = "update device set lost_ms = ? where device = ? and public_key is not null
+     returning revoked_ms, locked_ms, lost_ms";
 
 /// From the next request on a locked or lost device comes in no more, until it is unlocked or
-/// found. It keeps what it has; nothing that it had sent is touched.
+/// found. It keeps what it has; nothing that it had sent is touched. Answers how it stands now.
 ///
 /// # Errors
 /// If there is no such phone.
@@ -133,18 +146,18 @@ pub async fn befalls(
     act: Act,
     device: DeviceId,
     what: Befalls,
-) -> Result<()> {
+) -> Result<Standing> {
     let (sql, since_ms, name) = match what {
         Befalls::Locked => (LOCK, Some(act.at_ms), "device_locked"),
         Befalls::Unlocked => (LOCK, None, "device_unlocked"),
         Befalls::Lost => (LOSE, Some(act.at_ms), "device_lost"),
         Befalls::Found => (LOSE, None, "device_found"),
     };
-    let changed = sqlx::query(sql).bind(since_ms).bind(device.0).execute(&mut *conn).await?;
-    if changed.rows_affected() == 0 {
-        return Err(Error::problem(ProblemCode::NotFound));
-    }
-    audit::append(conn, act, name, &json!({ "device": device })).await
+    let standing: Option<Standing> =
+        sqlx::query_as(sql).bind(since_ms).bind(device.0).fetch_optional(&mut *conn).await?;
+    let standing = standing.ok_or(Error::problem(ProblemCode::NotFound))?;
+    audit::append(conn, act, name, &json!({ "device": device })).await?;
+    Ok(standing)
 }
 
 /// The public key of a (person, device), revoked or not; a cookie session has none.

@@ -152,6 +152,11 @@ pub enum Enrolled {
     WrongCode,
 }
 
+/// Which code somebody tries, if what was typed can be one at all: the part that is no secret.
+pub fn selector_of(typed: &str) -> Option<String> {
+    Code::read(typed).map(|code| code.selector().to_owned())
+}
+
 /// Certifies the key of a phone that shows a code. The same key may ask again with the same code,
 /// in case the answer was lost; it gets the same certificate.
 ///

@@ -146,6 +146,12 @@ office-column-refused = Refused
 office-column-on-phone = On the phone
 office-column-contact = Last contact
 office-revoked = Revoked
+office-locked = Locked
+office-lost = Lost
+office-device-lock = Lock
+office-device-unlock = Unlock
+office-device-lost = Report lost
+office-device-found = Found again
 office-never = never
 
 # alarms

@@ -146,6 +146,12 @@ office-column-refused = 退回
 office-column-on-phone = 仍在手机上
 office-column-contact = 最近联系
 office-revoked = 已停用
+office-locked = 已锁定
+office-lost = 已报失
+office-device-lock = 锁定
+office-device-unlock = 解锁
+office-device-lost = 报失
+office-device-found = 已找到
 office-never = 还没有
 
 # alarms

@@ -33,6 +33,8 @@ pub enum Failure {
 pub struct Schedule {
     phase: Phase,
     attempts: u32,
+    /// The server has asked for patience until then.
+    patient_until_ms: Option<MonotonicMs>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +72,8 @@ impl Schedule {
     /// A schedule for a freshly opened store: due at once, but a long row of failures is
     /// remembered, so that a crashing app does not hammer a broken server.
     pub fn restored(saved: SavedSchedule, now_ms: MonotonicMs) -> Self {
-        Self { phase: Phase::Waiting { due_ms: now_ms }, attempts: saved.attempts }
+        let phase = Phase::Waiting { due_ms: now_ms };
+        Self { phase, attempts: saved.attempts, patient_until_ms: None }
     }
 
     /// What to keep for [`Self::restored`].
@@ -87,10 +90,12 @@ impl Schedule {
         }
     }
 
-    /// The person asks for a sync, or the signal came back: due now, whatever failed before.
+    /// The person asks for a sync, or the signal came back: due now, whatever failed before, but
+    /// not before the time that the server named.
     pub fn handle_wish(&mut self, now_ms: MonotonicMs) {
+        let due_now_ms = self.patient(now_ms);
         match &mut self.phase {
-            Phase::Waiting { due_ms } => *due_ms = now_ms,
+            Phase::Waiting { due_ms } => *due_ms = due_now_ms,
             Phase::InFlight { again } => *again = true,
             Phase::Paused(_) => {}
         }
@@ -112,6 +117,7 @@ impl Schedule {
     pub fn handle_success(&mut self, now_ms: MonotonicMs, more: bool) {
         let again = more || matches!(self.phase, Phase::InFlight { again: true });
         self.attempts = 0;
+        self.patient_until_ms = None;
         if self.paused().is_some() {
             // Signal was switched off meanwhile.
             return;
@@ -123,16 +129,17 @@ impl Schedule {
     /// A request failed; `random` spreads the phones of a site over the delay.
     pub fn handle_failure(&mut self, now_ms: MonotonicMs, failure: Failure, random: u64) {
         self.attempts = self.attempts.saturating_add(1);
+        if let Failure::RetryAfter { delay_ms } = failure {
+            let delay_ms = delay_ms.clamp(RETRY_DELAY_MIN_MS, RETRY_DELAY_MAX_MS);
+            self.patient_until_ms = Some(now_ms.saturating_add(delay_ms));
+        }
         self.phase = match failure {
             // Signal was switched off meanwhile.
             Failure::Offline | Failure::RetryAfter { .. } if self.paused().is_some() => return,
             Failure::Offline => Phase::Waiting {
                 due_ms: now_ms.saturating_add(retry_delay_ms(self.attempts, random)),
             },
-            Failure::RetryAfter { delay_ms } => {
-                let delay_ms = delay_ms.clamp(RETRY_DELAY_MIN_MS, RETRY_DELAY_MAX_MS);
-                Phase::Waiting { due_ms: now_ms.saturating_add(delay_ms) }
-            }
+            Failure::RetryAfter { .. } => Phase::Waiting { due_ms: self.patient(now_ms) },
             Failure::SignInAgain => Phase::Paused(Pause::SignInAgain),
             Failure::UpdateApp => Phase::Paused(Pause::UpdateApp),
         };
@@ -147,8 +154,13 @@ impl Schedule {
     pub fn handle_resumed(&mut self, now_ms: MonotonicMs) {
         if matches!(self.phase, Phase::Paused(_)) {
             self.attempts = 0;
-            self.phase = Phase::Waiting { due_ms: now_ms };
+            self.phase = Phase::Waiting { due_ms: self.patient(now_ms) };
         }
+    }
+
+    /// Now, or when the server's wish for patience is over.
+    fn patient(&self, now_ms: MonotonicMs) -> MonotonicMs {
+        self.patient_until_ms.map_or(now_ms, |until_ms| until_ms.max(now_ms))
     }
 
     /// Whether to send a request now.
@@ -264,5 +276,23 @@ mod tests {
             schedule.handle_failure(0, Failure::RetryAfter { delay_ms: asked_ms }, 0);
             assert_eq!(schedule.poll_timeout(), Some(waited_ms));
         }
+    }
+
+    #[test]
+    fn nobodys_wish_goes_before_the_time_that_the_server_named() {
+        let mut schedule = fresh();
+        schedule.handle_failure(100, Failure::RetryAfter { delay_ms: 30_000 }, 0);
+        schedule.handle_wish(200);
+        schedule.handle_work(300);
+        assert!(!schedule.poll_due(30_099));
+        // Signal off and on again changes nothing of it.
+        schedule.handle_paused(Pause::Airplane);
+        schedule.handle_resumed(400);
+        assert_eq!(schedule.poll_timeout(), Some(30_100));
+        assert!(schedule.poll_due(30_100));
+        schedule.handle_started();
+        schedule.handle_success(30_200, false);
+        schedule.handle_wish(30_300);
+        assert!(schedule.poll_due(30_300), "patience ends with an answer");
     }
 }

@@ -81,7 +81,7 @@ pub(super) fn accept(response: HttpResponse) -> Result<Vec<u8>> {
         Some(ProblemCode::TooManyRequests) => Error::RetryAfter {
             delay_ms: response
                 .retry_after_s
-                .map_or(60_000, |s| i64::try_from(s).unwrap_or(900) * 1_000),
+                .map_or(60_000, |s| i64::try_from(s).unwrap_or(i64::MAX).saturating_mul(1_000)),
         },
         Some(_) => Error::Answered { code: problem.code, params: problem.params },
     })

@@ -2,6 +2,7 @@
 
 mod inbox;
 mod kinds;
+mod phones;
 mod records;
 mod rounds;
 

@@ -1,4 +1,4 @@
-//! Phones, their accounts, and revoking them by the office's API.
+//! Phones, their accounts, and what befalls them, by the office's API.
 
 use serde_json::{Value, json};
 use sync_core::model::id::DeviceId;
@@ -78,6 +78,8 @@ async fn phones_are_listed_with_their_accounts_and_cookie_sessions_are_not() {
         ("name", json!("Redmi")),
         ("enrolled_at", json!("2026-09-21T14:13:20.000Z")),
         ("revoked_at", Value::Null),
+        ("locked_at", Value::Null),
+        ("lost_at", Value::Null),
         ("app_version", json!("1.0")),
         ("oldest_unsent_at", json!("2026-09-21T14:13:24.000Z")),
     ] {
@@ -115,4 +117,76 @@ async fn an_administrator_revokes_a_phone_and_nobody_else_does() {
             .await
             .expect("reads");
     assert_eq!(acts, [(site.root.0, format!("{{\"device\":{}}}", phone.device))]);
+}
+
+async fn acts(site: &Site, like: &'static str) -> Vec<(Option<u32>, String)> {
+    sqlx::query_as("select person, act from audit where act like ? order by id")
+        .bind(like)
+        .fetch_all(site.world.app.db.reader())
+        .await
+        .expect("reads")
+}
+
+#[tokio::test]
+async fn an_administrator_locks_and_unlocks_a_phone_and_says_that_it_is_lost_or_found() {
+    let site = Site::new().await;
+    let phone = site.phone(site.wang, 1).await;
+    let bearer = site.bearer(&phone).await;
+    let root = site.desk("root").await;
+    let at = "2026-09-21T14:13:20.000Z";
+    for (shut, code, member, opened) in [
+        ("lock", "device_locked", "locked_at", "unlock"),
+        ("lost", "device_lost", "lost_at", "found"),
+    ] {
+        let path = |action: &str| format!("/v1/devices/{}/{action}", phone.device);
+        let mut standing = json!({ "device": phone.device, "revoked_at": null, "locked_at": null,
+            "lost_at": null });
+        let open = standing.clone();
+        standing[member] = json!(at);
+        let answer = site.post(&path(shut), &root.writes(shut), &json!({})).await;
+        assert_eq!(answer.told(), (200, standing.clone()), "{shut}");
+        let list = site.get("/v1/devices?site=7", &root.reads()).await.json();
+        assert_eq!(list["items"][0][member], at);
+        // Its next request is refused, within the life of its token and for a new one.
+        let refused = site.get("/v1/poke", &[("authorization", &bearer)]).await;
+        assert_eq!((refused.status, refused.json()["code"].clone()), (401, json!(code)));
+        let body = phone.token_body(&site.nonce().await);
+        let refused = site.post("/v1/token", &[], &body).await;
+        assert_eq!((refused.status, refused.json()["code"].clone()), (401, json!(code)));
+        // The same request again: the same answer, and nothing is done twice.
+        let again = site.post(&path(shut), &root.writes(shut), &json!({})).await;
+        assert_eq!(again.told(), (200, standing));
+        let answer = site.post(&path(opened), &root.writes(opened), &json!({})).await;
+        assert_eq!(answer.told(), (200, open), "{opened}");
+        site.bearer(&phone).await;
+    }
+    let by_root = |act: &str| (Some(site.root.0), act.to_owned());
+    assert_eq!(
+        acts(&site, "device_%").await[1..],
+        ["device_locked", "device_unlocked", "device_lost", "device_found"].map(by_root)
+    );
+}
+
+#[tokio::test]
+async fn nobody_but_an_administrator_of_its_persons_site_says_what_befalls_a_phone() {
+    let site = Site::new().await;
+    let phone = site.phone(site.wang, 1).await;
+    let (desk, root) = (site.desk("chen").await, site.desk("root").await);
+    for action in ["lock", "unlock", "lost", "found"] {
+        let path = format!("/v1/devices/{}/{action}", phone.device);
+        let answer = site.post(&path, &desk.writes(action), &json!({})).await;
+        assert_eq!(answer.told(), problem(403, "forbidden", "没有权限"), "{action}");
+        let nobody = site.post(&path, &[("idempotency-key", "1")], &json!({})).await;
+        assert_eq!(nobody.told(), problem(401, "not_signed_in", "请先登录"), "{action}");
+        let keyless = site.post(&path, &root.writes("1")[..2], &json!({})).await;
+        assert_eq!(keyless.json()["code"], "idempotency_key_missing", "{action}");
+        // Neither a device of nobody nor a cookie session, which is a device too.
+        for device in ["99", "2", "x"] {
+            let path = format!("/v1/devices/{device}/{action}");
+            let answer = site.post(&path, &root.writes(device), &json!({})).await;
+            assert_eq!(answer.told(), problem(404, "not_found", "没有找到"), "{path}");
+        }
+    }
+    assert_eq!(acts(&site, "device_%").await.len(), 1, "only the enrolment");
+    site.bearer(&phone).await;
 }

@@ -1,10 +1,13 @@
 //! The HTTP interface by exact status and body, in process; one test over a real socket.
 
+mod audited;
 mod cash;
 mod devices;
 mod edges;
 mod enrol;
 mod evidence;
+mod gates;
+mod guards;
 mod imports;
 mod office;
 mod prices;
@@ -26,6 +29,7 @@ use sync_core::protocol::enrolment::EnrolResponse;
 use sync_core::protocol::identity::nonce_statement;
 use tower::ServiceExt as _;
 
+use crate::captured;
 use crate::http::router;
 use crate::people::grant::NewGrant;
 use crate::people::{directory, enrolment, grant, password, place};
@@ -105,6 +109,7 @@ impl Site {
             ("管理员", Some("root"), Role::Admin),
         ] {
             let person = directory::add(&mut conn, act, name, login).await.expect("added");
+            captured::secret(name);
             let new = NewGrant {
                 person,
                 role,
@@ -119,6 +124,7 @@ impl Site {
             }
             people.push(person);
         }
+        captured::secret(PASSWORD);
         conn.commit().await.expect("commits");
         let router = router(world.app.clone());
         Self { world, router, wang: people[0], chen: people[1], root: people[2] }
@@ -148,7 +154,9 @@ impl Site {
         let randomness = self.world.app.randomness.as_ref();
         let code = enrolment::invite(&mut conn, act, person, 3_600_000, randomness).await;
         conn.commit().await.expect("commits");
-        code.expect("a code").shown()
+        let code = code.expect("a code").shown();
+        captured::secret(&code);
+        code
     }
 
     /// An enrolled phone of a person.
@@ -165,7 +173,9 @@ impl Site {
     pub async fn nonce(&self) -> String {
         let answer = self.post("/v1/nonce", &[], &json!({})).await;
         assert_eq!(answer.status, 200);
-        answer.json()["nonce"].as_str().expect("a nonce").to_owned()
+        let nonce = answer.json()["nonce"].as_str().expect("a nonce").to_owned();
+        captured::secret(&nonce);
+        nonce
     }
 
     /// A phone's `Authorization` header.
@@ -173,7 +183,9 @@ impl Site {
         let body = phone.token_body(&self.nonce().await);
         let answer = self.post("/v1/token", &[], &body).await;
         assert_eq!(answer.status, 200, "{:?}", answer.json());
-        format!("Bearer {}", answer.json()["access_token"].as_str().expect("a token"))
+        let token = answer.json()["access_token"].as_str().expect("a token").to_owned();
+        captured::secret(&token);
+        format!("Bearer {token}")
     }
 
     /// Signs in to the office.
@@ -183,6 +195,8 @@ impl Site {
         assert_eq!(answer.status, 200, "{:?}", answer.json());
         let cookie = answer.header("set-cookie").split(';').next().expect("a cookie").to_owned();
         let csrf = answer.json()["csrf_token"].as_str().expect("a token").to_owned();
+        captured::secret(cookie.split('=').nth(1).expect("a secret"));
+        captured::secret(&csrf);
         Desk { cookie, csrf }
     }
 }

@@ -222,7 +222,10 @@ impl Transport for Script {
                 Ok(enrol(&request.body, device))
             }
             "script:/v1/nonce" => match *self.nonce_problem.lock().expect("not poisoned") {
-                Some(code) => Ok(problem(code, &[])),
+                Some(code) => Ok(HttpResponse {
+                    retry_after_s: (code == ProblemCode::TooManyRequests).then_some(7),
+                    ..problem(code, &[])
+                }),
                 None => Ok(json_body(&NonceResponse { nonce: "bm9uY2U".to_owned() })),
             },
             "script:/v1/token" => {

@@ -5,6 +5,7 @@ use super::script::Reply;
 use crate::Error;
 use crate::engine::schedule::Pause;
 use crate::protocol::problem::ProblemCode;
+use crate::replica::transport::{HttpResponse, accept};
 
 fn no(code: ProblemCode) -> Reply {
     Reply::Problem(code, Vec::new(), None)
@@ -82,6 +83,39 @@ async fn a_no_to_the_nonce_pauses_as_well() {
     scene.server.answers_as_it_should(1);
     assert_eq!(phone.sync_if_due().await.expect("syncs").expect("is due").pushed, 1);
     phone.close().await;
+}
+
+#[tokio::test]
+async fn a_nonce_that_is_refused_for_a_time_is_asked_for_again_after_it_and_nothing_is_lost() {
+    let scene = Scene::new();
+    let phone = scene.ready(1).await;
+    save(&phone, order(0), "一").await;
+    let phone = scene.reopen(phone).await;
+    *scene.server.nonce_problem.lock().expect("not poisoned") = Some(ProblemCode::TooManyRequests);
+    let answered = phone.sync_once().await;
+    assert!(matches!(answered, Err(Error::RetryAfter { delay_ms: 7_000 })), "{answered:?}");
+    assert_eq!(phone.paused().await, None);
+    *scene.server.nonce_problem.lock().expect("not poisoned") = None;
+    scene.clock.advance_ms(6_999);
+    assert_eq!(phone.sync_if_due().await.expect("not due"), None);
+    scene.clock.advance_ms(1);
+    scene.server.answers_as_it_should(1);
+    assert_eq!(phone.sync_if_due().await.expect("syncs").expect("is due").pushed, 1);
+    phone.close().await;
+}
+
+#[test]
+fn a_wait_of_ages_is_a_number_that_fits() {
+    let answer = |retry_after_s| HttpResponse {
+        status: 429,
+        retry_after_s,
+        body: br#"{"type":"x","code":"too_many_requests","status":429,"title":""}"#.to_vec(),
+    };
+    for (asked_s, delay_ms) in [(None, 60_000), (Some(3), 3_000), (Some(u64::MAX), i64::MAX)] {
+        let refused = accept(answer(asked_s));
+        let told = matches!(refused, Err(Error::RetryAfter { delay_ms: told }) if told == delay_ms);
+        assert!(told, "{refused:?}");
+    }
 }
 
 #[tokio::test]
