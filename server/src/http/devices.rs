@@ -240,6 +240,7 @@ async fn revoke(
         let mut transaction = app.db.begin_write().await?;
         device::revoke(&mut transaction, act, device).await?;
         idempotency::keep(&mut transaction, &post.name, (200, &body), act.at_ms).await?;
+        app.sync.settle(&mut transaction).await?;
         transaction.commit().await?;
         Ok((200, body.clone()))
     })

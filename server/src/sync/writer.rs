@@ -27,9 +27,10 @@ use super::purge::{self, PurgeJob, Purged};
 use super::push::{Prepared, Push, prepare};
 use super::sessions::{self, Contact};
 use super::stops::Stops;
+use super::unknown::{self, Strange};
 use super::waiting::{self, AgainJob};
 use super::write::{self, Planned, Poke, WriteContext};
-use super::{Ledgered, Shared, batch, closing, office, report};
+use super::{Ledgered, Shared, batch, closing, ledgered, office, report};
 use crate::{Error, Result};
 
 /// What the writer is asked to do.
@@ -42,6 +43,8 @@ pub enum Job {
     Report(Box<Report>, Reply<()>),
     /// Keep a push that does not read.
     Unreadable(Box<Unreadable>, Reply<()>),
+    /// Keep a hand-over that can be nobody's work here.
+    Strange(Box<Strange>, Reply<()>),
     /// Close a desk case.
     Close(Box<CloseJob>, Reply<()>),
     /// Store an office person's command.
@@ -213,12 +216,16 @@ async fn run_job(
             let done = report::keep_unreadable(conn, &unreadable).await;
             settle(done.map(|()| ((), Vec::new())), reply, settled)
         }
+        Job::Strange(strange, reply) => {
+            let done = unknown::keep(conn, &strange).await;
+            settle(done.map(|()| ((), Vec::new())), reply, settled)
+        }
         Job::Close(job, reply) => settle(closing::close(shared, conn, *job).await, reply, settled),
         Job::Derive(job, reply) => settle(derive::write(shared, conn, *job).await, reply, settled),
         Job::Batch(job, reply) => settle(batch::write(shared, conn, *job).await, reply, settled),
         Job::Purge(job, reply) => settle(purge::purge(shared, conn, *job).await, reply, settled),
         Job::Ledger(now_ms, reply) => {
-            settle(purge::carry_out_some(shared, conn, now_ms).await, reply, settled)
+            settle(ledgered::carry_out_some(shared, conn, now_ms).await, reply, settled)
         }
         Job::Due(job, reply) => settle(due::run(shared, conn, *job).await, reply, settled),
         Job::Again(job, reply) => settle(waiting::again(shared, conn, *job).await, reply, settled),

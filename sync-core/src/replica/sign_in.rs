@@ -149,7 +149,7 @@ impl Replica {
     /// out under it only to be answered `token_expired`, and go out again.
     pub(super) async fn token(&self) -> Result<String> {
         let asked_ms = self.clock.monotonic_ms();
-        let (person, device, key) = {
+        let (person, device, key, certificate) = {
             let inner = self.inner.lock().await;
             if let Some(token) = inner.token.as_ref().filter(|token| asked_ms < token.good_until_ms)
             {
@@ -158,7 +158,9 @@ impl Replica {
             let identity = inner.identity.as_ref();
             let identity =
                 identity.ok_or_else(|| Error::SignInAgain { code: "not_enrolled".to_owned() })?;
-            (identity.person, identity.device, SigningKey::from_bytes(&identity.signing_key))
+            let certificate = serde_json::from_str(&identity.certificate_json).ok();
+            let key = SigningKey::from_bytes(&identity.signing_key);
+            (identity.person, identity.device, key, certificate)
         };
         let nonce: NonceResponse = self.post_json("/v1/nonce", &serde_json::json!({})).await?;
         let bytes = BASE64URL_NOPAD.decode(nonce.nonce.as_bytes()).map_err(|_| Error::Offline {
@@ -170,6 +172,7 @@ impl Replica {
             device,
             nonce: nonce.nonce,
             signature: BASE64URL_NOPAD.encode(&key.sign(&statement).to_bytes()),
+            certificate,
         };
         let answer: TokenResponse = self.post_json("/v1/token", &request).await?;
         let life_ms = i64::try_from(answer.expires_in_s).unwrap_or(i64::MAX).saturating_mul(1_000);
