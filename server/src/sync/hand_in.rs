@@ -237,6 +237,10 @@ pub(super) async fn write(
     sqlx::query(
         "update device set unsent = case when highest_number < ?1 then ?2 else min(unsent, ?2) end,
            highest_number = max(highest_number, ?1),
+           told_boot = case when highest_number < ?1 then null else told_boot end,
+           told_monotonic_ms = case when highest_number < ?1 then null
+             else told_monotonic_ms end,
+           told_ms = case when highest_number < ?1 then ?3 else told_ms end,
            oldest_unsent_wall_ms = case when ?2 = 0 then null else oldest_unsent_wall_ms end,
            contact_ms = case when ?5 then ?3 else contact_ms end
          where device = ?4",
