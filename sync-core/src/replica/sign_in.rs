@@ -28,6 +28,16 @@ pub struct Enrolment {
     pub installation: String,
 }
 
+/// How a person's new device goes on.
+struct Follows {
+    /// The number of its first command.
+    first_number: u64,
+    /// Where the person's account begins.
+    account_from: u64,
+    /// What keeps the work that the former one had not sent.
+    writes: Vec<StoreWrite>,
+}
+
 /// An access token.
 pub(super) struct Token {
     text: String,
@@ -103,7 +113,8 @@ impl Replica {
             }
             farewell = self.farewell(other).await?;
         }
-        let (first_number, mut writes) = self.follow(person, answer.certificate.device).await?;
+        let Follows { first_number, account_from, mut writes } =
+            self.follow(person, answer.certificate.device).await?;
         let identity = Identity {
             person,
             device: answer.certificate.device,
@@ -113,6 +124,7 @@ impl Replica {
             installation_key,
             enrolled_wall_ms: self.clock.wall_ms(),
             first_number,
+            account_from,
         };
         writes.extend(farewell);
         inner.in_doubt = true;
@@ -131,18 +143,25 @@ impl Replica {
         Ok(person)
     }
 
-    /// The number of the first command of a person's new device, and the writes that keep what the
-    /// former one had not sent.
-    async fn follow(&self, person: PersonId, device: DeviceId) -> Result<(u64, Vec<StoreWrite>)> {
+    /// How a person's new device follows the former one.
+    async fn follow(&self, person: PersonId, device: DeviceId) -> Result<Follows> {
         let identities = self.store.identities().await?;
         let former = identities.iter().find(|identity| identity.person == person);
-        let writes = match former {
+        let highest = self.store.sync_state(person).await?.highest_number;
+        let (account_from, writes) = match former {
             // The same answer again.
-            Some(same) if same.device == device => return Ok((same.first_number, Vec::new())),
-            Some(former) => self.leave(former).await?,
-            None => Vec::new(),
+            Some(same) if same.device == device => {
+                return Ok(Follows {
+                    first_number: same.first_number,
+                    account_from: same.account_from,
+                    writes: Vec::new(),
+                });
+            }
+            Some(former) => (former.account_from, self.leave(former).await?),
+            // Never here, or signed out.
+            None => (highest, Vec::new()),
         };
-        Ok((self.store.sync_state(person).await?.highest_number + 1, writes))
+        Ok(Follows { first_number: highest + 1, account_from, writes })
     }
 
     /// The current access token, or a new one where its life is over: a push of days would else go

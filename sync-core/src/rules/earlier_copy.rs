@@ -1,6 +1,6 @@
 //! Whether a phone runs an earlier copy of its store: one that was restored, or copied to a second
 //! phone. It tells a lower number than the device has told before, and it does so later. An older
-//! message that was late or sent twice tells less too, and was sent earlier (R0.26).
+//! message that was late or sent twice tells less too, and was sent earlier (R0.30).
 
 use crate::model::time::{Anchor, BootId, MonotonicMs, WallMs};
 
