@@ -11,7 +11,7 @@ use crate::{Error, Result};
 /// Numbers that one line of the ledger covers.
 pub const BLOCK: u32 = 1_000;
 
-/// Gives the next number.
+/// Gives the next number (R0.29).
 ///
 /// # Errors
 /// If there is none left, or the database does not answer.

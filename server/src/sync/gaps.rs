@@ -113,7 +113,7 @@ struct Standing {
 }
 
 /// Opens, shrinks and closes the cases of what is missing of a device; one statement where nothing
-/// is. R0.27.
+/// is. R0.31.
 ///
 /// # Errors
 /// If the database does not answer.

@@ -94,18 +94,10 @@ impl Sync {
         let (person, device) = (hand_over.certificate.person, hand_over.certificate.device);
         let who = Bearer { person, device };
 
-        let mut conn = shared.database.reader().acquire().await?;
-        let found = unknown::standing(&mut conn, who, key.as_bytes()).await?;
-        drop(conn);
-        if let Standing::Stranger(why) = found {
-            let strange = Box::new(Strange::new(who, why, hand_over, now_ms));
-            self.ask(|reply| Job::Strange(strange, reply)).await?;
-            let stored = entries.iter().map(|entry| entry.n).collect();
-            return Ok(HandInResponse {
-                version: VERSION,
-                stored: ranges(&stored),
-                receipts: None,
-            });
+        let found = self.found(who, &key, hand_over, now_ms).await?;
+        if matches!(found, Standing::Stranger(_)) {
+            let stored = ranges(&entries.iter().map(|entry| entry.n).collect());
+            return Ok(HandInResponse { version: VERSION, stored, receipts: None });
         }
         let is_unknown = found == Standing::Unknown;
         self.introduce(by, &key, hand_over, is_unknown, now_ms).await?;
@@ -145,6 +137,24 @@ impl Sync {
             None
         };
         Ok(HandInResponse { version: VERSION, stored: ranges(&stored), receipts })
+    }
+
+    /// How its device stands here; what can be nobody's work is kept as it came.
+    async fn found(
+        &self,
+        who: Bearer,
+        key: &VerifyingKey,
+        hand_over: &HandOver,
+        now_ms: WallMs,
+    ) -> Result<Standing> {
+        let mut conn = self.shared.database.reader().acquire().await?;
+        let found = unknown::standing(&mut conn, who, key.as_bytes()).await?;
+        drop(conn);
+        if let Standing::Stranger(why) = found {
+            let strange = Box::new(Strange::new(who, why, hand_over, now_ms));
+            self.ask(|reply| Job::Strange(strange, reply)).await?;
+        }
+        Ok(found)
     }
 
     /// Makes the sessions known that the work was written in, and their device where a restored

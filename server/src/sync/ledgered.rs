@@ -157,7 +157,7 @@ async fn note(
     audit::append(conn, Act::at_the_machine(now_ms), name, detail).await
 }
 
-/// Does again what befell devices, people and roles: the last line of a kind holds. R0.24.
+/// Does again what befell devices, people and roles: the last line of a kind holds. R0.28.
 async fn again(conn: &mut SqliteConnection, entry: &Entry, now_ms: WallMs) -> Result<()> {
     let n = entry.n;
     match &entry.event {
@@ -223,7 +223,7 @@ async fn numbers(conn: &mut SqliteConnection) -> Result<BTreeMap<Numbered, (u32,
     Ok(Numbered::ALL.into_iter().map(of).collect())
 }
 
-/// Lets numbers go on above all that were ever given (R0.25).
+/// Lets numbers go on above all that were ever given (R0.29).
 async fn go_on(conn: &mut SqliteConnection, ledger: &Ledger) -> Result<()> {
     let witness = ledger.given();
     for (numbers, (given, reserved)) in numbers(conn).await? {
