@@ -193,6 +193,26 @@ impl Phone {
         Self { replica, clock, wire, device, path, url, seed }
     }
 
+    /// The app's process ends, its store is copied, and it is started again.
+    pub async fn saved(self) -> (Self, Vec<u8>) {
+        let Self { replica, clock, wire, device, path, url, seed } = self;
+        replica.close().await;
+        let bytes = std::fs::read(&path).expect("reads");
+        let seed = seed + 1_000;
+        let replica = open(&path, &url, &clock, &wire, seed).await;
+        (Self { replica, clock, wire, device, path, url, seed }, bytes)
+    }
+
+    /// An earlier copy takes the store's place.
+    pub async fn restored(self, saved: &[u8]) -> Self {
+        let Self { replica, clock, wire, device, path, url, seed } = self;
+        replica.close().await;
+        std::fs::write(&path, saved).expect("writes");
+        let seed = seed + 1_000;
+        let replica = open(&path, &url, &clock, &wire, seed).await;
+        Self { replica, clock, wire, device, path, url, seed }
+    }
+
     pub async fn sync(&self) -> SyncReport {
         let report = self.replica.sync(100).await.expect("syncs");
         assert!(!report.more);

@@ -1,6 +1,7 @@
 //! The stage: a server in a temporary folder on a loopback port, its people, and the office as
 //! someone who sends JSON.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -17,6 +18,8 @@ use sync_core::model::id::{ChangeHash, DeviceId, PersonId, RecordId, SiteId};
 use sync_core::model::person::Role;
 use sync_core::replica::http::HttpTransport;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::phone::{DeviceClock, Phone, Seeded};
 
@@ -42,6 +45,8 @@ pub struct Stage {
     pub url: String,
     folder: tempfile::TempDir,
     phones: AtomicU64,
+    serving: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+    lives: u64,
 }
 
 impl Stage {
@@ -49,30 +54,70 @@ impl Stage {
         captured::listen();
         let folder = tempfile::tempdir().expect("a folder");
         let true_ms = Arc::new(AtomicI64::new(START_MS));
-        let db = Database::open(&folder.path().join("fieldbook.db")).await.expect("opens");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let listen = listener.local_addr().expect("an address");
         let url = format!("http://{listen}");
-        let randomness = Seeded::new(1);
-        let app = App::start(AppOptions {
-            db,
-            keys: Keys::generate(randomness.as_ref(), START_MS),
-            clock: Arc::new(DeviceClock::new(Arc::clone(&true_ms))),
-            randomness,
-            hooks: Arc::new(NoHooks),
-            config: Config {
-                listen,
-                public_url: url.clone(),
-                ledger: Some(folder.path().join("ledger")),
-                ..Config::default()
-            },
-        });
+        let app = app(folder.path(), &url, &true_ms, 0).await;
         let people = settle(&app).await;
-        // Ends with the test's runtime.
-        tokio::spawn(http::serve(app.clone(), listener, std::future::pending()));
+        let serving = Some(serve(&app, listener));
         let [wang, li, chen, sun] = people;
         let phones = AtomicU64::new(0);
-        Self { app, wang, li, chen, sun, true_ms, url, folder, phones }
+        let lives = 1;
+        Self { app, wang, li, chen, sun, true_ms, url, folder, phones, serving, lives }
+    }
+
+    /// A copy of the database as of now.
+    pub async fn backup(&self) -> PathBuf {
+        let path = self.folder.path().join(format!("backup-{}.db", self.now_ms()));
+        let text = path.to_str().expect("Unicode");
+        let mut conn = self.app.db.reader().acquire().await.expect("a connection");
+        sqlx::query("vacuum into ?").bind(text).execute(&mut *conn).await.expect("copies");
+        path
+    }
+
+    /// A backup takes the database's place, and the server starts anew on it.
+    pub async fn restore(&mut self, backup: &Path) {
+        self.stop().await;
+        let file = self.folder.path().join("fieldbook.db");
+        for beside in ["fieldbook.db-wal", "fieldbook.db-shm"] {
+            let _ = std::fs::remove_file(self.folder.path().join(beside));
+        }
+        std::fs::copy(backup, file).expect("copies");
+        self.start().await;
+    }
+
+    async fn stop(&mut self) {
+        let (end, ended) = self.serving.take().expect("serves");
+        end.send(()).expect("listens");
+        ended.await.expect("ends well");
+        self.app.stop().await;
+    }
+
+    async fn start(&mut self) {
+        self.app = app(self.folder.path(), &self.url, &self.true_ms, self.lives).await;
+        self.lives += 1;
+        let listener = TcpListener::bind(self.app.config.listen).await.expect("the same port");
+        // As `serve` does, before anybody is served.
+        self.app.sync.carry_out_ledger().await.expect("carries out");
+        self.serving = Some(serve(&self.app, listener));
+    }
+
+    /// Another process on the same database, as `fieldbook admin` is.
+    pub async fn another_process(&self) -> App {
+        app(self.folder.path(), &self.url, &self.true_ms, 50).await
+    }
+
+    /// A phone on a copy of another's store, with a boot of its own.
+    pub async fn phone_from(&self, saved: &[u8], device: u32) -> Phone {
+        let number = self.phones.fetch_add(1, Ordering::SeqCst);
+        let path = self.folder.path().join(format!("phone-{number}.db"));
+        std::fs::write(&path, saved).expect("writes");
+        let mut phone = Phone::new(path, &self.url, &self.true_ms, 100 + number).await;
+        for _ in 0..=number {
+            phone.clock.reboot();
+        }
+        phone.device = device;
+        phone
     }
 
     /// One more person with a role at the site.
@@ -84,6 +129,7 @@ impl Stage {
         let new =
             NewGrant { person, role, site: SITE, from_ms: 0, to_ms: None, on_behalf_of: None };
         grant::grant(&mut conn, act, &new).await.expect("granted");
+        self.app.sync.settle(&mut conn).await.expect("settles");
         conn.commit().await.expect("commits");
         person
     }
@@ -191,6 +237,42 @@ impl Stage {
         assert_eq!(checked.mismatches, []);
         there.clone()
     }
+}
+
+/// The server's process, in one of its lives.
+async fn app(folder: &Path, url: &str, true_ms: &Arc<AtomicI64>, life: u64) -> App {
+    let listen = url.trim_start_matches("http://").parse().expect("an address");
+    // The keys stay, its actor is another one in each life.
+    let keys = Keys::generate(Seeded::new(1).as_ref(), START_MS);
+    App::start(AppOptions {
+        db: Database::open(&folder.join("fieldbook.db")).await.expect("opens"),
+        keys,
+        clock: Arc::new(DeviceClock::new(Arc::clone(true_ms))),
+        randomness: Seeded::new(10_000 + life),
+        hooks: Arc::new(NoHooks),
+        config: Config {
+            listen,
+            public_url: url.to_owned(),
+            ledger: Some(folder.join("ledger")),
+            ..Config::default()
+        },
+    })
+}
+
+/// Ends when it is told to, or with the test's runtime.
+fn serve(app: &App, listener: TcpListener) -> (oneshot::Sender<()>, JoinHandle<()>) {
+    let (end, ended) = oneshot::channel();
+    let app = app.clone();
+    let serving = tokio::spawn(async move {
+        let ended = async {
+            // Dropped with the stage: then the runtime ends it.
+            if ended.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        http::serve(app, listener, ended).await.expect("serves");
+    });
+    (end, serving)
 }
 
 async fn device_of(phone: &Phone) -> u32 {

@@ -4,10 +4,11 @@
 use fieldbook_server::people::Act;
 use fieldbook_server::people::device::{self, Befalls};
 use fieldbook_server::people::grant::{self, NewGrant, Reach};
+use sqlx::{Sqlite, Transaction};
 use sync_core::model::id::{DeviceId, PersonId};
 
 use super::people::{PEOPLE, Person, SITE, by_number};
-use super::world::World;
+use super::world::{Phone, World};
 use super::{AllSaved, Lives};
 
 /// What has befallen somebody and is not made good yet.
@@ -40,9 +41,13 @@ pub async fn befall(world: &mut World, saved: &AllSaved, lives: &mut Lives) {
     if world.phones.is_empty() || world.dice.happens(500) {
         return;
     }
-    let place = world.dice.below(world.phones.len());
+    let what = world.dice.below(7);
+    let shares = |phone: &Phone| SHARING.contains(&phone.person);
+    let sharing = world.phones.iter().position(shares).filter(|_| what == 3);
+    let any = world.dice.below(world.phones.len());
+    let place = sharing.filter(|_| world.dice.happens(800)).unwrap_or(any);
     let is_revoked = world.misfortunes.contains(&Misfortune::Revoked(place));
-    match world.dice.below(7) {
+    match what {
         0 => befalls(world, place, Befalls::Locked, lives).await,
         1 => befalls(world, place, Befalls::Lost, lives).await,
         2 if !is_revoked => {
@@ -50,7 +55,7 @@ pub async fn befall(world: &mut World, saved: &AllSaved, lives: &mut Lives) {
             let device = world.phones[place].device;
             let mut transaction = world.machine.app().db.begin_write().await.expect("begins");
             device::revoke(&mut transaction, act, device).await.expect("revokes");
-            transaction.commit().await.expect("commits");
+            commit(world, transaction).await;
             world.misfortunes.push(Misfortune::Revoked(place));
             lives.revoked += 1;
         }
@@ -81,6 +86,12 @@ pub async fn heal(world: &mut World, saved: &AllSaved) {
     }
 }
 
+/// What has to survive a restore is in the ledger first.
+async fn commit(world: &World, mut transaction: Transaction<'static, Sqlite>) {
+    world.machine.app().sync.settle(&mut transaction).await.expect("the ledger takes it");
+    transaction.commit().await.expect("commits");
+}
+
 fn act(world: &World) -> Act {
     Act { at_ms: world.now_ms(), by: Some(PersonId(24)) }
 }
@@ -89,7 +100,7 @@ async fn befalls(world: &mut World, place: usize, what: Befalls, lives: &mut Liv
     let device = world.phones[place].device;
     let mut transaction = world.machine.app().db.begin_write().await.expect("begins");
     device::befalls(&mut transaction, act(world), device, what).await.expect("befalls");
-    transaction.commit().await.expect("commits");
+    commit(world, transaction).await;
     let misfortune = match what {
         Befalls::Locked => Misfortune::Locked(device),
         _ => Misfortune::Lost(device),
@@ -109,7 +120,7 @@ async fn no_role(world: &mut World, place: usize, lives: &mut Lives) {
     let act = act(world);
     let mut transaction = world.machine.app().db.begin_write().await.expect("begins");
     grant::end(&mut transaction, act, one.person, one.role, SITE).await.expect("ends");
-    transaction.commit().await.expect("commits");
+    commit(world, transaction).await;
     world.misfortunes.push(misfortune);
     lives.without_role += 1;
 }
@@ -124,7 +135,7 @@ async fn make_good(world: &mut World, misfortune: Misfortune, saved: &AllSaved) 
             };
             let mut transaction = world.machine.app().db.begin_write().await.expect("begins");
             device::befalls(&mut transaction, act, device, what).await.expect("befalls");
-            transaction.commit().await.expect("commits");
+            commit(world, transaction).await;
             for phone in world.phones.iter().filter(|phone| phone.device == device) {
                 phone.replica().try_again().await;
             }
@@ -145,7 +156,7 @@ async fn make_good(world: &mut World, misfortune: Misfortune, saved: &AllSaved) 
             let reach = Reach { group: *group, department: None };
             let mut transaction = world.machine.app().db.begin_write().await.expect("begins");
             grant::grant_within(&mut transaction, act, &new, &reach).await.expect("grants");
-            transaction.commit().await.expect("commits");
+            commit(world, transaction).await;
         }
     }
 }

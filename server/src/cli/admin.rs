@@ -18,9 +18,11 @@ use super::{Outside, open, table};
 use crate::config::Config;
 use crate::http::time::{parse_rfc3339, rfc3339};
 use crate::keys::Keys;
+use crate::ledger::Ledger;
 use crate::people::device::Befalls;
 use crate::people::grant::{NewGrant, Reach, role_of_code};
 use crate::people::{Act, audit, device, directory, enrolment, grant, office, password, place};
+use crate::sync::{ledgered, settle};
 use crate::{Error, Result};
 
 /// What is administered.
@@ -280,7 +282,12 @@ pub async fn run(admin: Admin, config: &Config, outside: &mut Outside<'_>) -> Re
     };
     let db = open(config).await?;
     let mut transaction = db.begin_write().await?;
-    let done = act(admin, config, outside, &mut transaction).await;
+    let ledger = Ledger::at(&config.ledger_folder());
+    ledgered::begin(&mut transaction, &ledger, outside.clock.wall_ms()).await?;
+    let mut done = act(admin, config, outside, &mut transaction).await;
+    if done.is_ok() {
+        done = settle(&mut transaction, &ledger, outside.clock.wall_ms()).await;
+    }
     if done.is_ok() {
         transaction.commit().await?;
     } else {

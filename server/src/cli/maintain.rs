@@ -83,9 +83,23 @@ async fn copy(db: &crate::db::Database, part: &Path) -> Result<()> {
     let mut conn = db.reader().acquire().await?;
     sqlx::query("vacuum into ?").bind(text).execute(&mut *conn).await?;
     drop(conn);
+    above_the_block(part).await?;
     fs::set_permissions(part, fs::Permissions::from_mode(0o600))?;
     File::open(part)?.sync_all()?;
     whole(part).await
+}
+
+/// Whoever is served from the copy does not know which numbers were given since: they go on above
+/// the block that the ledger holds.
+async fn above_the_block(file: &Path) -> Result<()> {
+    let options = SqliteConnectOptions::new().filename(file);
+    let mut conn = SqliteConnection::connect_with(&options).await?;
+    let updated = sqlx::query("update number_given set given = max(given, reserved)")
+        .execute(&mut conn)
+        .await;
+    conn.close().await?;
+    updated?;
+    Ok(())
 }
 
 /// A copy that does not read is no backup.

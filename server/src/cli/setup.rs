@@ -14,7 +14,7 @@ use crate::keys::Keys;
 use crate::ledger::Ledger;
 use crate::people::grant::NewGrant;
 use crate::people::{self, directory, grant, password, place};
-use crate::sync::purge;
+use crate::sync::{ledgered, settle};
 use crate::{Error, Result};
 
 /// What a new installation begins with. The administrator's password comes by standard input or
@@ -48,13 +48,14 @@ pub async fn init(init: Init, config: &Config, outside: &mut Outside<'_>) -> Res
     })?;
     let act = outside.act();
     let keys = Keys::create(&config.keys, outside.randomness.as_ref(), act.at_ms)?;
-    let ledger = Ledger::at(&config.ledger_folder()).begin(act.at_ms)?;
+    let ledger = Ledger::at(&config.ledger_folder());
+    let begun = ledger.begin(act.at_ms)?;
     // Made here, so that nobody else may read what will stand in it.
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(&config.database)?;
     let db = Database::open(&config.database).await?;
     let mut transaction = db.begin_write().await?;
     people::install(&mut transaction, act).await?;
-    purge::keep_position(&mut transaction, &ledger).await?;
+    ledgered::keep_position(&mut transaction, &begun).await?;
     let number = Some(SiteId(init.site_number));
     let site = place::add_site(&mut transaction, act, number, &init.site).await?;
     let person = directory::add(&mut transaction, act, &init.admin, Some(&init.login)).await?;
@@ -68,6 +69,7 @@ pub async fn init(init: Init, config: &Config, outside: &mut Outside<'_>) -> Res
         on_behalf_of: None,
     };
     grant::grant(&mut transaction, act, &admin).await?;
+    settle(&mut transaction, &ledger, act.at_ms).await?;
     transaction.commit().await?;
     db.close().await;
     tell(config, &keys, outside)

@@ -15,8 +15,9 @@ use crate::db::Database;
 use crate::import::office::Office;
 use crate::import::{self, MARK, Outcome, Rows, Scope, Table, tables};
 use crate::keys::Keys;
+use crate::ledger::Ledger;
 use crate::people::office;
-use crate::sync::{Sync, SyncOptions};
+use crate::sync::{Sync, SyncOptions, ledgered, settle};
 use crate::{Error, Result};
 
 #[derive(Debug, Args)]
@@ -54,7 +55,7 @@ pub async fn import(args: SheetImport, config: &Config, outside: &mut Outside<'_
     let db = open(config).await?;
     let rows = import::read(&read_file(&args.file)?, args.table.columns());
     let done = match (args.table.kind(), args.by) {
-        (None, _) => by_rows(&args, &db, rows, outside).await,
+        (None, _) => by_rows(&args, (&db, config), rows, outside).await,
         (Some(_), Some(by)) => by_office(&args, (&db, config), (&rows, by), outside).await,
         (Some(_), None) => Err(Error::Configuration("--by says in whose name".to_owned())),
     };
@@ -73,14 +74,24 @@ pub async fn import(args: SheetImport, config: &Config, outside: &mut Outside<'_
 
 async fn by_rows(
     args: &SheetImport,
-    db: &Database,
+    (db, config): (&Database, &Config),
     rows: Rows,
     outside: &Outside<'_>,
 ) -> Result<Outcome> {
+    let ledger = begin(db, config, outside).await?;
     let mut conn = db.reader().acquire().await?;
     let scope = Scope::of(&mut conn, args.site, outside.act()).await?;
     drop(conn);
-    import::rows::run(db, (args.table, &scope), &rows, args.dry_run, None).await
+    import::rows::run((db, &ledger), (args.table, &scope), &rows, args.dry_run, None).await
+}
+
+/// The ledger, carried out: numbers go on where they should.
+async fn begin(db: &Database, config: &Config, outside: &Outside<'_>) -> Result<Ledger> {
+    let ledger = Ledger::at(&config.ledger_folder());
+    let mut transaction = db.begin_write().await?;
+    ledgered::begin(&mut transaction, &ledger, outside.clock.wall_ms()).await?;
+    transaction.commit().await?;
+    Ok(ledger)
 }
 
 /// By an office session of the person, which ends with the import.
@@ -92,6 +103,7 @@ async fn by_office(
 ) -> Result<Outcome> {
     let mut act = outside.act();
     act.by = Some(by);
+    let ledger = begin(db, config, outside).await?;
     let mut transaction = db.begin_write().await?;
     let scope = Scope::of(&mut transaction, args.site, act).await?;
     let disabled: Option<bool> =
@@ -109,7 +121,9 @@ async fn by_office(
     let opened = if args.dry_run {
         None
     } else {
-        Some(office::open(&mut transaction, act.at_ms, by, randomness).await?.0)
+        let opened = office::open(&mut transaction, act.at_ms, by, randomness).await?.0;
+        settle(&mut transaction, &ledger, act.at_ms).await?;
+        Some(opened)
     };
     transaction.commit().await?;
     let sync = sync(db, config, outside)?;

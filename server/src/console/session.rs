@@ -59,6 +59,7 @@ pub async fn use_link(
         Ok(opened) => opened,
         Err(state) => return Ok(no_link(words, state)),
     };
+    app.sync.settle(&mut transaction).await?;
     transaction.commit().await?;
     Ok(entered(&app, &secret))
 }

@@ -181,6 +181,7 @@ impl Office {
         }
         let mut transaction = app.db.begin_write().await?;
         let (opened, secret) = office::open(&mut transaction, now_ms, person, randomness).await?;
+        app.sync.settle(&mut transaction).await?;
         transaction.commit().await?;
         let office::OfficeSession { session, device, csrf, .. } = opened;
         let signed_in = SignedIn { session, device, csrf, secret, since_ms: now_ms };

@@ -253,6 +253,7 @@ async fn settle(
         names.insert(person, name.to_owned());
         people.push(person);
     }
+    app.sync.settle(&mut transaction).await?;
     transaction.commit().await?;
     Ok((people, names))
 }

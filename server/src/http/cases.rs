@@ -14,7 +14,8 @@ use crate::Result;
 pub struct DeskCase {
     /// Its number.
     pub case: i64,
-    /// `refused`, `held`, `number_gap`, `clone`, `equal_strokes`, `backdated`.
+    /// `refused`, `held`, `number_gap`, `clone`, `equal_strokes`, `backdated`,
+    /// `device_unknown`.
     pub kind: String,
     /// Whose commands.
     #[schema(value_type = u32)]

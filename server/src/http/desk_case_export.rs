@@ -32,7 +32,7 @@ struct DeskCaseExport {
     /// The site; none where nobody knows yet.
     #[schema(value_type = Option<u32>)]
     site: Option<SiteId>,
-    /// `refused`, `held`, `number_gap`, `clone`.
+    /// `refused`, `held`, `number_gap`, `clone`, `device_unknown`.
     kind: String,
     /// The record.
     #[schema(value_type = Option<String>)]

@@ -248,6 +248,7 @@ async fn revoke(
         let mut transaction = app.db.begin_write().await?;
         device::revoke(&mut transaction, act, device).await?;
         idempotency::keep(&mut transaction, &post.name, (200, &body), act.at_ms).await?;
+        app.sync.settle(&mut transaction).await?;
         transaction.commit().await?;
         Ok((200, body.clone()))
     })
@@ -365,6 +366,7 @@ pub(crate) async fn befalls(
         };
         let body = serde_json::to_vec(&body).map_err(|_| Error::Broken("an answer"))?;
         idempotency::keep(&mut transaction, name, (200, &body), act.at_ms).await?;
+        app.sync.settle(&mut transaction).await?;
         transaction.commit().await?;
         Ok((200, body))
     })

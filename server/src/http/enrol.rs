@@ -46,6 +46,7 @@ async fn enrol(
     }
     let mut transaction = app.db.begin_write().await?;
     let enrolled = enrolment::enrol(&mut transaction, app.now_ms(), &app.keys, &request).await?;
+    app.sync.settle(&mut transaction).await?;
     transaction.commit().await?;
     match enrolled {
         Enrolled::Device(response) => Ok(Json(*response)),
@@ -85,6 +86,16 @@ async fn make_token(
     let now_ms = app.now_ms();
     let mut conn = app.db.reader().acquire().await?;
     let key = device::public_key(&mut conn, who).await?;
+    if let Some(certified) = token::certified(&app.keys, &request)
+        && key.as_deref() != Some(certified.as_bytes().as_slice())
+    {
+        drop(conn);
+        let certified = certified.to_bytes();
+        token::check_signature(&app.keys, &request, Some(&certified), now_ms)?;
+        // Enrolled after the backup that this database was restored from.
+        app.sync.unknown_device(who).await?;
+        return Err(Error::problem(ProblemCode::DeviceUnknown));
+    }
     token::check_signature(&app.keys, &request, key.as_deref(), now_ms)?;
     // After the signature: nobody uses up another's.
     app.gates.pass(Gate::TokenDevice, who.device.0.to_be_bytes())?;

@@ -89,6 +89,7 @@ async fn make(State(app): State<App>, post: OfficePost<NewRole>) -> Result<Respo
         let answer =
             serde_json::to_vec(&Granted { grant }).map_err(|_| Error::Broken("an answer"))?;
         idempotency::keep(&mut transaction, &name, (201, &answer), act.at_ms).await?;
+        app.sync.settle(&mut transaction).await?;
         transaction.commit().await?;
         Ok((201, answer))
     })
@@ -137,6 +138,7 @@ async fn end(State(app): State<App>, post: OfficePost<Ending>) -> Result<Respons
         let answer =
             serde_json::to_vec(&Ended { ended }).map_err(|_| Error::Broken("an answer"))?;
         idempotency::keep(&mut transaction, &name, (200, &answer), act.at_ms).await?;
+        app.sync.settle(&mut transaction).await?;
         transaction.commit().await?;
         Ok((200, answer))
     })

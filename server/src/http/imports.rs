@@ -14,6 +14,7 @@ use super::schema;
 use super::upload::{SheetProblem, Upload, csv, refused};
 use crate::import::office::{Keep, Office};
 use crate::import::{self, FILE_BYTES_MAX, Outcome, Rows, Scope, Table, tables};
+use crate::ledger::Ledger;
 use crate::{App, Error, Result};
 
 /// The routes.
@@ -116,7 +117,8 @@ async fn take(
             };
             import::office::run(&office, (table, &scope), &rows, dry_run, keep).await?
         } else {
-            import::rows::run(&app.db, (table, &scope), &rows, dry_run, keep).await?
+            let ledger = Ledger::at(&app.config.ledger_folder());
+            import::rows::run((&app.db, &ledger), (table, &scope), &rows, dry_run, keep).await?
         };
         if !dry_run {
             refused(&outcome.problems)?;

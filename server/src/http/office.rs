@@ -120,6 +120,7 @@ pub(crate) async fn enter(
     let (session, secret) =
         office::open(&mut transaction, app.now_ms(), candidate.person, app.randomness.as_ref())
             .await?;
+    app.sync.settle(&mut transaction).await?;
     transaction.commit().await?;
     Ok((session, secret, candidate.name))
 }

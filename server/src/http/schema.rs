@@ -81,6 +81,9 @@ pub struct TokenRequest {
     nonce: String,
     /// Ed25519 by the (person, device) key over the nonce statement, base64url.
     signature: String,
+    /// The device's certificate: a restored server that does not know the device tells it so.
+    #[schema(nullable = false)]
+    certificate: Option<Certificate>,
 }
 
 /// An access token.

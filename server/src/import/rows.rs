@@ -11,7 +11,8 @@ use super::office::Keep;
 use super::tables::{self, Changes, Table};
 use super::{Outcome, Plan, Rows, Scope, apply};
 use crate::db::Database;
-use crate::sync::Target;
+use crate::ledger::Ledger;
+use crate::sync::{Target, settle};
 use crate::{Error, Result, idempotency};
 
 /// Rows, or commands, of one transaction.
@@ -46,7 +47,7 @@ impl Changes {
 /// # Errors
 /// `unavailable` if others never stop writing; a failure of the database.
 pub async fn run(
-    db: &Database,
+    (db, ledger): (&Database, &Ledger),
     (table, scope): (Table, &Scope),
     rows: &Rows,
     dry_run: bool,
@@ -85,6 +86,7 @@ pub async fn run(
                 let kept = idempotency::keep(&mut transaction, name, (200, &body), scope.act.at_ms);
                 kept.await?;
             }
+            settle(&mut transaction, ledger, scope.act.at_ms).await?;
             planned_on = stamp(&mut transaction).await?;
             transaction.commit().await?;
             stuck = 0;

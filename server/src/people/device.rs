@@ -9,7 +9,8 @@ use sync_core::model::time::WallMs;
 use sync_core::protocol::identity::Certificate;
 use sync_core::protocol::problem::ProblemCode;
 
-use super::{Act, audit};
+use super::{Act, audit, owed};
+use crate::ledger::{Befell, Event};
 use crate::sync::Bearer;
 use crate::{Error, Result};
 
@@ -67,17 +68,57 @@ pub async fn phones(conn: &mut SqliteConnection) -> Result<Vec<Device>> {
 /// # Errors
 /// If there is no such device.
 pub async fn revoke(conn: &mut SqliteConnection, act: Act, device: DeviceId) -> Result<()> {
-    let changed =
-        sqlx::query("update device set revoked_ms = coalesce(revoked_ms, ?) where device = ?")
-            .bind(act.at_ms)
-            .bind(device.0)
-            .execute(&mut *conn)
-            .await?;
-    if changed.rows_affected() == 0 {
-        return Err(Error::problem(ProblemCode::NotFound));
-    }
+    let person: Option<u32> = sqlx::query_scalar(REVOKE)
+        .bind(act.at_ms)
+        .bind(device.0)
+        .fetch_optional(&mut *conn)
+        .await?;
+    owe(conn, act, (device, person), Befell::Revoked).await?;
     audit::append(conn, act, "device_revoked", &json!({ "device": device })).await
 }
+
+/// The ledger has it before it holds.
+async fn owe(
+    conn: &mut SqliteConnection,
+    act: Act,
+    (device, person): (DeviceId, Option<u32>),
+    what: Befell,
+) -> Result<()> {
+    let person = PersonId(person.ok_or(Error::problem(ProblemCode::NotFound))?);
+    owed::owe(conn, &Event::Device { device, person, what, at: act.at_ms }).await
+}
+
+/// What the ledger says of a device, done again; says whether there is such a device.
+///
+/// # Errors
+/// If the database does not answer.
+pub(crate) async fn befell(
+    conn: &mut SqliteConnection,
+    who: Bearer,
+    what: Befell,
+    at_ms: WallMs,
+) -> Result<bool> {
+    let (sql, since_ms) = match what {
+        Befell::Revoked => (REVOKE, Some(at_ms)),
+        Befell::Locked => (LOCK, Some(at_ms)),
+        Befell::Unlocked => (LOCK, None),
+        Befell::Lost => (LOSE, Some(at_ms)),
+        Befell::Found => (LOSE, None),
+    };
+    // An installation of an earlier version may have given the number twice.
+    let person: Option<u32> = sqlx::query_scalar("select person from device where device = ?")
+        .bind(who.device.0)
+        .fetch_optional(&mut *conn)
+        .await?;
+    if person != Some(who.person.0) {
+        return Ok(false);
+    }
+    sqlx::query(sql).bind(since_ms).bind(who.device.0).execute(conn).await?;
+    Ok(true)
+}
+
+const REVOKE: &str = "update device set revoked_ms = coalesce(revoked_ms, ?) where device = ?
+     returning person";
 
 /// Puts a device back that this installation has certified and a restored database has lost. It
 /// comes in no more: nobody knows what became of it meanwhile.
@@ -123,6 +164,8 @@ pub enum Befalls {
 /// Since when a device is out for good or for a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
 pub struct Standing {
+    /// Whose it is.
+    pub person: u32,
     /// Since when it may no longer come in.
     pub revoked_ms: Option<WallMs>,
     /// Since when it is locked.
@@ -132,9 +175,9 @@ pub struct Standing {
 }
 
 const LOCK: &str = "update device set locked_ms = ? where device = ? and public_key is not null
-     returning revoked_ms, locked_ms, lost_ms";
+     returning person, revoked_ms, locked_ms, lost_ms";
 const LOSE: &str = "update device set lost_ms = ? where device = ? and public_key is not null
-     returning revoked_ms, locked_ms, lost_ms";
+     returning person, revoked_ms, locked_ms, lost_ms";
 
 /// From the next request on a locked or lost device comes in no more, until it is unlocked or
 /// found. It keeps what it has; nothing that it had sent is touched. Answers how it stands now.
@@ -147,17 +190,18 @@ pub async fn befalls(
     device: DeviceId,
     what: Befalls,
 ) -> Result<Standing> {
-    let (sql, since_ms, name) = match what {
-        Befalls::Locked => (LOCK, Some(act.at_ms), "device_locked"),
-        Befalls::Unlocked => (LOCK, None, "device_unlocked"),
-        Befalls::Lost => (LOSE, Some(act.at_ms), "device_lost"),
-        Befalls::Found => (LOSE, None, "device_found"),
+    let (sql, since_ms, name, befell) = match what {
+        Befalls::Locked => (LOCK, Some(act.at_ms), "device_locked", Befell::Locked),
+        Befalls::Unlocked => (LOCK, None, "device_unlocked", Befell::Unlocked),
+        Befalls::Lost => (LOSE, Some(act.at_ms), "device_lost", Befell::Lost),
+        Befalls::Found => (LOSE, None, "device_found", Befell::Found),
     };
     let standing: Option<Standing> =
         sqlx::query_as(sql).bind(since_ms).bind(device.0).fetch_optional(&mut *conn).await?;
-    let standing = standing.ok_or(Error::problem(ProblemCode::NotFound))?;
+    let person = standing.map(|standing| standing.person);
+    owe(conn, act, (device, person), befell).await?;
     audit::append(conn, act, name, &json!({ "device": device })).await?;
-    Ok(standing)
+    standing.ok_or(Error::problem(ProblemCode::NotFound))
 }
 
 /// The public key of a (person, device), revoked or not; a cookie session has none.

@@ -6,7 +6,11 @@ use sync_core::model::id::PersonId;
 use sync_core::model::time::WallMs;
 use sync_core::protocol::problem::ProblemCode;
 
-use super::{Act, audit, checked_name, exists_already, reference_changed};
+use super::{
+    Act, audit, checked_name, exists_already, number, owed, reference_changed,
+    reference_changed_after,
+};
+use crate::ledger::{Event, Numbered};
 use crate::{Error, Result};
 
 /// A person as administrators see it.
@@ -34,13 +38,14 @@ pub async fn add(
 ) -> Result<PersonId> {
     let name = checked_name(name)?;
     let login = login.map(checked_name).transpose()?;
-    let person: u32 =
-        sqlx::query_scalar("insert into person (name, login) values (?, ?) returning person")
-            .bind(name)
-            .bind(login)
-            .fetch_one(&mut *conn)
-            .await
-            .map_err(exists_already)?;
+    let person = number::next(conn, Numbered::Person, act.at_ms).await?;
+    sqlx::query("insert into person (person, name, login) values (?, ?, ?)")
+        .bind(person)
+        .bind(name)
+        .bind(login)
+        .execute(&mut *conn)
+        .await
+        .map_err(exists_already)?;
     audit::append(conn, act, "person_added", &json!({ "person": person })).await?;
     reference_changed(conn).await?;
     Ok(PersonId(person))
@@ -107,7 +112,30 @@ pub async fn disable(conn: &mut SqliteConnection, act: Act, person: PersonId) ->
     }
     end_office_sessions(conn, act, person).await?;
     audit::append(conn, act, "person_disabled", &json!({ "person": person })).await?;
-    reference_changed(conn).await
+    let reference = reference_changed_after(conn, 0).await?;
+    owed::owe(conn, &Event::PersonDisabled { person, at: act.at_ms, reference }).await
+}
+
+/// Disables a person again of whom the ledger says so; says whether that was news.
+///
+/// # Errors
+/// If the database does not answer.
+pub(crate) async fn disable_again(
+    conn: &mut SqliteConnection,
+    act: Act,
+    person: PersonId,
+    at_ms: WallMs,
+) -> Result<bool> {
+    let changed =
+        sqlx::query("update person set disabled_ms = ? where person = ? and disabled_ms is null")
+            .bind(at_ms)
+            .bind(person.0)
+            .execute(&mut *conn)
+            .await?
+            .rows_affected()
+            > 0;
+    end_office_sessions(conn, act, person).await?;
+    Ok(changed)
 }
 
 /// Sets the password's hash (see [`super::password::hash`]); ends the person's office sessions.

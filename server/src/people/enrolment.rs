@@ -16,8 +16,9 @@ use sync_core::protocol::enrolment::{EnrolRequest, EnrolResponse};
 use sync_core::protocol::identity::Certificate;
 use sync_core::protocol::problem::ProblemCode;
 
-use super::{Act, audit, checked_name, device};
+use super::{Act, audit, checked_name, device, number};
 use crate::keys::Keys;
+use crate::ledger::Numbered;
 use crate::{Error, Result};
 
 /// A code as it is shown, once.
@@ -229,15 +230,17 @@ async fn add_device(
     keys: &Keys,
     new: &NewDevice<'_>,
 ) -> Result<Certificate> {
-    let device: u32 = sqlx::query_scalar(
-        "insert into device (person, name, public_key, enrolled_ms) values (?, ?, ?, ?)
-         returning device",
+    let device = number::next(conn, Numbered::Device, now_ms).await?;
+    sqlx::query(
+        "insert into device (device, person, name, public_key, enrolled_ms)
+         values (?, ?, ?, ?, ?)",
     )
+    .bind(device)
     .bind(new.person.0)
     .bind(new.name)
     .bind(new.key.as_bytes().to_vec())
     .bind(now_ms)
-    .fetch_one(&mut *conn)
+    .execute(&mut *conn)
     .await?;
     let certificate =
         Certificate::issue(&keys.installation, new.person, DeviceId(device), &new.key, now_ms);

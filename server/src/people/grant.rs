@@ -8,7 +8,8 @@ use sync_core::model::person::{Principal, Role, RoleGrant};
 use sync_core::model::time::{Seen, WallMs};
 use sync_core::protocol::problem::ProblemCode;
 
-use super::{Act, audit, reference_changed};
+use super::{Act, audit, owed, reference_changed_after};
+use crate::ledger::Event;
 use crate::{Error, Result};
 
 /// A role to be granted.
@@ -92,8 +93,87 @@ pub async fn grant_within(
         detail["department"] = json!(reach.department);
     }
     audit::append(conn, act, "role_granted", &detail).await?;
-    reference_changed(conn).await?;
+    let reference = reference_changed_after(conn, 0).await?;
+    if was_ended(conn, new).await? {
+        let grant = RoleGrant {
+            person: new.person,
+            role: new.role,
+            site: new.site,
+            group: reach.group,
+            department: reach.department.clone(),
+            from_ms: new.from_ms,
+            to_ms: new.to_ms,
+            granted: at,
+            ended: None,
+            on_behalf_of: new.on_behalf_of,
+        };
+        owed::owe(conn, &Event::Role { grant, at: act.at_ms, reference }).await?;
+    }
     Ok(id)
+}
+
+/// Whether the role was ended before: the ledger says so, and has to say that it is held again.
+async fn was_ended(conn: &mut SqliteConnection, new: &NewGrant) -> Result<bool> {
+    let found = sqlx::query_scalar(
+        "select exists (select 1 from role_grant
+           where person = ? and role = ? and site = ? and ended_epoch is not null)",
+    );
+    let found = found.bind(new.person.0).bind(new.role.code()).bind(new.site.0);
+    Ok(found.fetch_one(conn).await?)
+}
+
+/// What the ledger says of a grant, done again; says whether that was news.
+///
+/// # Errors
+/// If the database does not answer.
+pub(crate) async fn carry_out(conn: &mut SqliteConnection, grant: &RoleGrant) -> Result<bool> {
+    let last = grant.ended.unwrap_or(grant.granted);
+    let site = sqlx::query("update site set sequence = max(sequence, ?) where site = ?")
+        .bind(last.sequence.cast_signed())
+        .bind(grant.site.0)
+        .execute(&mut *conn)
+        .await?;
+    let there: i64 = sqlx::query_scalar("select count(*) from person where person in (?, ?)")
+        .bind(grant.person.0)
+        .bind(grant.on_behalf_of.map(|person| person.0))
+        .fetch_one(&mut *conn)
+        .await?;
+    if site.rows_affected() == 0 || there < 1 + i64::from(grant.on_behalf_of.is_some()) {
+        // A backup from before there was any of them.
+        return Ok(false);
+    }
+    let done = match grant.ended {
+        Some(ended) => {
+            let update = sqlx::query(
+                "update role_grant set ended_epoch = ?1, ended_sequence = ?2
+                 where ended_epoch is null and person = ?3 and role = ?4 and site = ?5
+                   and from_ms = ?6 and to_ms is ?7 and on_behalf_of is ?8 and grp is ?9
+                   and department is ?10",
+            );
+            update.bind(ended.epoch).bind(ended.sequence.cast_signed())
+        }
+        None => {
+            let insert = sqlx::query(
+                "insert into role_grant (granted_epoch, granted_sequence, person, role, site,
+                   from_ms, to_ms, on_behalf_of, grp, department)
+                 select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 where not exists (
+                   select 1 from role_grant where ended_epoch is null and person = ?3
+                     and role = ?4 and site = ?5 and from_ms = ?6 and to_ms is ?7
+                     and on_behalf_of is ?8 and grp is ?9 and department is ?10)",
+            );
+            insert.bind(grant.granted.epoch).bind(grant.granted.sequence.cast_signed())
+        }
+    };
+    let done = done
+        .bind(grant.person.0)
+        .bind(grant.role.code())
+        .bind(grant.site.0)
+        .bind(grant.from_ms)
+        .bind(grant.to_ms)
+        .bind(grant.on_behalf_of.map(|person| person.0))
+        .bind(grant.group)
+        .bind(grant.department.as_ref().map(Department::code));
+    Ok(done.execute(conn).await?.rows_affected() > 0)
 }
 
 /// Ends a person's grants of a role at a site that are not ended yet; answers how many.
@@ -108,25 +188,37 @@ pub async fn end(
     site: SiteId,
 ) -> Result<u64> {
     let at = next_sequence(conn, site).await?;
-    let ended = sqlx::query(
+    let ended: Vec<Row> = sqlx::query_as(
         "update role_grant set ended_epoch = ?, ended_sequence = ?
-         where person = ? and role = ? and site = ? and ended_epoch is null",
+         where person = ? and role = ? and site = ? and ended_epoch is null
+         returning id, person, role, site, from_ms, to_ms, granted_epoch, granted_sequence,
+           ended_epoch, ended_sequence, on_behalf_of, grp, department",
     )
     .bind(at.epoch)
     .bind(at.sequence.cast_signed())
     .bind(person.0)
     .bind(role.code())
     .bind(site.0)
-    .execute(&mut *conn)
-    .await?
-    .rows_affected();
-    if ended == 0 {
+    .fetch_all(&mut *conn)
+    .await?;
+    if ended.is_empty() {
         return Err(Error::problem(ProblemCode::NotFound));
     }
+    let count = ended.len() as u64;
     let detail = json!({ "person": person, "role": role, "site": site });
     audit::append(conn, act, "role_ended", &detail).await?;
-    reference_changed(conn).await?;
-    Ok(ended)
+    owe_ended(conn, act, ended).await?;
+    Ok(count)
+}
+
+/// Phones learn of it, and the ledger before it holds.
+async fn owe_ended(conn: &mut SqliteConnection, act: Act, ended: Vec<Row>) -> Result<()> {
+    let reference = reference_changed_after(conn, 0).await?;
+    for row in ended {
+        let grant = row.grant()?;
+        owed::owe(conn, &Event::Role { grant, at: act.at_ms, reference }).await?;
+    }
+    Ok(())
 }
 
 /// Ends one grant that is not ended yet.
@@ -140,22 +232,23 @@ pub async fn end_one(
     grant: i64,
 ) -> Result<()> {
     let at = next_sequence(conn, site).await?;
-    let ended = sqlx::query(
+    let ended: Vec<Row> = sqlx::query_as(
         "update role_grant set ended_epoch = ?, ended_sequence = ?
-         where id = ? and site = ? and ended_epoch is null",
+         where id = ? and site = ? and ended_epoch is null
+         returning id, person, role, site, from_ms, to_ms, granted_epoch, granted_sequence,
+           ended_epoch, ended_sequence, on_behalf_of, grp, department",
     )
     .bind(at.epoch)
     .bind(at.sequence.cast_signed())
     .bind(grant)
     .bind(site.0)
-    .execute(&mut *conn)
-    .await?
-    .rows_affected();
-    if ended == 0 {
+    .fetch_all(&mut *conn)
+    .await?;
+    if ended.is_empty() {
         return Err(Error::problem(ProblemCode::NotFound));
     }
     audit::append(conn, act, "role_ended", &json!({ "grant": grant, "site": site })).await?;
-    reference_changed(conn).await
+    owe_ended(conn, act, ended).await
 }
 
 /// A person with all grants, ended ones too.

@@ -11,7 +11,9 @@ pub mod device;
 pub mod directory;
 pub mod enrolment;
 pub mod grant;
+pub mod number;
 pub mod office;
+pub mod owed;
 pub mod password;
 pub mod place;
 pub mod roster;
@@ -61,14 +63,22 @@ pub async fn install(conn: &mut SqliteConnection, act: Act) -> Result<()> {
 
 /// Phones take the reference data again.
 pub(crate) async fn reference_changed(conn: &mut SqliteConnection) -> Result<()> {
-    let changed = sqlx::query("update installation set reference_version = reference_version + 1")
-        .execute(conn)
-        .await?;
-    if changed.rows_affected() == 1 {
-        Ok(())
-    } else {
-        Err(Error::Broken("no installation: run `fieldbook init`"))
-    }
+    reference_changed_after(conn, 0).await.map(|_| ())
+}
+
+/// The same, with a version above all up to `least`; answers it.
+pub(crate) async fn reference_changed_after(
+    conn: &mut SqliteConnection,
+    least: u64,
+) -> Result<u64> {
+    let version: Option<i64> = sqlx::query_scalar(
+        "update installation set reference_version = max(reference_version, ?) + 1
+         returning reference_version",
+    )
+    .bind(least.cast_signed())
+    .fetch_optional(conn)
+    .await?;
+    version.map(i64::unsigned_abs).ok_or(Error::Broken("no installation: run `fieldbook init`"))
 }
 
 /// A name without the space around it, of 1 to 60 characters.

@@ -10,7 +10,8 @@ use sync_core::model::id::{DeviceId, PersonId, SessionId};
 use sync_core::model::time::WallMs;
 use sync_core::protocol::problem::ProblemCode;
 
-use super::{Act, audit, device};
+use super::{Act, audit, device, number};
+use crate::ledger::Numbered;
 use crate::{Error, Result};
 
 /// A session's life.
@@ -81,12 +82,14 @@ pub async fn open(
     person: PersonId,
     randomness: &dyn Randomness,
 ) -> Result<(OfficeSession, String)> {
-    let device: u32 = sqlx::query_scalar(
-        "insert into device (person, name, enrolled_ms) values (?, 'office', ?) returning device",
+    let device = number::next(conn, Numbered::Device, now_ms).await?;
+    sqlx::query(
+        "insert into device (device, person, name, enrolled_ms) values (?, ?, 'office', ?)",
     )
+    .bind(device)
     .bind(person.0)
     .bind(now_ms)
-    .fetch_one(&mut *conn)
+    .execute(&mut *conn)
     .await?;
     let secret = random_text(randomness);
     let mut session = [0; 8];

@@ -156,6 +156,14 @@ pub fn check_signature(
     identity::verify(&key, &statement, &signature).map_err(|_| refused("signature"))
 }
 
+/// The certified key of a phone that shows a certificate of this installation for what it asks.
+pub fn certified(keys: &Keys, request: &TokenRequest) -> Option<VerifyingKey> {
+    let certificate = request.certificate.as_ref()?;
+    let is_its_own = (certificate.person, certificate.device) == (request.person, request.device);
+    let key = certificate.verify(&keys.installation.verifying_key()).ok()?;
+    is_its_own.then_some(key)
+}
+
 /// Who asks.
 pub fn bearer(request: &TokenRequest) -> Bearer {
     let (person, device): (PersonId, DeviceId) = (request.person, request.device);

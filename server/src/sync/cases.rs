@@ -26,7 +26,7 @@ pub struct DeskCaseRow {
     /// The site; `None` where nobody knows yet.
     pub site: Option<SiteId>,
     /// `refused`, `held`, `clone`, `number_gap`, `cash_unaccounted`, `equal_strokes`,
-    /// `backdated`.
+    /// `backdated`, `device_unknown`.
     pub kind: String,
     /// The record.
     pub record: Option<RecordId>,

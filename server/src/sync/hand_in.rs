@@ -20,9 +20,10 @@ use super::load::{self, number};
 use super::push::{self, Push};
 use super::sessions::{self, Contact};
 use super::stops::Stops;
+use super::unknown::{self, Standing, Strange};
 use super::writer::{Job, PushJob, Word};
 use super::{Bearer, Sync, handle, standing};
-use crate::people::{Act, audit, device};
+use crate::people::{Act, audit};
 use crate::{Error, Result};
 
 /// Who brings it.
@@ -66,6 +67,7 @@ impl Sync {
     ///
     /// # Errors
     /// `chain_broken` if it is not as a device of this installation signed it: nothing was stored.
+    /// `device_unknown` where too much is kept of a device that can be nobody's here.
     pub async fn hand_in(&self, by: Carrier, hand_over: &HandOver) -> Result<HandInResponse> {
         let shared = &self.shared;
         let now_ms = shared.clock.wall_ms();
@@ -92,7 +94,13 @@ impl Sync {
         let (person, device) = (hand_over.certificate.person, hand_over.certificate.device);
         let who = Bearer { person, device };
 
-        self.introduce(by, who, &key, hand_over, now_ms).await?;
+        let found = self.found(who, &key, hand_over, now_ms).await?;
+        if matches!(found, Standing::Stranger(_)) {
+            let stored = ranges(&entries.iter().map(|entry| entry.n).collect());
+            return Ok(HandInResponse { version: VERSION, stored, receipts: None });
+        }
+        let is_unknown = found == Standing::Unknown;
+        self.introduce(by, &key, hand_over, is_unknown, now_ms).await?;
         let mut conn = shared.database.reader().acquire().await?;
         let installed = standing::installation(&mut conn).await?;
         let people = shared.people.of(installed.reference_version, &mut conn).await?;
@@ -131,29 +139,36 @@ impl Sync {
         Ok(HandInResponse { version: VERSION, stored: ranges(&stored), receipts })
     }
 
+    /// How its device stands here; what can be nobody's work is kept as it came.
+    async fn found(
+        &self,
+        who: Bearer,
+        key: &VerifyingKey,
+        hand_over: &HandOver,
+        now_ms: WallMs,
+    ) -> Result<Standing> {
+        let mut conn = self.shared.database.reader().acquire().await?;
+        let found = unknown::standing(&mut conn, who, key.as_bytes()).await?;
+        drop(conn);
+        if let Standing::Stranger(why) = found {
+            let strange = Box::new(Strange::new(who, why, hand_over, now_ms));
+            self.ask(|reply| Job::Strange(strange, reply)).await?;
+        }
+        Ok(found)
+    }
+
     /// Makes the sessions known that the work was written in, and their device where a restored
     /// database has lost it.
     async fn introduce(
         &self,
         by: Carrier,
-        who: Bearer,
         key: &VerifyingKey,
         hand_over: &HandOver,
+        is_unknown: bool,
         now_ms: WallMs,
     ) -> Result<()> {
-        let broken = || Error::problem(ProblemCode::ChainBroken);
-        let mut conn = self.shared.database.reader().acquire().await?;
-        let found: Option<u32> = sqlx::query_scalar("select person from person where person = ?")
-            .bind(who.person.0)
-            .fetch_optional(&mut *conn)
-            .await?;
-        found.ok_or_else(broken)?;
-        let stored = device::public_key(&mut conn, who).await?;
-        drop(conn);
-        if stored.as_ref().is_some_and(|stored| stored.as_slice() != key.as_bytes()) {
-            return Err(broken());
-        }
         let certificate = identity::Certificate::from(hand_over.certificate.clone());
+        let who = Bearer { person: certificate.person, device: certificate.device };
         // The clock of a phone in somebody else's hands says nothing of the writer's boots.
         let clock = match by {
             Carrier::Phone(bearer, clock) if bearer.person == who.person => Some(clock),
@@ -164,7 +179,7 @@ impl Sync {
             device: who.device,
             clock,
             sessions: sessions::verified(who.person, who.device, Some(key), &hand_over.sessions),
-            certificate: stored.is_none().then_some((certificate, *key)),
+            certificate: is_unknown.then_some((certificate, *key)),
         });
         self.ask(|reply| Job::Register(contact, now_ms, reply)).await?;
         Ok(())
@@ -232,6 +247,10 @@ pub(super) async fn write(
     sqlx::query(
         "update device set unsent = case when highest_number < ?1 then ?2 else min(unsent, ?2) end,
            highest_number = max(highest_number, ?1),
+           told_boot = case when highest_number < ?1 then null else told_boot end,
+           told_monotonic_ms = case when highest_number < ?1 then null
+             else told_monotonic_ms end,
+           told_ms = case when highest_number < ?1 then ?3 else told_ms end,
            oldest_unsent_wall_ms = case when ?2 = 0 then null else oldest_unsent_wall_ms end,
            contact_ms = case when ?5 then ?3 else contact_ms end
          where device = ?4",

@@ -38,6 +38,11 @@ impl Sync {
         let reading =
             Reading::new(people.audiences(who.person, now_ms), &request.cursors, standing.epoch)?;
         drop(conn);
+        // The server was restored, and what it told since is not in the backup.
+        if request.receipts_after > standing.receipt_sequence {
+            return Err(Error::problem(ProblemCode::CursorFromElsewhere));
+        }
+        let copied = self.notice_copy(who, &request, &standing, now_ms).await?;
         let anchor = self.contact(who, &request, &standing, now_ms).await?;
         let pushed = self.push(who, &request, &standing, &people, &reading, now_ms).await?;
 
@@ -62,7 +67,7 @@ impl Sync {
             cursors: Vec::new(),
             backed_up: None,
             more: false,
-            re_enrol: standing.re_enrol || pushed.cloned,
+            re_enrol: standing.re_enrol || copied || pushed.cloned,
             purged: None,
         };
         let answering = Answering {
@@ -242,7 +247,15 @@ impl Sync {
             state.app_version =
                 state.app_version.chars().take(APP_VERSION_CHARACTERS_MAX).collect();
         }
-        Report { device: who.device, state, contact, now_ms }
+        Report {
+            person: who.person,
+            device: who.device,
+            state,
+            clock: request.clock,
+            is_new: standing.is_new,
+            contact,
+            now_ms,
+        }
     }
 }
 
@@ -270,7 +283,8 @@ const APP_VERSION_CHARACTERS_MAX: usize = 60;
 /// Whether a phone says something of its work, or has confirmed something, that is not stored.
 fn says_news(report: &Report, standing: &Standing) -> bool {
     let (said, known) = (&report.state, &standing.state);
-    said.highest_number != known.highest_number
+    standing.is_new
+        || said.highest_number != known.highest_number
         || said.unsent != known.unsent
         || said.oldest_unsent_wall_ms != known.oldest_unsent_wall_ms
         || standing.confirmed.learns_from(&report.contact)

@@ -15,17 +15,18 @@ use sync_core::model::id::{DeviceId, PersonId, RecordId, SiteId};
 use sync_core::model::time::WallMs;
 use sync_core::protocol::message::{Outcome, RECORD_PURGED};
 
+use super::Shared;
 use super::audience::{self, within_site};
 use super::decide;
 use super::keep::{self, Kept};
+use super::ledgered::{self, append, keep_position};
 use super::load::{self, Stored, number};
 use super::log::{DISCARDED, RowState, Why};
 use super::people::People;
 use super::receipts::Told;
 use super::stops::Stops;
 use super::write::{self, Poke};
-use super::{Ledgered, Shared};
-use crate::ledger::{Entry, Event, Ledger, Position};
+use crate::ledger::Event;
 use crate::people::{Act, audit};
 use crate::{Error, Result};
 
@@ -92,7 +93,7 @@ pub(super) async fn purge(
     let PurgeJob { record, why, act, people } = job;
     let ledger = shared.ledger.clone().ok_or(Error::Broken("a purge without a ledger"))?;
     let mut pokes = Vec::new();
-    while carry_out(shared, conn, &ledger, act.at_ms, &mut pokes).await? {}
+    ledgered::catch_up(shared.hooks.as_ref(), conn, &ledger, act.at_ms, &mut pokes).await?;
     let Some(kept) = keep::kept(shared, conn, &people, record, act.at_ms).await? else {
         return Ok((Purged::NotHere, pokes));
     };
@@ -121,81 +122,23 @@ pub(super) async fn purge(
     Ok((Purged::Done, pokes))
 }
 
-/// Ledger entries carried out by one transaction.
-const ENTRIES_AT_ONCE: usize = 200;
-
-/// Carries out what the ledger says and this database does not know; says whether there is more.
-/// R5.18.
+/// Purges a record again of which the ledger says that it was purged (R5.18); `None` where this
+/// database knows.
 ///
 /// # Errors
-/// If the ledger is damaged, is another database's or lacks what this one has carried out.
-pub(super) async fn carry_out_some(
-    shared: &Shared,
+/// If the database does not answer.
+pub(super) async fn again(
     conn: &mut SqliteConnection,
+    event: &Event,
     now_ms: WallMs,
-) -> Result<(Ledgered, Vec<Poke>)> {
-    let mut pokes = Vec::new();
-    let Some(ledger) = shared.ledger.clone() else { return Ok((Ledgered::default(), pokes)) };
-    let more = carry_out(shared, conn, &ledger, now_ms, &mut pokes).await?;
-    Ok((Ledgered { more }, pokes))
-}
-
-async fn carry_out(
-    shared: &Shared,
-    conn: &mut SqliteConnection,
-    ledger: &Ledger,
-    now_ms: WallMs,
-    pokes: &mut Vec<Poke>,
-) -> Result<bool> {
-    let known = position(conn).await?;
-    if end(ledger).await?.is(&known) {
-        return Ok(false);
+    stops: &mut Stops<'_>,
+) -> Result<Option<Vec<Poke>>> {
+    let Event::Purged { record, site, sequence, .. } = event else { return Ok(None) };
+    if !load::purged(conn, &[*record]).await?.is_empty() {
+        return Ok(None);
     }
-    let entries = entries_after(ledger, &known).await?;
-    let more = entries.len() > ENTRIES_AT_ONCE;
-    let mut stops = Stops::new(shared.hooks.as_ref(), "ledger");
-    for entry in entries.into_iter().take(ENTRIES_AT_ONCE) {
-        if let Event::Purged { record, site, sequence, .. } = &entry.event
-            && load::purged(conn, &[*record]).await?.is_empty()
-        {
-            tracing::warn!(entry = entry.n, %record, "purged again: the ledger says so");
-            let sequence = sequence_from(conn, *site, *sequence).await?;
-            pokes.extend(erase(conn, &entry.event, sequence, now_ms, &mut stops).await?);
-            let detail = json!({ "record": record, "rule": "ledger", "site": site,
-                "ledger": entry.n });
-            audit::append(conn, Act::at_the_machine(now_ms), "record_purged", &detail).await?;
-        }
-        keep_position(conn, &Position::after(entry.n, entry.hash)).await?;
-        stops.inside().await?;
-    }
-    Ok(more)
-}
-
-/// The entries after what this database has carried out. Its last one must stand in the ledger.
-async fn entries_after(ledger: &Ledger, known: &Position) -> Result<Vec<Entry>> {
-    let from = known.n.saturating_sub(1);
-    let reading = ledger.clone();
-    let mut entries = blocking(move || reading.after(from)).await?;
-    if known.n == 0 {
-        return Ok(entries);
-    }
-    let folder = ledger.folder().display();
-    if entries.is_empty() {
-        return Err(Error::Configuration(format!(
-            "the ledger in {folder} ends before entry {}, which this database has carried out: \
-             bring back your latest copy of the ledger",
-            known.n
-        )));
-    }
-    let last = entries.remove(0);
-    if last.hash == known.hash {
-        Ok(entries)
-    } else {
-        Err(Error::Configuration(format!(
-            "the ledger in {folder} is another database's: entry {} differs",
-            known.n
-        )))
-    }
+    let sequence = sequence_from(conn, *site, *sequence).await?;
+    Ok(Some(erase(conn, event, sequence, now_ms, stops).await?))
 }
 
 /// A sequence above all that were taken, also in the life of which this database is a backup: a
@@ -413,46 +356,4 @@ async fn tell(
     .execute(&mut *conn)
     .await?;
     Ok(pokes)
-}
-
-/// How far this database has carried the ledger out.
-async fn position(conn: &mut SqliteConnection) -> Result<Position> {
-    let row: Option<(i64, String)> = sqlx::query_as("select entry, hash from ledger_position")
-        .fetch_optional(&mut *conn)
-        .await?;
-    Ok(row.map_or_else(Position::default, |(n, hash)| Position::after(n.unsigned_abs(), hash)))
-}
-
-/// Remembers it.
-///
-/// # Errors
-/// If the database does not answer.
-pub async fn keep_position(conn: &mut SqliteConnection, position: &Position) -> Result<()> {
-    sqlx::query(
-        "insert into ledger_position (id, entry, hash) values (1, ?, ?)
-         on conflict (id) do update set entry = excluded.entry, hash = excluded.hash",
-    )
-    .bind(number(position.n))
-    .bind(&position.hash)
-    .execute(&mut *conn)
-    .await?;
-    Ok(())
-}
-
-async fn append(ledger: &Ledger, event: Event) -> Result<Position> {
-    let ledger = ledger.clone();
-    blocking(move || ledger.append(event)).await
-}
-
-async fn end(ledger: &Ledger) -> Result<Position> {
-    let ledger = ledger.clone();
-    blocking(move || ledger.end()).await
-}
-
-/// Files are waited for beside the runtime's threads.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|_| Error::Broken("reading or writing the ledger panicked"))?
 }

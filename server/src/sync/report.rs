@@ -1,4 +1,4 @@
-//! What phones say of themselves, and the gaps it shows in what the server has.
+//! What phones say of themselves, and what of theirs does not read.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,6 @@ use sync_core::protocol::limits::LIMITS;
 use super::decide::DeskCase;
 use super::load::{self, number};
 use super::log::Why;
-use super::push::Push;
 use super::write;
 use super::writer::{Report, Unreadable};
 use crate::{Error, Result};
@@ -18,10 +17,13 @@ use crate::{Error, Result};
 /// # Errors
 /// If the database does not answer.
 pub async fn write(conn: &mut SqliteConnection, report: &Report) -> Result<()> {
-    let Report { device, state, contact, now_ms } = report;
+    let Report { device, state, clock, contact, now_ms, .. } = report;
     sqlx::query(
         "update device set contact_ms = ?1, highest_number = max(highest_number, ?2), unsent = ?3,
            oldest_unsent_wall_ms = ?4, app_version = ?5,
+           told_boot = case when highest_number < ?2 then ?8 else told_boot end,
+           told_monotonic_ms = case when highest_number < ?2 then ?9 else told_monotonic_ms end,
+           told_ms = case when highest_number < ?2 then ?1 else told_ms end,
            first_number = case when first_number = 1 and not exists (
                select 1 from receipt r where r.device = device.device and r.from_number < ?6)
              then coalesce(?6, first_number) else first_number end
@@ -34,6 +36,8 @@ pub async fn write(conn: &mut SqliteConnection, report: &Report) -> Result<()> {
     .bind(&state.app_version)
     .bind(state.numbers_after.map(|before| number(before.saturating_add(1))))
     .bind(device.0)
+    .bind(clock.boot.0.to_vec())
+    .bind(clock.monotonic_ms)
     .execute(&mut *conn)
     .await?;
     let phones = load::phones(conn, &BTreeSet::from([*device])).await?;
@@ -103,66 +107,4 @@ pub async fn keep_unreadable(conn: &mut SqliteConnection, unreadable: &Unreadabl
     };
     write::desk_case(conn, None, None, &case, *now_ms).await?;
     write::use_quota(conn, *device, number(length)).await
-}
-
-/// Opens a case when a phone that has saved up to `highest`, with `unsent` commands to send before
-/// this push, has nothing more to send and numbers are missing.
-///
-/// # Errors
-/// If the database does not answer.
-pub async fn number_gap(
-    conn: &mut SqliteConnection,
-    push: &Push,
-    highest: u64,
-    unsent: u64,
-) -> Result<()> {
-    if unsent > push.numbers.len() as u64 || highest == 0 {
-        return Ok(());
-    }
-    let first: i64 = sqlx::query_scalar("select first_number from device where device = ?")
-        .bind(push.device.0)
-        .fetch_optional(&mut *conn)
-        .await?
-        .unwrap_or(1);
-    let first = first.unsigned_abs();
-    let told: Option<i64> = sqlx::query_scalar(
-        "select sum(to_number - from_number + 1) from receipt
-         where device = ? and from_number <= ?",
-    )
-    .bind(push.device.0)
-    .bind(number(highest))
-    .fetch_one(&mut *conn)
-    .await?;
-    if told.unwrap_or(0).unsigned_abs() >= highest.saturating_add(1).saturating_sub(first) {
-        return Ok(());
-    }
-    let mut known = BTreeSet::new();
-    let cases: Vec<(i64, i64)> = sqlx::query_as(
-        "select from_number, to_number from desk_case where device = ? and kind = 'number_gap'",
-    )
-    .bind(push.device.0)
-    .fetch_all(&mut *conn)
-    .await?;
-    known.extend(cases.into_iter().map(|(from, to)| (from.unsigned_abs(), to.unsigned_abs())));
-    let mut next = first;
-    let ranges = load::receipts(conn, push.device, (first, highest)).await?;
-    let ends = ranges
-        .iter()
-        .map(|range| (range.from, range.to))
-        .chain([(highest.saturating_add(1), highest)]);
-    for (from, to) in ends {
-        if next < from && !known.contains(&(next, from - 1)) {
-            let case = DeskCase {
-                kind: "number_gap",
-                person: push.person,
-                device: push.device,
-                from: next,
-                to: from - 1,
-                why: Why::new("numbers_missing"),
-            };
-            write::desk_case(conn, None, None, &case, push.now_ms).await?;
-        }
-        next = to.saturating_add(1);
-    }
-    Ok(())
 }

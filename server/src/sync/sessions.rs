@@ -12,7 +12,7 @@ use sync_core::model::time::{Anchor, BootId, WallMs};
 use sync_core::protocol::identity::{self, Certificate};
 use sync_core::protocol::message::{ClockReading, SessionRegistration};
 
-use super::load;
+use super::{Bearer, load, unknown};
 use crate::Result;
 use crate::people::device;
 
@@ -121,6 +121,8 @@ pub async fn register(
     let Contact { person, device, clock, sessions, certificate } = contact;
     if let Some((certificate, key)) = certificate {
         device::restore(conn, certificate, key, now_ms).await?;
+        let who = Bearer { person: *person, device: *device };
+        unknown::open_case(conn, who, "device_put_back", now_ms).await?;
     }
     if let Some(clock) = clock {
         fix_anchor(conn, *device, clock, now_ms).await?;

@@ -4,9 +4,10 @@ use sqlx::SqliteConnection;
 use sync_core::model::id::DeviceId;
 use sync_core::model::time::{Anchor, BootId};
 use sync_core::protocol::message::PhoneState;
+use sync_core::rules::earlier_copy::FirstTold;
 
 use super::decide::Confirmed;
-use super::load::confirmed_from_cell;
+use super::load::{confirmed_from_cell, exact};
 use crate::{Error, Result};
 
 /// What is known of a device and of the installation.
@@ -26,6 +27,10 @@ pub struct Standing {
     pub state: PhoneState,
     /// What it had confirmed at its contacts.
     pub confirmed: Confirmed,
+    /// Where it first told its highest number, if that is known.
+    pub told: Option<FirstTold>,
+    /// It has never told of its work.
+    pub is_new: bool,
 }
 
 #[derive(sqlx::FromRow)]
@@ -43,6 +48,19 @@ struct Row {
     confirmed_number: Option<i64>,
     confirmed_epoch: Option<u32>,
     confirmed: Option<String>,
+    told_boot: Option<Vec<u8>>,
+    told_monotonic_ms: Option<i64>,
+    told_ms: Option<i64>,
+    contact_ms: Option<i64>,
+}
+
+impl Row {
+    fn told(&self) -> Result<Option<FirstTold>> {
+        let Some(at_ms) = self.told_ms else { return Ok(None) };
+        let boot = self.told_boot.as_deref().map(exact).transpose()?.map(BootId);
+        let highest_number = self.highest_number.unwrap_or(0).unsigned_abs();
+        Ok(Some(FirstTold { highest_number, clock: boot.zip(self.told_monotonic_ms), at_ms }))
+    }
 }
 
 /// Reads it.
@@ -57,7 +75,8 @@ pub async fn standing(
     let row: Option<Row> = sqlx::query_as(
         "select i.epoch, i.reference_version, p.receipt_sequence, p.re_enrol, a.server_ms,
            a.monotonic_ms, d.highest_number, d.unsent, d.oldest_unsent_wall_ms, d.app_version,
-           p.confirmed_number, p.confirmed_epoch, p.confirmed
+           p.confirmed_number, p.confirmed_epoch, p.confirmed, d.told_boot, d.told_monotonic_ms,
+           d.told_ms, d.contact_ms
          from installation i
            left join device d on d.device = ?
            left join phone p on p.device = ?
@@ -78,7 +97,10 @@ pub async fn standing(
         }
         None => Confirmed::default(),
     };
+    let told = row.told()?;
     Ok(Standing {
+        told,
+        is_new: row.contact_ms.is_none(),
         epoch: row.epoch,
         reference_version: row.reference_version.unsigned_abs(),
         receipt_sequence: row.receipt_sequence.unwrap_or(0).unsigned_abs(),

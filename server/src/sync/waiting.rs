@@ -15,6 +15,7 @@ use super::load::{exact, number};
 use super::log::{Why, facts_from_cell};
 use super::people::People;
 use super::stops::Stops;
+use super::unknown::DEVICE_UNKNOWN;
 use super::write::{self, Poke, WriteContext};
 use super::writer::Job;
 use super::{Shared, Sync, cases, derive};
@@ -317,7 +318,7 @@ pub async fn contents(conn: &mut SqliteConnection, cases: &[i64]) -> Result<Vec<
 /// # Errors
 /// If the database does not answer.
 pub async fn unreadable(conn: &mut SqliteConnection, case: &DeskCaseRow) -> Result<Vec<Vec<u8>>> {
-    if case.record.is_some() || case.kind != "refused" {
+    if case.record.is_some() || !["refused", DEVICE_UNKNOWN].contains(&case.kind.as_str()) {
         return Ok(Vec::new());
     }
     let bytes = sqlx::query_scalar(

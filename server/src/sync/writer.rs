@@ -10,15 +10,17 @@ use sqlx::SqliteConnection;
 use sync_core::model::audience::Audience;
 use sync_core::model::id::{DeviceId, PersonId};
 use sync_core::model::time::{Anchor, WallMs};
-use sync_core::protocol::message::{Outcome, PhoneState};
+use sync_core::protocol::message::{ClockReading, Outcome, PhoneState};
 use sync_core::protocol::problem::ProblemCode;
 use tokio::sync::{mpsc, oneshot};
 
 use super::batch::{BatchJob, Stamp};
 use super::cases::CloseJob;
+use super::copies::{self, Copied};
 use super::decide::{self, Verdict};
 use super::derive::{self, DeriveJob};
 use super::due::{self, DueJob};
+use super::gaps::{self, Look, MISSING};
 use super::hand_in::{self, HandedIn};
 use super::log::{Author, Why};
 use super::office::{OfficeJob, OfficeWritten};
@@ -27,9 +29,10 @@ use super::purge::{self, PurgeJob, Purged};
 use super::push::{Prepared, Push, prepare};
 use super::sessions::{self, Contact};
 use super::stops::Stops;
+use super::unknown::{self, Strange};
 use super::waiting::{self, AgainJob};
 use super::write::{self, Planned, Poke, WriteContext};
-use super::{Ledgered, Shared, batch, closing, office, report};
+use super::{Ledgered, Shared, batch, closing, ledgered, office, report};
 use crate::{Error, Result};
 
 /// What the writer is asked to do.
@@ -42,6 +45,10 @@ pub enum Job {
     Report(Box<Report>, Reply<()>),
     /// Keep a push that does not read.
     Unreadable(Box<Unreadable>, Reply<()>),
+    /// Tell a phone that runs a copy, and the office.
+    Copied(Box<Copied>, Reply<()>),
+    /// Keep a hand-over that can be nobody's work here.
+    Strange(Box<Strange>, Reply<()>),
     /// Close a desk case.
     Close(Box<CloseJob>, Reply<()>),
     /// Store an office person's command.
@@ -102,10 +109,16 @@ pub struct Unreadable {
 /// What a phone says of itself.
 #[derive(Debug, Clone)]
 pub struct Report {
+    /// The person.
+    pub person: PersonId,
     /// The device.
     pub device: DeviceId,
     /// Its state.
     pub state: PhoneState,
+    /// Its clocks at sending.
+    pub clock: ClockReading,
+    /// It has never told of its work before.
+    pub is_new: bool,
     /// What it has confirmed by it.
     pub contact: decide::Contact,
     /// When it said so.
@@ -206,11 +219,19 @@ async fn run_job(
         }
         Job::Push(job, reply) => settle(push(shared, conn, *job).await, reply, settled),
         Job::Report(report, reply) => {
-            let done = report::write(conn, &report).await;
+            let done = reported(conn, &report).await;
             settle(done.map(|()| ((), Vec::new())), reply, settled)
         }
         Job::Unreadable(unreadable, reply) => {
             let done = report::keep_unreadable(conn, &unreadable).await;
+            settle(done.map(|()| ((), Vec::new())), reply, settled)
+        }
+        Job::Copied(copied, reply) => {
+            let done = copies::write(conn, &copied).await;
+            settle(done.map(|()| ((), Vec::new())), reply, settled)
+        }
+        Job::Strange(strange, reply) => {
+            let done = unknown::keep(conn, &strange).await;
             settle(done.map(|()| ((), Vec::new())), reply, settled)
         }
         Job::Close(job, reply) => settle(closing::close(shared, conn, *job).await, reply, settled),
@@ -218,7 +239,7 @@ async fn run_job(
         Job::Batch(job, reply) => settle(batch::write(shared, conn, *job).await, reply, settled),
         Job::Purge(job, reply) => settle(purge::purge(shared, conn, *job).await, reply, settled),
         Job::Ledger(now_ms, reply) => {
-            settle(purge::carry_out_some(shared, conn, now_ms).await, reply, settled)
+            settle(ledgered::carry_out_some(shared, conn, now_ms).await, reply, settled)
         }
         Job::Due(job, reply) => settle(due::run(shared, conn, *job).await, reply, settled),
         Job::Again(job, reply) => settle(waiting::again(shared, conn, *job).await, reply, settled),
@@ -260,6 +281,15 @@ fn settle<T: Send + 'static>(
     }
 }
 
+/// What a phone says of itself, and the gap it shows where it has nothing more to send.
+async fn reported(conn: &mut SqliteConnection, report: &Report) -> Result<()> {
+    report::write(conn, report).await?;
+    let opens_from = (report.state.unsent == 0).then_some(0);
+    let (person, device, now_ms) = (report.person, report.device, report.now_ms);
+    gaps::look(conn, &Look { person, device, opens_from, code: MISSING, now_ms }).await?;
+    gaps::of_former_devices(conn, report).await
+}
+
 async fn push(
     shared: &Shared,
     conn: &mut SqliteConnection,
@@ -277,19 +307,25 @@ async fn push(
     pokes.extend(derive::follow(shared, conn, &people, &prepared.planned, context).await?);
     let verdicts = prepared.planned.iter().flat_map(|planned| &planned.plan.verdicts);
     let not_stored = verdicts.filter(|verdict| verdict.outcome == Outcome::NotStored).count();
-    let (highest, unsent) = match &word {
+    // With more to come, or what was not stored, nobody knows yet that a number is missing.
+    let opens = |unsent| not_stored == 0 && unsent <= push.numbers.len() as u64;
+    let opens_from = match &word {
         Word::OfPhone(report) => {
             report::write(conn, report).await?;
-            (report.state.highest_number, report.state.unsent)
+            opens(report.state.unsent).then_some(0)
         }
         Word::OfHandOver(handed_in) => {
             let stored = push.numbers.len().saturating_sub(not_stored) as u64;
             hand_in::write(conn, handed_in, &push, stored, !prepared.is_void()).await?;
-            (handed_in.told().highest_number, handed_in.told().unsent)
+            // What comes before may wait on the phone, set aside.
+            opens(handed_in.told().unsent).then(|| push.numbers.first().copied().unwrap_or(0))
         }
     };
-    if not_stored == 0 {
-        report::number_gap(conn, &push, highest, unsent).await?;
+    let (person, device) = (push.person, push.device);
+    gaps::look(conn, &Look { person, device, opens_from, code: MISSING, now_ms: push.now_ms })
+        .await?;
+    if let Word::OfPhone(report) = &word {
+        gaps::of_former_devices(conn, report).await?;
     }
     stops.inside().await?;
     Ok((prepared, pokes))

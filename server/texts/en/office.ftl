@@ -98,6 +98,7 @@ office-desk-case-equal-strokes = The same drawing is the signature of two orders
 office-equal-strokes = The order that had it first
 office-desk-case-clone = Two different records came under one number
 office-desk-case-backdated = A phone's record claims to be older than it can be
+office-desk-case-device-unknown = An enrolled device is not in the restored database
 office-numbers = number { $numbers }
 office-to-order = See the order
 office-decision-accept-after-all = Accept after all
@@ -116,6 +117,13 @@ office-why-numbers-missing = Numbers are missing
 office-why-backdated = The phone reported to the server before it was written: judged by today's roles
 office-why-unreadable = It cannot be read
 office-why-record-purged = Its record was purged; nothing of it was kept
+office-why-device-unknown = It wants to sign in; give its person a new code, its records come with it
+office-why-device-put-back = Its records were taken; the device is in the list again, revoked
+office-why-person-unknown = Its person is not in the database; what came is kept as it came and can be exported
+office-why-number-taken = Another device has its number; what came is kept as it came and can be exported
+office-why-earlier-copy = The phone tells a lower number than before: it runs an earlier copy of its data, or two phones run the same; enrol it anew
+office-why-session-used-twice = One opening was registered in two ways: two phones run the same data; enrol it anew
+office-why-enrolled-elsewhere = Its person has enrolled on another phone; these numbers have not come
 
 # signatures
 office-drawing = The customer's drawn signature

@@ -98,6 +98,7 @@ office-desk-case-equal-strokes = 两张单上的签字笔迹完全相同
 office-equal-strokes = 先有这笔迹的单
 office-desk-case-clone = 同一编号来了两份不同的记录
 office-desk-case-backdated = 手机记录所称的时间早得不可能
+office-desk-case-device-unknown = 数据库恢复后，有一台登记过的设备不在其中
 office-numbers = 第 { $numbers } 条
 office-to-order = 看派工单
 office-decision-accept-after-all = 仍然入账
@@ -116,6 +117,13 @@ office-why-numbers-missing = 编号不连续
 office-why-backdated = 写下之前手机已与服务器联系过，按现在的岗位判定
 office-why-unreadable = 内容读不出来
 office-why-record-purged = 这份记录已到期或按要求删除，内容没有保留
+office-why-device-unknown = 它想登录；请给本人一个新的注册码，手机上的记录会随之送到
+office-why-device-put-back = 它的记录已收下，设备按停用补录
+office-why-person-unknown = 其人员不在数据库中，送来的内容原样保存，可以导出
+office-why-number-taken = 其编号已属于另一台设备，送来的内容原样保存，可以导出
+office-why-earlier-copy = 手机上报的编号比以前小：它用的是较早的副本，或同一份数据装在了两部手机上；请重新登记
+office-why-session-used-twice = 同一次打开有两种登记：同一份数据装在了两部手机上；请重新登记
+office-why-enrolled-elsewhere = 本人已在另一部手机上登记，这些编号还没有送到
 
 # signatures
 office-drawing = 客户手写签名

@@ -48,6 +48,10 @@ pub struct TokenRequest {
     pub nonce: String,
     /// Ed25519 over [`super::identity::nonce_statement`], base64url.
     pub signature: String,
+    /// What certified the key: a server that was restored from a backup of before the enrolment
+    /// tells the phone so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Certificate>,
 }
 
 /// Answer of `POST /v1/token`.

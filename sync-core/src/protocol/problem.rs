@@ -64,6 +64,9 @@ codes! {
     DeviceLocked = "device_locked", 401;
     /// The device is said to be lost: what it has is kept until it is found.
     DeviceLost = "device_lost", 401;
+    /// The installation has certified the device and does not know it any more: it was restored
+    /// from a backup of before. What the device has is kept until it is enrolled anew.
+    DeviceUnknown = "device_unknown", 401;
     /// The person's account was disabled.
     AccountDisabled = "account_disabled", 401;
     /// Name or password wrong.

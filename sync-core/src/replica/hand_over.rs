@@ -83,7 +83,7 @@ impl Replica {
         let owner = identity.person;
         let mut summary = self.store.pending_summary(owner).await?;
         summary.retain(|row| row.n >= identity.first_number);
-        let waiting: Vec<Waiting> = summary
+        let mut waiting: Vec<Waiting> = summary
             .iter()
             .map(|row| Waiting {
                 n: row.n,
@@ -93,12 +93,24 @@ impl Replica {
                 urgent: false,
             })
             .collect();
-        let highest_number = self.store.sync_state(owner).await?.highest_number;
+        let state = self.store.sync_state(owner).await?;
+        let highest_number = state.highest_number;
+        // Who is told to enrol anew may have sent work that the server has lost.
+        let mut had = if state.re_enrol { self.had(identity).await? } else { BTreeMap::new() };
+        had.retain(|n, _| !summary.iter().any(|row| row.n == *n));
+        waiting.extend(had.iter().map(|(n, (record, command))| Waiting {
+            n: *n,
+            record: *record,
+            state: PendingState::Unsent,
+            bytes: command.change.facts.iter().map(|fact| fact.json.len() as u64).sum(),
+            urgent: false,
+        }));
+        waiting.sort_by_key(|command| command.n);
         let (mut messages, mut signed) = (Vec::new(), BTreeSet::new());
         let mut unsent = 0;
         // From the last to the first: each tells how many come with it and after it.
         for numbers in portions(&waiting, &LIMITS).into_iter().rev() {
-            let commands = self.commands(owner, &numbers).await?;
+            let commands = self.commands(owner, &numbers, &had).await?;
             let Some(n) = commands.values().flatten().map(|command| command.n).min() else {
                 continue;
             };
@@ -113,15 +125,61 @@ impl Replica {
         Ok((messages, signed))
     }
 
+    /// The device's commands that the server had accepted as they were, by number. A record that
+    /// does not read holds up no other one.
+    async fn had(&self, identity: &Identity) -> Result<BTreeMap<u64, (RecordId, Pending)>> {
+        let owner = identity.person;
+        let sessions = self.store.own_sessions(owner).await?;
+        let own: BTreeSet<SessionId> = sessions
+            .iter()
+            .filter(|session| session.device == identity.device)
+            .map(|session| session.session)
+            .collect();
+        let mut had = BTreeMap::new();
+        for record in self.store.records(owner).await? {
+            let row = match self.store.record(owner, record).await {
+                Ok(Some(row)) => row,
+                Ok(None) => continue,
+                Err(StoreError::Damaged { table, row }) => {
+                    tracing::warn!(table, row, "a damaged row");
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let accepted = convert::record_state(row, identity.first_number)?.accepted;
+            for change in accepted.into_iter().filter(|change| own.contains(&change.actor)) {
+                let Some(n) = change.facts.iter().find_map(|fact| fact.key.number()) else {
+                    continue;
+                };
+                let command = Pending {
+                    n,
+                    saved_wall_ms: identity.enrolled_wall_ms,
+                    state: PendingState::Unsent,
+                    code: None,
+                    params: BTreeMap::new(),
+                    change,
+                };
+                had.insert(n, (record, command));
+            }
+        }
+        had.retain(|n, _| *n >= identity.first_number);
+        Ok(had)
+    }
+
     /// These commands, record by record; each is read alone, one that does not read holds up no
     /// other one.
     async fn commands(
         &self,
         owner: PersonId,
         numbers: &BTreeSet<u64>,
+        had: &BTreeMap<u64, (RecordId, Pending)>,
     ) -> Result<BTreeMap<RecordId, Vec<Pending>>> {
         let mut commands: BTreeMap<RecordId, Vec<Pending>> = BTreeMap::new();
         for n in numbers {
+            if let Some((record, command)) = had.get(n) {
+                commands.entry(*record).or_default().push(command.clone());
+                continue;
+            }
             match self.store.pending_command(owner, *n).await {
                 Ok(Some(row)) => {
                     commands.entry(row.record).or_default().push(convert::pending(row));

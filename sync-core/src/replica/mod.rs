@@ -291,12 +291,7 @@ impl Replica {
     /// The last number before the person's last sign-out, where the account begins, and how many
     /// commands up to it wait on this phone to be handed in.
     async fn before_sign_out(&self, identity: &Identity) -> Result<(u64, u64)> {
-        // A sign-out takes the sessions of every former device with it.
-        let sessions = self.store.own_sessions(identity.person).await?;
-        if sessions.iter().any(|session| session.device != identity.device) {
-            return Ok((0, 0));
-        }
-        let before = identity.first_number.saturating_sub(1);
+        let before = identity.account_from;
         if before == 0 {
             return Ok((0, 0));
         }

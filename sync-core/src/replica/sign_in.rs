@@ -28,6 +28,16 @@ pub struct Enrolment {
     pub installation: String,
 }
 
+/// How a person's new device goes on.
+struct Follows {
+    /// The number of its first command.
+    first_number: u64,
+    /// Where the person's account begins.
+    account_from: u64,
+    /// What keeps the work that the former one had not sent.
+    writes: Vec<StoreWrite>,
+}
+
 /// An access token.
 pub(super) struct Token {
     text: String,
@@ -103,7 +113,8 @@ impl Replica {
             }
             farewell = self.farewell(other).await?;
         }
-        let (first_number, mut writes) = self.follow(person, answer.certificate.device).await?;
+        let Follows { first_number, account_from, mut writes } =
+            self.follow(person, answer.certificate.device).await?;
         let identity = Identity {
             person,
             device: answer.certificate.device,
@@ -113,6 +124,7 @@ impl Replica {
             installation_key,
             enrolled_wall_ms: self.clock.wall_ms(),
             first_number,
+            account_from,
         };
         writes.extend(farewell);
         inner.in_doubt = true;
@@ -131,25 +143,32 @@ impl Replica {
         Ok(person)
     }
 
-    /// The number of the first command of a person's new device, and the writes that keep what the
-    /// former one had not sent.
-    async fn follow(&self, person: PersonId, device: DeviceId) -> Result<(u64, Vec<StoreWrite>)> {
+    /// How a person's new device follows the former one.
+    async fn follow(&self, person: PersonId, device: DeviceId) -> Result<Follows> {
         let identities = self.store.identities().await?;
         let former = identities.iter().find(|identity| identity.person == person);
-        let writes = match former {
+        let highest = self.store.sync_state(person).await?.highest_number;
+        let (account_from, writes) = match former {
             // The same answer again.
-            Some(same) if same.device == device => return Ok((same.first_number, Vec::new())),
-            Some(former) => self.leave(former).await?,
-            None => Vec::new(),
+            Some(same) if same.device == device => {
+                return Ok(Follows {
+                    first_number: same.first_number,
+                    account_from: same.account_from,
+                    writes: Vec::new(),
+                });
+            }
+            Some(former) => (former.account_from, self.leave(former).await?),
+            // Never here, or signed out.
+            None => (highest, Vec::new()),
         };
-        Ok((self.store.sync_state(person).await?.highest_number + 1, writes))
+        Ok(Follows { first_number: highest + 1, account_from, writes })
     }
 
     /// The current access token, or a new one where its life is over: a push of days would else go
     /// out under it only to be answered `token_expired`, and go out again.
     pub(super) async fn token(&self) -> Result<String> {
         let asked_ms = self.clock.monotonic_ms();
-        let (person, device, key) = {
+        let (person, device, key, certificate) = {
             let inner = self.inner.lock().await;
             if let Some(token) = inner.token.as_ref().filter(|token| asked_ms < token.good_until_ms)
             {
@@ -158,7 +177,9 @@ impl Replica {
             let identity = inner.identity.as_ref();
             let identity =
                 identity.ok_or_else(|| Error::SignInAgain { code: "not_enrolled".to_owned() })?;
-            (identity.person, identity.device, SigningKey::from_bytes(&identity.signing_key))
+            let certificate = serde_json::from_str(&identity.certificate_json).ok();
+            let key = SigningKey::from_bytes(&identity.signing_key);
+            (identity.person, identity.device, key, certificate)
         };
         let nonce: NonceResponse = self.post_json("/v1/nonce", &serde_json::json!({})).await?;
         let bytes = BASE64URL_NOPAD.decode(nonce.nonce.as_bytes()).map_err(|_| Error::Offline {
@@ -170,6 +191,7 @@ impl Replica {
             device,
             nonce: nonce.nonce,
             signature: BASE64URL_NOPAD.encode(&key.sign(&statement).to_bytes()),
+            certificate,
         };
         let answer: TokenResponse = self.post_json("/v1/token", &request).await?;
         let life_ms = i64::try_from(answer.expires_in_s).unwrap_or(i64::MAX).saturating_mul(1_000);

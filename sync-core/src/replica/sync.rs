@@ -101,12 +101,26 @@ impl Replica {
                 .await?;
             inner.state.retry_json = saved;
         }
-        if let Err(Error::SignInAgain { code }) = &result
-            && code == ProblemCode::DeviceRevoked.code()
-        {
-            self.purge_if_sent(&mut inner).await?;
+        if let Err(Error::SignInAgain { code }) = &result {
+            match ProblemCode::from_code(code) {
+                Some(ProblemCode::DeviceRevoked) => self.purge_if_sent(&mut inner).await?,
+                Some(ProblemCode::DeviceUnknown) => self.note_unknown(&mut inner).await?,
+                _ => {}
+            }
         }
         result
+    }
+
+    /// The server was restored from a backup of before this device was enrolled: it has nothing of
+    /// it, and everything goes along when it is enrolled anew.
+    async fn note_unknown(&self, inner: &mut Inner) -> Result<()> {
+        let owner = inner.owner()?;
+        if !inner.state.re_enrol {
+            let write = StoreWrite::PutReEnrol { owner, re_enrol: true };
+            self.store.apply("re_enrol", &[write]).await?;
+            inner.state.re_enrol = true;
+        }
+        Ok(())
     }
 
     async fn exchange(&self) -> Result<SyncReport> {

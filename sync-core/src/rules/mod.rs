@@ -17,6 +17,7 @@ mod complaint_fold;
 mod complaint_forms;
 pub mod deadlines;
 mod denial;
+pub mod earlier_copy;
 pub mod evidence;
 mod field_rules;
 mod fields;

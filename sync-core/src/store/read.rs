@@ -323,6 +323,7 @@ fn identity(columns: &Columns<'_>, sealer: &Sealer) -> Result<Identity, StoreErr
         installation_key: secrets.installation_key,
         enrolled_wall_ms: columns.time("enrolled_wall_ms")?,
         first_number: columns.number("first_number")?,
+        account_from: columns.number("account_from")?,
     })
 }
 

@@ -29,6 +29,9 @@ pub struct Identity {
     pub enrolled_wall_ms: WallMs,
     /// The number of the device's first command.
     pub first_number: u64,
+    /// The last number before the person's last sign-out from this phone: the account begins after
+    /// it.
+    pub account_from: u64,
 }
 
 /// A session opened on this device.

@@ -248,13 +248,15 @@ fn put_identity(sealer: &Sealer, identity: &Identity) -> Result<Statement, Store
     };
     let sealed = sealer.seal("identity", &identity.person.to_string(), &secrets.to_bytes());
     let statement = Statement::new(
-        "insert into identity (person, device, enrolled_wall_ms, sealed, first_number) \
-         values (?, ?, ?, ?, ?) on conflict (person) do update set device = excluded.device, \
-         enrolled_wall_ms = excluded.enrolled_wall_ms, sealed = excluded.sealed, \
-         first_number = excluded.first_number",
+        "insert into identity (person, device, enrolled_wall_ms, sealed, first_number, \
+         account_from) values (?, ?, ?, ?, ?, ?) on conflict (person) do update set \
+         device = excluded.device, enrolled_wall_ms = excluded.enrolled_wall_ms, \
+         sealed = excluded.sealed, first_number = excluded.first_number, \
+         account_from = excluded.account_from",
     );
     let statement = statement.bind(identity.person.0).bind(identity.device.0);
-    statement.bind(identity.enrolled_wall_ms).bind(sealed).number(identity.first_number)
+    let statement = statement.bind(identity.enrolled_wall_ms).bind(sealed);
+    statement.number(identity.first_number)?.number(identity.account_from)
 }
 
 fn put_session(row: &OwnSession) -> Statement {

@@ -308,6 +308,7 @@ problem-parcel-altered = The file is damaged or was altered; nothing was stored
 problem-device-revoked = The device was revoked
 problem-device-locked = The device is locked; its records stay on it
 problem-device-lost = The device was reported lost; it comes in again once it is found
+problem-device-unknown = The server was restored from an earlier backup and does not know this device; its records stay on it, enrol it anew
 problem-account-disabled = The account is disabled
 problem-wrong-password = Name or password is wrong
 problem-wrong-code = The code is wrong, used or expired

@@ -308,6 +308,7 @@ problem-parcel-altered = 文件已损坏或被改动，没有保存
 problem-device-revoked = 这台设备已停用
 problem-device-locked = 这台设备已锁定，记录仍保存在手机上
 problem-device-lost = 这台设备已报失，找到后再开通
+problem-device-unknown = 服务器恢复了较早的备份，已不认识这台设备；记录仍在手机上，请重新登记
 problem-account-disabled = 账号已停用
 problem-wrong-password = 用户名或密码不对
 problem-wrong-code = 注册码不对、已用过或已过期

@@ -190,7 +190,13 @@ fn bodies_that_sync_core_defines_are_described_as_they_are() {
         person_name: text(),
         server_time_ms: 3,
     };
-    let asks = TokenRequest { person, device, nonce: text(), signature: text() };
+    let asks = TokenRequest {
+        person,
+        device,
+        nonce: text(),
+        signature: text(),
+        certificate: Some(certificate.clone()),
+    };
     let problem = Problem::new(ProblemCode::Malformed, text()).with("what", "x");
     let description = serde_json::to_value(crate::http::openapi()).expect("writes");
     for (name, real) in [

@@ -48,7 +48,10 @@ async fn import_as(world: &World, table: Table, by: Option<PersonId>, sheet: &[u
     let scope = Scope::of(&mut conn, SITE, act).await.expect("a site");
     let sheet = read(sheet, table.columns());
     drop(conn);
-    rows::run(&world.app.db, (table, &scope), &sheet, false, None).await.expect("imports")
+    let ledger = crate::ledger::Ledger::at(&world.app.config.ledger_folder());
+    rows::run((&world.app.db, &ledger), (table, &scope), &sheet, false, None)
+        .await
+        .expect("imports")
 }
 
 async fn import(world: &World, table: Table, sheet: &str) -> Outcome {

@@ -2,6 +2,7 @@
 //! `check`. A second database joins by opening it in `World::open`.
 
 mod contacts;
+mod copies;
 mod derive;
 mod feed;
 mod office;

@@ -103,3 +103,24 @@ async fn the_account_begins_anew_after_a_sign_out_and_counts_what_waits() {
     assert_eq!(phone.account().await.expect("reads"), waiting);
     phone.close().await;
 }
+
+#[tokio::test]
+async fn the_account_stays_where_it_began_however_often_the_phone_is_enrolled_anew() {
+    let scene = Scene::new();
+    let phone = scene.ready(1).await;
+    scene.server.answers_as_it_should(9);
+    save(&phone, order(0), "一").await;
+    phone.sync_once().await.expect("syncs");
+    phone.sign_out(false).await.expect("signs out");
+    phone.enrol("second code", "电话", None).await.expect("enrols anew");
+    phone.sync_once().await.expect("syncs");
+    phone.perform(&note("二"), Some(order(0))).await.expect("saves");
+    let of = |account: Account| [account.saved, account.accepted, account.on_phone];
+    assert_eq!(of(phone.account().await.expect("reads")), [1, 0, 1]);
+    phone.enrol("third code", "电话", None).await.expect("enrols anew");
+    assert_eq!(of(phone.account().await.expect("reads")), [1, 0, 1], "not from the start again");
+    phone.sync_once().await.expect("syncs");
+    phone.perform(&note("三"), Some(order(0))).await.expect("saves");
+    assert_eq!(of(phone.account().await.expect("reads")), [2, 1, 1]);
+    phone.close().await;
+}

@@ -150,6 +150,7 @@ fn identity(person: PersonId) -> Identity {
         installation_key: [8; 32],
         enrolled_wall_ms: 99,
         first_number: 1,
+        account_from: 0,
     }
 }
 

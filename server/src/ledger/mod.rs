@@ -1,9 +1,13 @@
-//! The ledger: what was purged, outside the database and its backups, so that a database that was
-//! restored purges it again before it serves anybody. One line of canonical JSON an entry, each
-//! with its own hash and that of the one before; appended and made durable, never rewritten.
+//! The ledger: what must survive a restore, outside the database and its backups: what was purged,
+//! which devices, people and roles were ended, which numbers were given. A database that was
+//! restored carries it out again before it serves anybody. One line of canonical JSON an entry,
+//! each with its own hash and that of the one before; appended and made durable, never rewritten.
 //!
 //! A line that does not read, or whose hash is not its own, stops whoever reads: what was purged
 //! must not come back because nobody could read that it was.
+
+mod event;
+mod given;
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -15,10 +19,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use sync_core::model::canonical;
-use sync_core::model::id::{RecordId, SiteId};
 use sync_core::model::time::WallMs;
 
 use crate::{Error, Result};
+
+pub use self::event::{Befell, Event, Numbered};
+pub use self::given::Given;
 
 /// The ledger of an installation. Cheap to clone; every clone writes to the same file.
 #[derive(Debug, Clone)]
@@ -36,30 +42,6 @@ pub struct Entry {
     pub hash: String,
     /// What happened.
     pub event: Event,
-}
-
-/// What the ledger knows of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "entry", rename_all = "snake_case")]
-pub enum Event {
-    /// The ledger was begun: an installation that has begun one misses it when it is gone.
-    Begun {
-        /// Server time.
-        at: WallMs,
-    },
-    /// A record was purged.
-    Purged {
-        /// The record.
-        record: RecordId,
-        /// Its site.
-        site: SiteId,
-        /// Server time.
-        at: WallMs,
-        /// The site's sequence under which phones are told.
-        sequence: u64,
-        /// The audiences that are told, without their site.
-        audiences: Vec<String>,
-    },
 }
 
 /// How far a ledger was read, or is known to a database.
@@ -147,6 +129,14 @@ impl Ledger {
     /// # Errors
     /// If the ledger is damaged or cannot be written: then the file is as it was.
     pub fn append(&self, event: Event) -> Result<Position> {
+        self.append_all(vec![event])
+    }
+
+    /// Appends entries in their order, all or none; they are durable when this returns.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn append_all(&self, events: Vec<Event>) -> Result<Position> {
         let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         if read.n == 0 {
             DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
@@ -160,8 +150,14 @@ impl Ledger {
         // Another process may purge too, at the machine.
         file.lock()?;
         self.read_locked(&file, &mut read)?;
-        let line = Line { n: read.n + 1, previous: read.hash.clone(), event };
-        let (text, hash) = line.write()?;
+        let mut text = String::new();
+        let (mut n, mut previous) = (read.n, read.hash.clone());
+        for event in events {
+            n += 1;
+            let (line, hash) = Line { n, previous, event }.write()?;
+            text.push_str(&line);
+            previous = hash;
+        }
         let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
         if let Err(error) = written {
             // Half a line would be taken for a damaged one.
@@ -172,7 +168,7 @@ impl Ledger {
             File::open(&self.folder)?.sync_all()?;
         }
         let bytes = read.bytes + text.len() as u64;
-        *read = Position { n: line.n, hash, bytes };
+        *read = Position { n, hash: previous, bytes };
         Ok(read.clone())
     }
 
@@ -260,7 +256,7 @@ impl Ledger {
     fn damaged(&self, n: u64, why: &str) -> Error {
         Error::Configuration(format!(
             "entry {n} of the ledger {} is damaged ({why}): bring back your copy of the ledger. \
-             Nothing is served without it, or what was purged could come back",
+             Nothing is served without it, or what was purged or revoked could come back",
             self.file().display()
         ))
     }
@@ -289,6 +285,8 @@ const FILE: &str = "ledger.jsonl";
 #[cfg(test)]
 mod tests {
     use std::fs;
+
+    use sync_core::model::id::{RecordId, SiteId};
 
     use super::*;
 
