@@ -14,13 +14,14 @@ use sync_core::protocol::message::{Outcome, PhoneState};
 use sync_core::protocol::problem::ProblemCode;
 use tokio::sync::{mpsc, oneshot};
 
+use super::asking::{self, AnswersJob};
 use super::batch::{BatchJob, Stamp};
 use super::cases::CloseJob;
 use super::decide::{self, Verdict};
 use super::derive::{self, DeriveJob};
 use super::due::{self, DueJob};
 use super::hand_in::{self, HandedIn};
-use super::log::{Author, Why};
+use super::log::Author;
 use super::office::{OfficeJob, OfficeWritten};
 use super::people::People;
 use super::purge::{self, PurgeJob, Purged};
@@ -42,6 +43,8 @@ pub enum Job {
     Report(Box<Report>, Reply<()>),
     /// Keep a push that does not read.
     Unreadable(Box<Unreadable>, Reply<()>),
+    /// Write what workers answer to the office's questions.
+    Answers(Box<AnswersJob>, Reply<()>),
     /// Close a desk case.
     Close(Box<CloseJob>, Reply<()>),
     /// Store an office person's command.
@@ -213,6 +216,7 @@ async fn run_job(
             let done = report::keep_unreadable(conn, &unreadable).await;
             settle(done.map(|()| ((), Vec::new())), reply, settled)
         }
+        Job::Answers(job, reply) => settle(asking::take_answers(conn, *job).await, reply, settled),
         Job::Close(job, reply) => settle(closing::close(shared, conn, *job).await, reply, settled),
         Job::Derive(job, reply) => settle(derive::write(shared, conn, *job).await, reply, settled),
         Job::Batch(job, reply) => settle(batch::write(shared, conn, *job).await, reply, settled),
@@ -288,6 +292,8 @@ async fn push(
             (handed_in.told().highest_number, handed_in.told().unsent)
         }
     };
+    let site = people.audiences_ever(push.person).first().map(|audience| audience.site());
+    pokes.extend(report::quota_full(conn, &push, &prepared.planned, site).await?);
     if not_stored == 0 {
         report::number_gap(conn, &push, highest, unsent).await?;
     }
@@ -342,7 +348,7 @@ fn give_back(planned: &mut Planned) {
     let not_stored = |author: Author| Verdict {
         author,
         outcome: Outcome::NotStored,
-        why: Some(Why::new("unavailable")),
+        why: Some(decide::Refusal::Unavailable.why()),
         cases: Vec::new(),
         cloned: false,
     };
