@@ -13,7 +13,7 @@ pub use form::{fill_form, forms, kinds};
 pub use phone::{Phone, new_store_key};
 pub use record::{
     Account, Identity, ListItem, Outbox, OutboxCommand, OutboxSession, Parcel, Pause, Performed,
-    Refused, Statement, SyncReport, Waiting,
+    Question, Refused, Statement, SyncReport, Waiting,
 };
 pub use words::{code_words, local_time, words};
 

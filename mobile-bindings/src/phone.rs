@@ -16,8 +16,8 @@ use tokio::sync::{RwLock, RwLockReadGuard};
 use crate::error::bad_json;
 use crate::record::json;
 use crate::{
-    Account, ApiError, Identity, ListItem, Outbox, Parcel, Pause, Performed, Refused, Statement,
-    SyncReport, Waiting,
+    Account, ApiError, Identity, ListItem, Outbox, Parcel, Pause, Performed, Question, Refused,
+    Statement, SyncReport, Waiting,
 };
 
 /// One person's phone: a sealed store, the rules, and sync. What it calls saved is committed to
@@ -174,6 +174,18 @@ impl Phone {
     pub async fn waiting(&self) -> Result<Vec<Waiting>, ApiError> {
         let rows = self.replica().await?.waiting().await?;
         rows.into_iter().map(TryInto::try_into).collect()
+    }
+
+    /// What the office asks about refused and held commands; answered questions too, until the
+    /// office has decided.
+    pub async fn questions(&self) -> Result<Vec<Question>, ApiError> {
+        let questions = self.replica().await?.questions().await?;
+        Ok(questions.into_iter().map(Into::into).collect())
+    }
+
+    /// Saves the person's answer to such a question; it goes out with the next sync.
+    pub async fn answer_question(&self, question: u64, text: String) -> Result<(), ApiError> {
+        Ok(self.replica().await?.answer_question(question, &text).await?)
     }
 
     /// What is only on the phone so far, or not known to have arrived.

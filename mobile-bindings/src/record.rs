@@ -170,6 +170,39 @@ impl TryFrom<store::PendingRow> for Waiting {
     }
 }
 
+/// What the office asks about a refused or held command.
+#[derive(Clone, PartialEq, Eq, uniffi::Record)]
+pub struct Question {
+    /// Its number: what `answer_question` names.
+    pub question: u64,
+    /// What is asked.
+    pub text: String,
+    /// Who asks.
+    pub by: String,
+    /// The record.
+    pub record: String,
+    /// The commands it is about.
+    pub numbers: Vec<u64>,
+    /// The item's key in the inbox.
+    pub key: String,
+    /// The person's answer, sent or not.
+    pub answer: Option<String>,
+}
+
+impl From<replica::Question> for Question {
+    fn from(asked: replica::Question) -> Self {
+        Self {
+            question: asked.question,
+            text: asked.text,
+            by: asked.by,
+            record: asked.record.to_string(),
+            numbers: asked.numbers,
+            key: asked.key.to_string(),
+            answer: asked.answer,
+        }
+    }
+}
+
 /// What is only on the phone so far.
 #[derive(Clone, PartialEq, Eq, uniffi::Record)]
 pub struct Outbox {
@@ -203,7 +236,8 @@ pub struct OutboxCommand {
     pub record: String,
     /// `unsent`, `sent` (no receipt came yet) or `not_stored` (the server had no room).
     pub state: String,
-    /// Why it was not stored, if so: a stable code.
+    /// Why it was not stored, or is not sent any more (`unsent`: the server refuses requests with
+    /// it, or it waits behind such a one), if so: a stable code.
     pub code: Option<String>,
     /// When it was saved, by the phone's wall clock, in milliseconds.
     pub saved_wall_ms: i64,

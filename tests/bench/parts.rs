@@ -220,6 +220,7 @@ fn server(criterion: &mut Criterion, runtime: &Runtime, scene: &Scene) {
         state: PhoneState::default(),
         packs: Vec::new(),
         repairs: Vec::new(),
+        answers: None,
     };
     criterion.bench_function("feed: the first answer to a new phone", |bencher| {
         let ask = || scene.app.sync.handle(scene.desk, request.clone());

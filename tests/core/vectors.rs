@@ -205,6 +205,7 @@ fn messages(made: &mut Made, record: RecordId, changes: &[Change]) {
         },
         packs,
         repairs: Vec::new(),
+        answers: None,
     };
     put(made, "request", hex(&minicbor::to_vec(&request).expect("a vector takes every byte")));
     let response = response(record, &changes[1], user);
@@ -242,6 +243,7 @@ fn purged(record: RecordId, audience: Audience) -> SyncResponse {
         more: false,
         re_enrol: false,
         purged: Some(vec![record]),
+        answered: None,
     }
 }
 
@@ -290,5 +292,6 @@ fn response(record: RecordId, last: &Change, audience: Audience) -> SyncResponse
         more: false,
         re_enrol: false,
         purged: None,
+        answered: None,
     }
 }

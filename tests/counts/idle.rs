@@ -93,6 +93,7 @@ async fn child() {
         state: PhoneState::default(),
         packs: Vec::new(),
         repairs: Vec::new(),
+        answers: None,
     };
     let first = sync.handle(who, request.clone()).await.expect("an answer");
     request.cursors = first.cursors;

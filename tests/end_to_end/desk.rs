@@ -33,7 +33,7 @@ async fn cases_are_listed_by_pages_and_those_closed_only_when_asked_for() {
         "case": 1, "site": 7, "record": record, "kind": "refused", "person": stage.wang,
         "device": wang.device, "from_number": 1, "to_number": 1, "code": "not_your_role",
         "params": { "fact": "cancelled" }, "opened_at": "2026-11-25T00:30:00.000Z",
-        "closed_at": null,
+        "closed_at": null, "waits_for": "office",
     });
     let people = json!({ stage.wang.to_string(): "王师傅" });
     let expected = json!({ "items": [first], "next": "1", "people": people });

@@ -11,6 +11,7 @@ mod desk;
 mod device_life;
 mod line;
 mod moved;
+mod parked;
 mod patrol;
 mod phone;
 mod purged;

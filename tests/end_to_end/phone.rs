@@ -8,10 +8,12 @@ use async_trait::async_trait;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
-use sync_core::document::Document;
+use sync_core::document::{Document, pack};
 use sync_core::environment::{Clock, NoHooks, Randomness};
 use sync_core::model::id::{ChangeHash, RecordId};
 use sync_core::model::time::BootId;
+use sync_core::protocol::frame;
+use sync_core::protocol::message::SyncRequest;
 use sync_core::replica::http::HttpTransport;
 use sync_core::replica::{
     HttpRequest, HttpResponse, Performed, Replica, ReplicaOptions, SyncReport, Transport,
@@ -87,6 +89,8 @@ pub struct Wire {
     is_stuck: tokio::sync::Notify,
     /// What is handed in is lost on its way: the request, or only the answer.
     loses: AtomicU8,
+    /// Requests that push this record do not read at the server: an encoder with a defect.
+    spoils: Mutex<Option<RecordId>>,
     /// Bodies of what was handed in, and of the answers.
     handed_in: Mutex<Vec<(Vec<u8>, Vec<u8>)>>,
 }
@@ -101,12 +105,32 @@ impl Wire {
         let (requests, tokens) = (AtomicU64::new(0), AtomicU64::new(0));
         let (stuck, is_stuck) = (AtomicBool::new(false), tokio::sync::Notify::new());
         let (loses, handed_in) = (AtomicU8::new(0), Mutex::new(Vec::new()));
-        Self { http, requests, tokens, stuck, is_stuck, loses, handed_in }
+        let spoils = Mutex::new(None);
+        Self { http, requests, tokens, stuck, is_stuck, loses, spoils, handed_in }
     }
 
     /// What is handed in from now on is lost: [`REQUEST`], [`ANSWER`], or 0 for nothing.
     pub fn lose_hand_ins(&self, what: u8) {
         self.loses.store(what, Ordering::SeqCst);
+    }
+
+    /// What pushes this record does not read from now on; none: everything does.
+    pub fn spoil(&self, record: Option<RecordId>) {
+        *self.spoils.lock().expect("no test panicked with it") = record;
+    }
+
+    fn spoilt(&self, mut request: HttpRequest) -> HttpRequest {
+        let spoils = *self.spoils.lock().expect("no test panicked with it");
+        let Some(record) = spoils.filter(|_| request.url.ends_with("/v1/sync")) else {
+            return request;
+        };
+        let mut message: SyncRequest = frame::open(&request.body).expect("an honest phone's");
+        let packs = pack::decode(&message.packs).unwrap_or_default();
+        if packs.iter().any(|pack| pack.record == record) {
+            message.packs.push(0);
+            request.body = frame::seal(&message);
+        }
+        request
     }
 
     /// Everything that was handed in with its answer, empty where that was lost.
@@ -160,7 +184,7 @@ impl Transport for Wire {
         if let Some(token) = &request.bearer {
             fieldbook_tests::captured::secret(token);
         }
-        self.http.send(request).await
+        self.http.send(self.spoilt(request)).await
     }
 }
 
@@ -173,6 +197,7 @@ pub struct Phone {
     path: PathBuf,
     url: String,
     seed: u64,
+    version: &'static str,
 }
 
 impl Phone {
@@ -180,37 +205,43 @@ impl Phone {
     pub async fn new(path: PathBuf, url: &str, true_ms: &Arc<AtomicI64>, seed: u64) -> Self {
         let clock = Arc::new(DeviceClock::new(Arc::clone(true_ms)));
         let wire = Arc::new(Wire::new());
-        let replica = open(&path, url, &clock, &wire, seed).await;
-        Self { replica, clock, wire, device: 0, path, url: url.to_owned(), seed }
+        let version = "end to end";
+        let replica = open(&path, url, &clock, &wire, (seed, version)).await;
+        Self { replica, clock, wire, device: 0, path, url: url.to_owned(), seed, version }
     }
 
     /// The app's process ends and is started again.
     pub async fn reopen(self) -> Self {
-        let Self { replica, clock, wire, device, path, url, seed } = self;
+        let Self { replica, clock, wire, device, path, url, seed, version } = self;
         replica.close().await;
         let seed = seed + 1_000;
-        let replica = open(&path, &url, &clock, &wire, seed).await;
-        Self { replica, clock, wire, device, path, url, seed }
+        let replica = open(&path, &url, &clock, &wire, (seed, version)).await;
+        Self { replica, clock, wire, device, path, url, seed, version }
+    }
+
+    /// The app is updated and started again.
+    pub async fn updated(self, version: &'static str) -> Self {
+        Self { version, ..self }.reopen().await
     }
 
     /// The app's process ends, its store is copied, and it is started again.
     pub async fn saved(self) -> (Self, Vec<u8>) {
-        let Self { replica, clock, wire, device, path, url, seed } = self;
+        let Self { replica, clock, wire, device, path, url, seed, version } = self;
         replica.close().await;
         let bytes = std::fs::read(&path).expect("reads");
         let seed = seed + 1_000;
-        let replica = open(&path, &url, &clock, &wire, seed).await;
-        (Self { replica, clock, wire, device, path, url, seed }, bytes)
+        let replica = open(&path, &url, &clock, &wire, (seed, version)).await;
+        (Self { replica, clock, wire, device, path, url, seed, version }, bytes)
     }
 
     /// An earlier copy takes the store's place.
     pub async fn restored(self, saved: &[u8]) -> Self {
-        let Self { replica, clock, wire, device, path, url, seed } = self;
+        let Self { replica, clock, wire, device, path, url, seed, version } = self;
         replica.close().await;
         std::fs::write(&path, saved).expect("writes");
         let seed = seed + 1_000;
-        let replica = open(&path, &url, &clock, &wire, seed).await;
-        Self { replica, clock, wire, device, path, url, seed }
+        let replica = open(&path, &url, &clock, &wire, (seed, version)).await;
+        Self { replica, clock, wire, device, path, url, seed, version }
     }
 
     pub async fn sync(&self) -> SyncReport {
@@ -277,13 +308,13 @@ async fn open(
     url: &str,
     clock: &Arc<DeviceClock>,
     wire: &Arc<Wire>,
-    seed: u64,
+    (seed, version): (u64, &str),
 ) -> Replica {
     let options = ReplicaOptions {
         path: path.to_owned(),
         key: StoreKey::new([3; 32]),
         server_url: url.to_owned(),
-        app_version: "end to end".to_owned(),
+        app_version: version.to_owned(),
         clock: clock.clone(),
         randomness: Seeded::new(seed),
         hooks: Arc::new(NoHooks),

@@ -96,6 +96,67 @@ async fn what_the_office_discards_stays_refused_with_its_word_and_nobody_sees_it
     assert_eq!(refused(&reopened).await[0].1, "discarded");
 }
 
+/// R5.22
+#[tokio::test]
+async fn a_returned_command_is_asked_about_on_the_phone_and_answered_offline() {
+    let stage = Stage::new().await;
+    let mut office = stage.office("sun").await;
+    let (_, wang, _, n) = cancelled_between(&stage, &mut office).await;
+    let asked = json!({ "question": "客户说改期还是不修？" });
+    let returned = office.must("/v1/office/desk-cases/1/return", asked.clone()).await;
+    assert_eq!(returned, json!({ "case": 1, "decision": "return_to_worker" }));
+    let (status, problem) = office.post("/v1/office/desk-cases/1/return", &asked).await;
+    assert_eq!((status, &problem["params"]["why"]), (422, &json!("waits_for_worker")));
+    let waits_for = async |office: &Office| {
+        let (_, page) = office.get("/v1/office/desk-cases").await;
+        page["items"][0]["waits_for"].clone()
+    };
+    assert_eq!(waits_for(&office).await, "worker");
+
+    wang.sync().await;
+    let questions = wang.replica.questions().await.expect("reads");
+    let [question] = &questions[..] else { panic!("{questions:?}") };
+    assert_eq!((question.text.as_str(), question.by.as_str()), ("客户说改期还是不修？", "孙悦"));
+    assert_eq!((&question.numbers, &question.answer), (&vec![n], &None));
+    let returned = async |phone: &Phone| {
+        let inbox = phone.replica.inbox().await.expect("reads");
+        let item = inbox.into_iter().find(|item| item.kind == InboxKind::Returned);
+        item.map(|item| (item.text, item.done)).expect("in the inbox")
+    };
+    assert_eq!(returned(&wang).await, (Some("客户说改期还是不修？".to_owned()), false));
+    let too_long = wang.replica.answer_question(question.question, &"字".repeat(1_001)).await;
+    assert!(too_long.is_err());
+    wang.replica.answer_question(question.question, "改期到周五").await.expect("saved");
+    // Saved is saved: the app ends before it was sent.
+    let wang = wang.reopen().await;
+    assert_eq!(wang.account().await, [3, 2, 0, 1, 0]);
+    assert!(returned(&wang).await.1, "answered");
+    wang.sync().await;
+    assert_eq!(waits_for(&office).await, "office");
+    let (_, export) = office.get("/v1/office/desk-cases/1/export").await;
+    let words = export["words"].as_array().expect("a list");
+    let words: Vec<_> = words.iter().map(|word| (&word["decision"], &word["reason"])).collect();
+    let question_and_answer = [
+        (&json!("return_to_worker"), &json!("客户说改期还是不修？")),
+        (&json!("answer"), &json!("改期到周五")),
+    ];
+    assert_eq!(words, question_and_answer);
+    wang.sync().await;
+    let questions = wang.replica.questions().await.expect("reads");
+    assert_eq!(questions[0].answer.as_deref(), Some("改期到周五"), "as the server has it");
+    assert!(wang.replica.answer_question(questions[0].question, "又一次").await.is_err());
+
+    close(&mut office, "discard").await;
+    wang.sync().await;
+    assert!(wang.replica.questions().await.expect("reads").is_empty(), "decided");
+    // Taken back, it is accepted after all, and leaves the refused list.
+    let undone = json!({ "reason": "客户又来电" });
+    office.must("/v1/office/desk-cases/1/undo", undone).await;
+    wang.sync().await;
+    assert_eq!(refused(&wang).await, []);
+    assert_eq!(wang.account().await, [3, 3, 0, 0, 0]);
+}
+
 /// The office's word on the only case.
 async fn close(office: &mut Office, decision: &str) {
     let (_, page) = office.get("/v1/office/desk-cases").await;

@@ -12,11 +12,12 @@ use sync_core::model::work_order::{KIND, Reason, WorkOrderFact};
 use sync_core::protocol::problem::ProblemCode;
 use sync_core::rules::Command;
 
-use super::cases::{Typed, keys_text};
+use super::cases::{Typed, keys_text, third_value};
 use super::desk::Desk;
 use super::form::{Fields, Post};
 use super::layout::reason;
 use super::record::url_of;
+use super::words::Zone;
 use super::{any, order, round, status_of, to, today};
 use crate::http::idempotency::OfficePost;
 use crate::http::{command, desk_cases, problem};
@@ -56,7 +57,10 @@ async fn on_record(
     let record: RecordId = record.parse().map_err(|_| Error::problem(ProblemCode::NotFound))?;
     let Post { desk, fields, name } = post;
     let done = async {
-        let command = command_of(action, &fields)?;
+        let command = match third(app, record, (action, &fields)).await? {
+            Some(command) => command,
+            None => command_of(action, &fields)?,
+        };
         if let Command::Resolve { field, .. } = &command {
             still_between(app, &desk, (kind, record), (field, fields.text("rests_on"))).await?;
         }
@@ -155,7 +159,8 @@ pub async fn on_desk_case(
     let Post { desk, fields, name } = post;
     let done = async {
         let decision = decision_of(fields.text("decision"))?;
-        let word = (decision, fields.text("reason").to_owned());
+        let said = if decision == CaseDecision::ReturnToWorker { "question" } else { "reason" };
+        let word = (decision, fields.text(said).to_owned());
         desk_cases::decide(&app, (&desk.user, &name), case, word).await
     };
     let typed = told(&desk, fields.clone(), done.await)?;
@@ -214,8 +219,38 @@ pub(super) fn command_of(action: &str, fields: &Fields) -> Result<Command> {
             rests_on: keys(fields.text("rests_on"))?,
             reason: text("reason"),
         },
+        "reopen-case" => Command::ReopenCase {
+            case: text("case"),
+            rests_on: keys(fields.text("rests_on"))?,
+            reason: text("reason"),
+        },
         _ => return Err(Error::problem(ProblemCode::NotFound)),
     })
+}
+
+/// A field's conflict ended with a value that was typed, if that is the button.
+///
+/// # Errors
+/// `malformed` for what is no value of the field's sort.
+pub(super) async fn third(
+    app: &App,
+    record: RecordId,
+    (action, fields): (&str, &Fields),
+) -> Result<Option<Command>> {
+    if action != "resolve" || fields.text("take") != "third" {
+        return Ok(None);
+    }
+    let name = fields.text("field");
+    let read = app.sync.read(record).await?;
+    let (_, _, review) = read.ok_or(Error::problem(ProblemCode::NotFound))?;
+    let field = review.fields.get(name).ok_or_else(|| Error::malformed("field"))?;
+    let zone = Zone::named(&review.time_zone);
+    let value = third_value(field, zone, fields.text("third"));
+    Ok(Some(Command::Resolve {
+        field: name.to_owned(),
+        value: value.ok_or_else(|| Error::malformed("third"))?,
+        reason: fields.text("reason").trim().to_owned(),
+    }))
 }
 
 fn keys(text: &str) -> Result<Vec<FactKey>> {
@@ -224,8 +259,7 @@ fn keys(text: &str) -> Result<Vec<FactKey>> {
 }
 
 fn decision_of(code: &str) -> Result<CaseDecision> {
-    let all = [CaseDecision::AcceptAfterAll, CaseDecision::Discard, CaseDecision::Dismiss];
-    let decision = all.into_iter().find(|decision| decision.code() == code);
+    let decision = CaseDecision::ALL.into_iter().find(|decision| decision.code() == code);
     decision.ok_or_else(|| Error::malformed("decision"))
 }
 

@@ -218,6 +218,8 @@ pub async fn on_record(
     let done = async {
         let command = if action == "write" {
             filled(&app, &kind, record, &fields).await?
+        } else if let Some(command) = act::third(&app, record, (&action, &fields)).await? {
+            command
         } else {
             act::command_of(&action, &fields)?
         };

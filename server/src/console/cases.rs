@@ -8,7 +8,8 @@ use maud::{Markup, html};
 use serde_json::Value;
 use sqlx::SqliteConnection;
 use sync_core::model::id::{FactKey, PersonId};
-use sync_core::rules::{Case, CaseSide, FieldValue};
+use sync_core::protocol::message::ANSWER;
+use sync_core::rules::{Case, CaseSide, Field, FieldValue};
 
 use super::cash;
 use super::desk::Desk;
@@ -18,10 +19,11 @@ use super::record::Sheet;
 use super::timeline::{detail, fact_name, field_value};
 use super::words::{Words, Zone, yuan};
 use crate::Result;
-use crate::sync::DeskCaseRow;
+use crate::sync::asking::{RETURNED, STRAY_ANSWER};
 use crate::sync::cash_days::CASH_UNACCOUNTED;
 use crate::sync::strokes::EQUAL_STROKES;
 use crate::sync::waiting::{self, WaitingFact};
+use crate::sync::{CaseWord, DeskCaseRow};
 
 /// What was typed into a form that could not be carried out, and why.
 #[derive(Debug)]
@@ -62,9 +64,13 @@ pub fn of_record(desk: &Desk, sheet: &Sheet, typed: Option<&Typed>) -> Markup {
     open.sort_by_key(|case| case.kind != "field_conflict");
     let waiting: Vec<&DeskCaseRow> =
         sheet.desk_cases.iter().filter(|case| case.closed_ms.is_none()).collect();
-    if open.is_empty() && waiting.is_empty() {
+    let is_closed = |case: &Case| !case.open && case.kind != "field_conflict";
+    let has_closed = sheet.review.cases.iter().any(is_closed);
+    if open.is_empty() && sheet.desk_cases.is_empty() && !has_closed {
         return html! {};
     }
+    let decided: Vec<&DeskCaseRow> =
+        sheet.desk_cases.iter().filter(|case| case.closed_ms.is_some()).collect();
     let left_out = open.len().saturating_sub(CASES_MAX) + waiting.len().saturating_sub(CASES_MAX);
     html! {
         section #cases aria-labelledby="cases-title" {
@@ -75,12 +81,24 @@ pub fn of_record(desk: &Desk, sheet: &Sheet, typed: Option<&Typed>) -> Markup {
             }
             @for case in waiting.iter().take(CASES_MAX) {
                 (desk_case(desk, sheet.zone, case, Around {
-                    names: &sheet.names, contents: &sheet.contents, typed,
+                    names: &sheet.names, contents: &sheet.contents, words: &sheet.words, typed,
                     page_of: Some(&sheet.review.kind),
                 }))
             }
             @if left_out > 0 {
                 p { (words.with("office-left-out", &[("count", &left_out.to_string())])) }
+            }
+            @if !decided.is_empty() || has_closed {
+                details {
+                    summary { (words.say("office-decided-cases")) }
+                    (closed_cases(desk, sheet, typed))
+                    @for case in decided.iter().take(CASES_MAX) {
+                        (desk_case(desk, sheet.zone, case, Around {
+                            names: &sheet.names, contents: &sheet.contents, words: &sheet.words,
+                            typed, page_of: Some(&sheet.review.kind),
+                        }))
+                    }
+                }
             }
         }
     }
@@ -108,7 +126,38 @@ fn conflict(desk: &Desk, sheet: &Sheet, case: &Case, typed: Option<&Typed>) -> M
             div.choices {
                 @for value in &field.conflict { (choice(desk, sheet, name, value)) }
             }
+            @if let Some(input) = third_input(field) {
+                div.choices {
+                    label for={ (form) "-third" } { (words.say("office-third-value")) }
+                    input id={ (form) "-third" } name="third" type=(input) maxlength="200"
+                        value=(Typed::or(typed, &form, "third", ""));
+                    button type="submit" name="take" value="third" {
+                        (words.say("office-take-third"))
+                    }
+                }
+            }
         }
+    }
+}
+
+/// What to type a third value into: by what the two are.
+fn third_input(field: &Field) -> Option<&'static str> {
+    match &field.conflict.first()?.value {
+        Value::String(text) if chrono::DateTime::parse_from_rfc3339(text).is_ok() => {
+            Some("datetime-local")
+        }
+        Value::String(_) => Some("text"),
+        Value::Number(_) => Some("number"),
+        _ => None,
+    }
+}
+
+/// A value that was typed in the place of those that a field has; none if it is no such value.
+pub fn third_value(field: &Field, zone: Zone, typed: &str) -> Option<Value> {
+    match third_input(field)? {
+        "datetime-local" => zone.typed(typed).map(Value::String),
+        "number" => typed.trim().parse::<i64>().ok().map(Value::from),
+        _ => Some(Value::String(typed.trim().to_owned())),
     }
 }
 
@@ -175,6 +224,30 @@ fn record_case(desk: &Desk, sheet: &Sheet, case: &Case, typed: Option<&Typed>) -
     }
 }
 
+/// Cases that somebody has closed by a word: each can be opened again.
+fn closed_cases(desk: &Desk, sheet: &Sheet, typed: Option<&Typed>) -> Markup {
+    let words = desk.words;
+    let closed = |case: &&Case| !case.open && case.kind != "field_conflict";
+    let closed: Vec<&Case> = sheet.review.cases.iter().filter(closed).take(CASES_MAX).collect();
+    html! {
+        @for case in closed {
+            @let at = case.rests_on.first().map(ToString::to_string).unwrap_or_default();
+            @let form = format!("closed-{}-{}", case.kind, at.replace(['.', '~'], "-"));
+            form.case method="post" action={ (sheet.url()) "/reopen-case" } id=(form)
+                data-closed=(case.kind)
+            {
+                (desk.guard())
+                input type="hidden" name="form" value=(form);
+                input type="hidden" name="case" value=(case.kind);
+                input type="hidden" name="rests_on" value=(keys_text(&case.rests_on));
+                h3 { (words.code("case", &case.kind)) }
+                (reason_input(desk, &form, &Typed::or(typed, &form, "reason", "")))
+                button type="submit" { (words.say("office-reopen-case")) }
+            }
+        }
+    }
+}
+
 /// A deviation of a visit or an oddity of a round.
 fn deviation(words: Words, code: &str) -> String {
     let group = if words.knows("deviation", code) { "deviation" } else { "office-anomaly" };
@@ -197,6 +270,8 @@ pub struct Around<'a> {
     pub names: &'a BTreeMap<PersonId, String>,
     /// What the commands say, by case.
     pub contents: &'a Contents,
+    /// Who said what of the cases.
+    pub words: &'a [CaseWord],
     /// What was typed.
     pub typed: Option<&'a Typed>,
     /// The kind of the record whose page this is; on today's page cases link to their records.
@@ -215,10 +290,11 @@ pub fn desk_case(desk: &Desk, zone: Zone, case: &DeskCaseRow, around: Around<'_>
     let name = around.names.get(&case.person).map_or("—", String::as_str);
     let (from, to) = (case.from.to_string(), case.to.to_string());
     let numbers = if case.from == case.to { from } else { format!("{from}–{to}") };
+    let open = case.closed_ms.is_none();
     let decisions = decisions(case, around.contents.contains_key(&case.case));
     html! {
         form.case method="post" action={ "/office/desk-cases/" (case.case) } id=(form)
-            data-case=(case.kind)
+            data-case=[open.then_some(&case.kind)] data-decided=[(!open).then_some(&case.kind)]
         {
             (desk.guard())
             input type="hidden" name="form" value=(form);
@@ -245,6 +321,8 @@ pub fn desk_case(desk: &Desk, zone: Zone, case: &DeskCaseRow, around: Around<'_>
             @if let (Some(record), None) = (case.record, around.page_of) {
                 p { a href={ "/office/records/" (record) } { (words.say("office-to-order")) } }
             }
+            (said(words, zone, case, around))
+            @if decisions.contains(&RETURNED) { (question_input(desk, &form, around.typed)) }
             (reason_input(desk, &form, &reason))
             div.choices {
                 @for decision in decisions {
@@ -253,6 +331,36 @@ pub fn desk_case(desk: &Desk, zone: Zone, case: &DeskCaseRow, around: Around<'_>
                     }
                 }
             }
+        }
+    }
+}
+
+/// What the worker is asked, if it is returned with a question.
+fn question_input(desk: &Desk, form: &str, typed: Option<&Typed>) -> Markup {
+    let question = Typed::or(typed, form, "question", "");
+    html! {
+        label for={ (form) "-question" } { (desk.words.say("office-question")) }
+        textarea id={ (form) "-question" } name="question" maxlength="1000" rows="2" {
+            (question)
+        }
+    }
+}
+
+/// Who said what of a case so far, and who is waited for.
+fn said(words: Words, zone: Zone, case: &DeskCaseRow, around: Around<'_>) -> Markup {
+    let said = around.words.iter().filter(|word| word.case == case.case);
+    html! {
+        ul.plain.words {
+            @for word in said {
+                li {
+                    (zone.minute(word.at_ms)) " "
+                    (around.names.get(&word.person).map_or("—", String::as_str)) " "
+                    (words.code("office-decision", &word.action)) " · " (word.reason)
+                }
+            }
+        }
+        @if case.waits_for.is_some() {
+            p data-waits-for="worker" { (words.say("office-waits-for-worker")) }
         }
     }
 }
@@ -274,6 +382,7 @@ fn about(words: Words, case: &DeskCaseRow) -> Markup {
                 }
             }
         }
+        (STRAY_ANSWER, _) => html! { p { (params[ANSWER].as_str().unwrap_or_default()) } },
         (EQUAL_STROKES, _) => {
             let first = params["record"].as_str().unwrap_or_default();
             html! {
@@ -288,8 +397,12 @@ fn about(words: Words, case: &DeskCaseRow) -> Markup {
 fn decisions(case: &DeskCaseRow, shows_content: bool) -> &'static [&'static str] {
     let ruled = case.record.is_some() && matches!(case.kind.as_str(), "refused" | "held");
     let unreadable = case.record.is_none() && case.code.as_deref() == Some("unreadable");
+    if case.closed_ms.is_some() {
+        return &["undo"];
+    }
     match (ruled, shows_content) {
-        (true, true) => &["accept_after_all", "discard"],
+        (true, true) if case.waits_for.is_some() => &["accept_after_all", "discard"],
+        (true, true) => &["accept_after_all", "discard", "return_to_worker"],
         (true, false) => &["accept_after_all", "discard", "dismiss"],
         (false, true) => &["discard", "dismiss"],
         (false, false) if unreadable => &["discard", "dismiss"],

@@ -22,7 +22,7 @@ use super::words::Zone;
 use crate::http::command::{place_of, site_of};
 use crate::http::extract::{PathId, QueryOf};
 use crate::http::names::names;
-use crate::sync::DeskCaseRow;
+use crate::sync::{CaseWord, DeskCaseRow, asking};
 use crate::{App, Error, Result};
 
 /// A device as the timeline names it.
@@ -46,16 +46,20 @@ pub struct Sheet {
     pub names: BTreeMap<PersonId, String>,
     /// The devices it was written on.
     pub devices: BTreeMap<DeviceId, Device>,
-    /// Its open desk cases.
+    /// Its open desk cases, and decided ones whose last word can be taken back.
     pub desk_cases: Vec<DeskCaseRow>,
     /// What their commands say.
     pub contents: Contents,
+    /// Who said what of them.
+    pub words: Vec<CaseWord>,
     /// The site's zone.
     pub zone: Zone,
 }
 
 /// Desk cases of one record on its page.
 const DESK_CASES_MAX: u64 = 200;
+/// Of decided ones the latest.
+const DECIDED_MAX: u64 = 20;
 
 impl Sheet {
     /// Reads a record of a kind of the person's office.
@@ -66,7 +70,8 @@ impl Sheet {
         let mut conn = app.db.reader().acquire().await?;
         site_of(&mut conn, &desk.user, kind, record).await?;
         drop(conn);
-        let desk_cases = app.sync.desk_cases_of_record(record, DESK_CASES_MAX).await?;
+        let mut desk_cases = app.sync.desk_cases_of_record(record, DESK_CASES_MAX).await?;
+        desk_cases.extend(app.sync.desk_cases_decided(record, DECIDED_MAX).await?);
         let read = app.sync.read(record).await?;
         let (facts, _, review) = read.ok_or(Error::problem(ProblemCode::NotFound))?;
         let signs = |entry: &&rules::TimelineEntry| entry.fact_type == "signed";
@@ -74,10 +79,13 @@ impl Sheet {
             review.timeline.iter().filter(signs).map(|entry| entry.key).collect();
         let signed = facts.into_iter().filter(|fact| signed.contains(&fact.key));
         let mut conn = app.db.reader().acquire().await?;
+        let numbers: Vec<i64> = desk_cases.iter().map(|case| case.case).collect();
+        let words = asking::words(&mut conn, &numbers).await?;
         Ok(Self {
             record,
             signed: signed.map(|fact| (fact.key, fact)).collect(),
-            names: names(&mut conn, people(&review, &desk_cases)).await?,
+            names: names(&mut conn, people(&review, &desk_cases, &words)).await?,
+            words,
             devices: devices(&mut conn, &review).await?,
             contents: cases::commands(&mut conn, &desk_cases).await?,
             zone: Zone::named(&review.time_zone),
@@ -153,8 +161,9 @@ pub async fn find(
     any::answer(&app, &desk, (record, &wanted), None).await
 }
 
-fn people(review: &Review, desk_cases: &[DeskCaseRow]) -> BTreeSet<PersonId> {
+fn people(review: &Review, desk_cases: &[DeskCaseRow], words: &[CaseWord]) -> BTreeSet<PersonId> {
     let mut people: BTreeSet<PersonId> = desk_cases.iter().map(|case| case.person).collect();
+    people.extend(words.iter().map(|word| word.person));
     for entry in &review.timeline {
         people.extend(entry.by);
         people.extend(entry.on_behalf_of);

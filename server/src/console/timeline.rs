@@ -221,7 +221,7 @@ pub fn detail(
             parts.push(format!("{name}: {value}"));
         }
     }
-    if fact_type == "case_closed" {
+    if matches!(fact_type, "case_closed" | "case_reopened") {
         parts.extend(text("case").map(|case| words.code("case", case)));
     }
     if fact_type == "created" {

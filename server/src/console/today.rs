@@ -19,6 +19,7 @@ use crate::http::extract::QueryOf;
 use crate::http::names::names;
 use crate::http::work_order_list::{Place, id};
 use crate::people::place;
+use crate::sync::asking;
 use crate::{App, Result};
 
 /// Rows of each list in a page.
@@ -267,14 +268,17 @@ async fn desk_cases(
     let next = (rows.len() > PAGE).then(|| rows[PAGE - 1].case);
     rows.truncate(PAGE);
     let mut conn = app.db.reader().acquire().await?;
-    let names = names(&mut conn, rows.iter().map(|row| row.person)).await?;
+    let numbers: Vec<i64> = rows.iter().map(|row| row.case).collect();
+    let said = asking::words(&mut conn, &numbers).await?;
+    let people = rows.iter().map(|row| row.person).chain(said.iter().map(|word| word.person));
+    let names = names(&mut conn, people).await?;
     let contents = cases::commands(&mut conn, &rows).await?;
     Ok(html! {
         section #desk-cases aria-labelledby="desk-cases-title" {
             h2 #desk-cases-title { (words.say("office-desk-cases")) }
             @for row in &rows {
                 (cases::desk_case(desk, zone, row, cases::Around {
-                    names: &names, contents: &contents, typed, page_of: None,
+                    names: &names, contents: &contents, words: &said, typed, page_of: None,
                 }))
             }
             @if let Some(next) = next {

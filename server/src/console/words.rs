@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use chrono::DateTime;
+use chrono::{DateTime, NaiveDateTime};
 use serde_json::Value;
 use sync_core::model::time::WallMs;
 use sync_core::texts::{Catalogue, Language, id_of, source};
@@ -122,6 +122,13 @@ impl Zone {
     pub fn read(self, text: &str) -> String {
         DateTime::parse_from_rfc3339(text)
             .map_or_else(|_| text.to_owned(), |at| self.minute(at.timestamp_millis()))
+    }
+
+    /// What was typed as a local time (`2026-11-26T14:00`), as RFC 3339; none if it is no time.
+    pub fn typed(self, text: &str) -> Option<String> {
+        let local = NaiveDateTime::parse_from_str(text.trim(), "%Y-%m-%dT%H:%M").ok()?;
+        let at = local.and_local_timezone(self.0).earliest()?;
+        Some(at.format("%Y-%m-%dT%H:%M:%S%:z").to_string())
     }
 
     /// When the day of `ms` began.

@@ -14,8 +14,8 @@ use crate::Result;
 pub struct DeskCase {
     /// Its number.
     pub case: i64,
-    /// `refused`, `held`, `number_gap`, `clone`, `equal_strokes`, `backdated`,
-    /// `device_unknown`.
+    /// `refused`, `held`, `number_gap`, `clone`, `equal_strokes`, `backdated`, `quota`,
+    /// `stray_answer`, `device_unknown`.
     pub kind: String,
     /// Whose commands.
     #[schema(value_type = u32)]
@@ -35,6 +35,8 @@ pub struct DeskCase {
     pub opened_at: String,
     /// When it was closed.
     pub closed_at: Option<String>,
+    /// `worker` from a question of the office to its answer.
+    pub waits_for: Option<String>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -49,6 +51,7 @@ struct Row {
     params: Option<String>,
     opened_ms: i64,
     closed_ms: Option<i64>,
+    waits_for: Option<String>,
 }
 
 /// The desk cases of a record, closed ones too.
@@ -57,7 +60,8 @@ struct Row {
 /// If the database does not answer.
 pub async fn of_record(conn: &mut SqliteConnection, record: RecordId) -> Result<Vec<DeskCase>> {
     let rows: Vec<Row> = sqlx::query_as(
-        "select id, kind, person, device, from_number, to_number, code, params, opened_ms, closed_ms
+        "select id, kind, person, device, from_number, to_number, code, params, opened_ms, closed_ms,
+           waits_for
          from desk_case where record = ? order by id",
     )
     .bind(record.0.to_vec())
@@ -74,6 +78,7 @@ pub async fn of_record(conn: &mut SqliteConnection, record: RecordId) -> Result<
         params: row.params.and_then(|params| serde_json::from_str(&params).ok()),
         opened_at: rfc3339(row.opened_ms),
         closed_at: row.closed_ms.map(rfc3339),
+        waits_for: row.waits_for,
     });
     Ok(cases.collect())
 }

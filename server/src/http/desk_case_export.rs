@@ -16,7 +16,7 @@ use super::extract::{OfficeUser, PathId};
 use super::schema;
 use super::time::rfc3339;
 use crate::people::audit;
-use crate::sync::waiting;
+use crate::sync::{asking, waiting};
 use crate::{App, Error, Result};
 
 /// The routes.
@@ -32,7 +32,7 @@ struct DeskCaseExport {
     /// The site; none where nobody knows yet.
     #[schema(value_type = Option<u32>)]
     site: Option<SiteId>,
-    /// `refused`, `held`, `number_gap`, `clone`, `device_unknown`.
+    /// `refused`, `held`, `number_gap`, `clone`, `quota`, `stray_answer`, `device_unknown`.
     kind: String,
     /// The record.
     #[schema(value_type = Option<String>)]
@@ -81,9 +81,9 @@ struct ExportedWord {
     /// Who.
     #[schema(value_type = u32)]
     person: PersonId,
-    /// What.
+    /// What: a decision, `return_to_worker`, `answer`.
     decision: String,
-    /// Why.
+    /// Why; the question or the answer itself.
     reason: String,
 }
 
@@ -115,13 +115,7 @@ async fn export(
     let facts = waiting::contents(&mut conn, &[case]).await?;
     let facts = facts.into_iter().map(|waiting| waiting.fact);
     let unreadable = waiting::unreadable(&mut conn, &row).await?;
-    let words: Vec<(i64, u32, String, String)> = sqlx::query_as(
-        "select at_ms, person, action, reason from desk_case_action where desk_case = ?
-         order by id",
-    )
-    .bind(case)
-    .fetch_all(&mut *conn)
-    .await?;
+    let words = asking::words(&mut conn, &[case]).await?;
     drop(conn);
     let mut transaction = app.db.begin_write().await?;
     let detail = json!({ "case": case });
@@ -144,11 +138,11 @@ async fn export(
         unreadable: unreadable.iter().map(|bytes| BASE64.encode(bytes)).collect(),
         words: words
             .into_iter()
-            .map(|(at_ms, person, decision, reason)| ExportedWord {
-                at: rfc3339(at_ms),
-                person: PersonId(person),
-                decision,
-                reason,
+            .map(|word| ExportedWord {
+                at: rfc3339(word.at_ms),
+                person: word.person,
+                decision: word.action,
+                reason: word.reason,
             })
             .collect(),
     }))

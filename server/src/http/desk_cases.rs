@@ -29,7 +29,11 @@ const PAGE_MAX: u32 = 200;
 
 /// The routes.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(close))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(close))
+        .routes(routes!(return_to_worker))
+        .routes(routes!(undo))
 }
 
 /// Which cases.
@@ -69,8 +73,8 @@ struct DeskCaseItem {
     /// The record.
     #[schema(value_type = Option<String>)]
     record: Option<RecordId>,
-    /// `refused`, `held`, `number_gap`, `clone`, `equal_strokes`, `backdated`,
-    /// `device_unknown`.
+    /// `refused`, `held`, `number_gap`, `clone`, `equal_strokes`, `backdated`, `quota`,
+    /// `stray_answer`, `device_unknown`.
     kind: String,
     /// Whose commands.
     #[schema(value_type = u32)]
@@ -90,6 +94,8 @@ struct DeskCaseItem {
     opened_at: String,
     /// When it was closed.
     closed_at: Option<String>,
+    /// Who is waited for while it is open: `worker` from a question to its answer, else `office`.
+    waits_for: Option<String>,
 }
 
 impl From<DeskCaseRow> for DeskCaseItem {
@@ -106,6 +112,10 @@ impl From<DeskCaseRow> for DeskCaseItem {
             code: row.code,
             params: row.params,
             opened_at: rfc3339(row.opened_ms),
+            waits_for: row
+                .closed_ms
+                .is_none()
+                .then(|| row.waits_for.unwrap_or_else(|| "office".to_owned())),
             closed_at: row.closed_ms.map(rfc3339),
         }
     }
@@ -175,7 +185,25 @@ impl From<Decision> for CaseDecision {
     }
 }
 
-/// A case that was closed.
+/// What the worker is asked.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct AskedOfWorker {
+    /// The question.
+    #[schema(max_length = 1000)]
+    question: String,
+}
+
+/// Why a word is taken back.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct WhyUndone {
+    /// Why.
+    #[schema(max_length = 200)]
+    reason: String,
+}
+
+/// A case of which something was said.
 #[derive(Serialize, ToSchema)]
 struct Closed {
     /// Its number.
@@ -203,6 +231,48 @@ async fn close(
     decide(&app, (&user, &name), case, (decision.into(), reason)).await
 }
 
+/// Return what a case is about to its worker with a question. The case stays open and waits for
+/// the worker; the question reaches the phone with its next sync, the answer stands in its words.
+#[utoipa::path(
+    post, path = "/v1/office/desk-cases/{case}/return", tag = "office",
+    request_body = AskedOfWorker,
+    params(("case" = i64, Path, description = "The case"), schema::IdempotencyKey),
+    responses(
+        (status = 200, body = Closed),
+        (status = "4XX", body = schema::Problem, content_type = "application/problem+json"),
+    ),
+    security(("cookie" = []))
+)]
+async fn return_to_worker(
+    State(app): State<App>,
+    PathId(case): PathId<i64>,
+    post: OfficePost<AskedOfWorker>,
+) -> Result<Response> {
+    let OfficePost { user, body: AskedOfWorker { question }, name } = post;
+    decide(&app, (&user, &name), case, (CaseDecision::ReturnToWorker, question)).await
+}
+
+/// Take the last word on a closed case back: what was discarded is accepted after all, what was
+/// dismissed is open again. What was accepted stays (`accepted_stays`): a fact that puts it right
+/// is the way.
+#[utoipa::path(
+    post, path = "/v1/office/desk-cases/{case}/undo", tag = "office", request_body = WhyUndone,
+    params(("case" = i64, Path, description = "The case"), schema::IdempotencyKey),
+    responses(
+        (status = 200, body = Closed),
+        (status = "4XX", body = schema::Problem, content_type = "application/problem+json"),
+    ),
+    security(("cookie" = []))
+)]
+async fn undo(
+    State(app): State<App>,
+    PathId(case): PathId<i64>,
+    post: OfficePost<WhyUndone>,
+) -> Result<Response> {
+    let OfficePost { user, body: WhyUndone { reason }, name } = post;
+    decide(&app, (&user, &name), case, (CaseDecision::Undo, reason)).await
+}
+
 /// The office's word on a case, given once.
 ///
 /// # Errors
@@ -213,7 +283,11 @@ pub(crate) async fn decide(
     case: i64,
     (decision, reason): (CaseDecision, String),
 ) -> Result<Response> {
-    rules::check_reason(&reason)?;
+    if decision == CaseDecision::ReturnToWorker {
+        rules::check_case_text("question", &reason)?;
+    } else {
+        rules::check_reason(&reason)?;
+    }
     let closed = Closed { case, decision: decision.code().to_owned() };
     let answer = serde_json::to_vec(&closed).expect("a number and a text are JSON");
     let word = CloseCase { case, person: user.person(), decision, reason };

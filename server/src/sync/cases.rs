@@ -10,6 +10,7 @@ use sync_core::model::id::{DeviceId, PersonId, RecordId, SiteId};
 use sync_core::model::time::WallMs;
 
 use super::Shared;
+use super::asking::RETURNED;
 use super::decide::{Deciding, Incoming};
 use super::load::{self, exact, number};
 use super::people::People;
@@ -26,7 +27,7 @@ pub struct DeskCaseRow {
     /// The site; `None` where nobody knows yet.
     pub site: Option<SiteId>,
     /// `refused`, `held`, `clone`, `number_gap`, `cash_unaccounted`, `equal_strokes`,
-    /// `backdated`, `device_unknown`.
+    /// `backdated`, `quota`, `stray_answer`, `device_unknown`.
     pub kind: String,
     /// The record.
     pub record: Option<RecordId>,
@@ -46,6 +47,8 @@ pub struct DeskCaseRow {
     pub opened_ms: WallMs,
     /// When it was closed.
     pub closed_ms: Option<WallMs>,
+    /// `worker` while a question of the office is not answered; none: the office.
+    pub waits_for: Option<String>,
 }
 
 /// The office's word on a case.
@@ -70,15 +73,26 @@ pub enum CaseDecision {
     Discard,
     /// There is nothing to do.
     Dismiss,
+    /// The worker is asked; the case stays open.
+    ReturnToWorker,
+    /// The last word on the case is taken back: what was discarded is accepted after all, what was
+    /// dismissed is open again. What was accepted stays.
+    Undo,
 }
 
 impl CaseDecision {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::AcceptAfterAll, Self::Discard, Self::Dismiss, Self::ReturnToWorker, Self::Undo];
+
     /// The stable code.
     pub fn code(self) -> &'static str {
         match self {
             Self::AcceptAfterAll => "accept_after_all",
             Self::Discard => "discard",
             Self::Dismiss => "dismiss",
+            Self::ReturnToWorker => RETURNED,
+            Self::Undo => "undo",
         }
     }
 }
@@ -117,6 +131,7 @@ struct Row {
     params: Option<String>,
     opened_ms: i64,
     closed_ms: Option<i64>,
+    waits_for: Option<String>,
 }
 
 impl Row {
@@ -134,6 +149,7 @@ impl Row {
             params: self.params.and_then(|params| serde_json::from_str(&params).ok()),
             opened_ms: self.opened_ms,
             closed_ms: self.closed_ms,
+            waits_for: self.waits_for,
         })
     }
 }
@@ -152,7 +168,7 @@ pub async fn list(
 ) -> Result<Vec<DeskCaseRow>> {
     let rows: Vec<Row> = sqlx::query_as(
         "select id, site, kind, record, person, device, from_number, to_number, code, params,
-           opened_ms, closed_ms
+           opened_ms, closed_ms, waits_for
          from desk_case where id > ?1 and (?2 or closed_ms is null)
            and (site is null or ?3 is null or site in (select value from json_each(?3)))
          order by id limit ?4",
@@ -177,8 +193,33 @@ pub async fn of_record(
 ) -> Result<Vec<DeskCaseRow>> {
     let rows: Vec<Row> = sqlx::query_as(
         "select id, site, kind, record, person, device, from_number, to_number, code, params,
-           opened_ms, closed_ms
+           opened_ms, closed_ms, waits_for
          from desk_case where record = ? and closed_ms is null order by id limit ?",
+    )
+    .bind(record.0.to_vec())
+    .bind(number(limit))
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Row::case).collect()
+}
+
+/// The closed cases of a record that were discarded or dismissed last, the latest first.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn decided_of_record(
+    conn: &mut SqliteConnection,
+    record: RecordId,
+    limit: u64,
+) -> Result<Vec<DeskCaseRow>> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select id, site, kind, record, person, device, from_number, to_number, code, params,
+           opened_ms, closed_ms, waits_for
+         from desk_case d where record = ? and closed_ms is not null
+           and (select action from desk_case_action a where a.desk_case = d.id
+             and a.action not in ('return_to_worker', 'answer') order by a.id desc limit 1)
+             in ('discard', 'dismiss')
+         order by id desc limit ?",
     )
     .bind(record.0.to_vec())
     .bind(number(limit))
@@ -197,7 +238,7 @@ pub(super) async fn by_number(
 ) -> Result<Option<DeskCaseRow>> {
     let row: Option<Row> = sqlx::query_as(
         "select id, site, kind, record, person, device, from_number, to_number, code, params,
-           opened_ms, closed_ms
+           opened_ms, closed_ms, waits_for
          from desk_case where id = ?",
     )
     .bind(case)

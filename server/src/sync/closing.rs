@@ -14,10 +14,11 @@ use super::cases::{self, CaseDecision, CloseCase, CloseJob, DeskCaseRow, KeepClo
 use super::decide::{Incoming, Kept, Word};
 use super::load::{self, number};
 use super::log::{Author, DISCARDED};
+use super::people::People;
 use super::stops::Stops;
 use super::waiting::WAITS;
 use super::write::{self, Planned, Poke, WriteContext};
-use super::{Shared, derive};
+use super::{Shared, asking, derive};
 use crate::idempotency;
 use crate::{Error, Result};
 
@@ -42,43 +43,27 @@ pub(super) async fn close(
     if !concerned {
         return Err(Error::problem(ProblemCode::Forbidden));
     }
-    if case.closed_ms.is_some() {
+    // A discard that is undone is accepted after all; the log says that it was undone.
+    let undone = close.decision == CaseDecision::Undo;
+    if case.closed_ms.is_some() != undone {
+        if undone {
+            return Err(refused("nothing_to_undo"));
+        }
         return Err(decided_before(conn, case.case).await?);
     }
-    let mut pokes = Vec::new();
-    match (case.record, close.decision) {
-        (_, CaseDecision::Dismiss) => {
-            if waits(conn, case.case).await? {
-                return Err(refused("waits"));
-            }
+    let mut pokes = match beside(conn, &case, &close, (epoch, now_ms)).await? {
+        Some(pokes) => pokes,
+        None => {
+            let pokes = decide(shared, conn, (&case, &close), &people, (epoch, now_ms)).await?;
+            sqlx::query("update desk_case set closed_ms = ?, waits_for = null where id = ?")
+                .bind(now_ms)
+                .bind(case.case)
+                .execute(&mut *conn)
+                .await?;
+            sign(conn, case.case, &close, now_ms).await?;
+            pokes
         }
-        (None, CaseDecision::AcceptAfterAll) => return Err(refused("unreadable")),
-        (None, CaseDecision::Discard) => discard_unreadable(conn, &case).await?,
-        (Some(record), CaseDecision::AcceptAfterAll | CaseDecision::Discard) => {
-            let incoming = ruled(conn, &case, record, &close).await?;
-            let planned =
-                cases::plan(shared, conn, &people, record, Some(&incoming), now_ms).await?;
-            check(conn, &planned).await?;
-            let others = open_cases(conn, record).await?;
-            let mut stops = Stops::new(shared.hooks.as_ref(), "close_case");
-            let context = WriteContext { epoch, now_ms };
-            let mut planned = [planned];
-            pokes = write::plans(conn, &mut planned, context, &mut stops).await?;
-            pokes.extend(derive::follow(shared, conn, &people, &planned, context).await?);
-            // What is decided with the commands of this case is decided by the same word.
-            for other in others.into_iter().filter(|other| *other != case.case) {
-                if is_closed(conn, other).await? {
-                    sign(conn, other, &close, now_ms).await?;
-                }
-            }
-        }
-    }
-    sqlx::query("update desk_case set closed_ms = ? where id = ?")
-        .bind(now_ms)
-        .bind(case.case)
-        .execute(&mut *conn)
-        .await?;
-    sign(conn, case.case, &close, now_ms).await?;
+    };
     if let Some(KeepClosing { name, status, body }) = keep {
         idempotency::keep(conn, &name, (status, &body), now_ms).await?;
     }
@@ -86,7 +71,105 @@ pub(super) async fn close(
     Ok(((), pokes))
 }
 
-fn refused(why: &str) -> Error {
+/// What is no decision about commands: a question, or a dismissal taken back. None where the word
+/// is about the commands.
+async fn beside(
+    conn: &mut SqliteConnection,
+    case: &DeskCaseRow,
+    close: &CloseCase,
+    (epoch, now_ms): (u32, WallMs),
+) -> Result<Option<Vec<Poke>>> {
+    match close.decision {
+        CaseDecision::ReturnToWorker => {
+            asking::ask(conn, case, close, (epoch, now_ms)).await.map(Some)
+        }
+        CaseDecision::Undo => match last_word(conn, case.case).await?.as_deref() {
+            Some("dismiss") => {
+                reopen(conn, case, close, now_ms).await?;
+                Ok(Some(Vec::new()))
+            }
+            Some("discard") if case.record.is_none() => Err(refused("unreadable")),
+            Some("discard") => Ok(None),
+            Some("accept_after_all") => Err(accepted_stays(conn, case.case).await?),
+            _ => Err(decided_before(conn, case.case).await?),
+        },
+        CaseDecision::AcceptAfterAll | CaseDecision::Discard | CaseDecision::Dismiss => Ok(None),
+    }
+}
+
+/// Carries the word on a case's commands out.
+async fn decide(
+    shared: &Shared,
+    conn: &mut SqliteConnection,
+    (case, close): (&DeskCaseRow, &CloseCase),
+    people: &People,
+    (epoch, now_ms): (u32, WallMs),
+) -> Result<Vec<Poke>> {
+    let record = match (case.record, close.decision) {
+        (_, CaseDecision::Dismiss) if waits(conn, case.case).await? => {
+            return Err(refused("waits"));
+        }
+        (_, CaseDecision::Dismiss) => return Ok(Vec::new()),
+        (None, CaseDecision::Discard) => {
+            discard_unreadable(conn, case, now_ms).await?;
+            return Ok(Vec::new());
+        }
+        (None, _) => return Err(refused("unreadable")),
+        (Some(record), _) => record,
+    };
+    let incoming = ruled(conn, case, record, close).await?;
+    let planned = cases::plan(shared, conn, people, record, Some(&incoming), now_ms).await?;
+    check(conn, &planned).await?;
+    let others = open_cases(conn, record).await?;
+    let mut stops = Stops::new(shared.hooks.as_ref(), "close_case");
+    let context = WriteContext { epoch, now_ms };
+    let mut planned = [planned];
+    let mut pokes = write::plans(conn, &mut planned, context, &mut stops).await?;
+    pokes.extend(derive::follow(shared, conn, people, &planned, context).await?);
+    // What is decided with the commands of this case is decided by the same word.
+    for other in others.into_iter().filter(|other| *other != case.case) {
+        if is_closed(conn, other).await? {
+            sign(conn, other, close, now_ms).await?;
+        }
+    }
+    Ok(pokes)
+}
+
+/// What was dismissed is open again.
+async fn reopen(
+    conn: &mut SqliteConnection,
+    case: &DeskCaseRow,
+    close: &CloseCase,
+    now_ms: WallMs,
+) -> Result<()> {
+    sqlx::query("update desk_case set closed_ms = null where id = ?")
+        .bind(case.case)
+        .execute(&mut *conn)
+        .await?;
+    sign(conn, case.case, close, now_ms).await
+}
+
+/// The last decision on a case; questions and answers are none.
+async fn last_word(conn: &mut SqliteConnection, case: i64) -> Result<Option<String>> {
+    let sql = "select action from desk_case_action
+         where desk_case = ? and action not in ('return_to_worker', 'answer')
+         order by id desc limit 1";
+    Ok(sqlx::query_scalar(sql).bind(case).fetch_optional(conn).await?)
+}
+
+/// Nothing that was accepted goes out of a record again: a fact that puts it right is the way.
+/// R5.23.
+async fn accepted_stays(conn: &mut SqliteConnection, case: i64) -> Result<Error> {
+    let first = decided_before(conn, case).await?;
+    let Error::Problem { params, .. } = first else { return Ok(first) };
+    let mut error = refused("accepted_stays");
+    for (name, value) in params {
+        error = error.with(&name, value);
+    }
+    Ok(error)
+}
+
+pub(super) fn refused(why: &str) -> Error {
     Error::problem(ProblemCode::DecisionRefused).with("why", why)
 }
 
@@ -99,10 +182,10 @@ async fn ruled(
 ) -> Result<Incoming> {
     let (person, device, from, to) = (case.person, case.device, case.from, case.to);
     let word = match close.decision {
-        CaseDecision::AcceptAfterAll => Word::Accept,
+        CaseDecision::AcceptAfterAll | CaseDecision::Undo => Word::Accept,
         _ => Word::Discard { reason: close.reason.clone() },
     };
-    let kept = kept(conn, record, case).await?;
+    let kept = kept(conn, record, case, close.decision).await?;
     Ok(Incoming::Ruled { person, device, from, to, word, kept })
 }
 
@@ -114,16 +197,20 @@ async fn kept(
     conn: &mut SqliteConnection,
     record: RecordId,
     case: &DeskCaseRow,
+    decision: CaseDecision,
 ) -> Result<Vec<Kept>> {
+    // Undoing a discard is about what was discarded; that costs the quota nothing any more.
+    let undone = decision == CaseDecision::Undo;
     let rows: Vec<(i64, Option<i64>, Vec<u8>)> = sqlx::query_as(
         "select id, number, bytes from quarantine
-         where record = ? and person = ? and device = ? and decision is null
+         where record = ? and person = ? and device = ? and decision is ?
            and coalesce(number, 0) between ? and ?
          order by id limit ?",
     )
     .bind(record.0.to_vec())
     .bind(case.person.0)
     .bind(case.device.0)
+    .bind(undone.then_some(DISCARDED))
     .bind(number(case.from))
     .bind(number(case.to))
     .bind(KEPT_MAX)
@@ -144,7 +231,7 @@ async fn kept(
             author: Author { person: case.person, device: case.device, number },
             change: change.ok_or(Error::Broken("a command kept as it came does not read"))?,
             number_is_anothers: outcome(number) != Some(Outcome::Refused),
-            bytes: bytes.len() as u64,
+            bytes: if undone { 0 } else { bytes.len() as u64 },
         })
     });
     kept.collect()
@@ -168,24 +255,26 @@ async fn check(conn: &mut SqliteConnection, planned: &Planned) -> Result<()> {
 }
 
 /// What did not read is kept, and counts against its device no more.
-async fn discard_unreadable(conn: &mut SqliteConnection, case: &DeskCaseRow) -> Result<()> {
-    // Each has a case of its own, the oldest the oldest.
-    let kept: Option<(i64, i64)> = sqlx::query_as(
-        "select id, length(bytes) from quarantine
+async fn discard_unreadable(
+    conn: &mut SqliteConnection,
+    case: &DeskCaseRow,
+    now_ms: WallMs,
+) -> Result<()> {
+    // One case for all of a device's.
+    let kept: Vec<i64> = sqlx::query_scalar(
+        "update quarantine set decision = ?
          where device = ? and person = ? and record is null and decision is null
-         order by id limit 1",
+         returning length(bytes)",
     )
+    .bind(DISCARDED)
     .bind(case.device.0)
     .bind(case.person.0)
-    .fetch_optional(&mut *conn)
+    .fetch_all(&mut *conn)
     .await?;
-    let (id, bytes) = kept.ok_or_else(|| refused("nothing_waits"))?;
-    sqlx::query("update quarantine set decision = ? where id = ?")
-        .bind(DISCARDED)
-        .bind(id)
-        .execute(&mut *conn)
-        .await?;
-    write::use_quota(conn, case.device, -bytes).await
+    if kept.is_empty() {
+        return Err(refused("nothing_waits"));
+    }
+    write::use_quota(conn, case.device, -kept.iter().sum::<i64>(), now_ms).await
 }
 
 /// Whether something that the case is about waits for a decision.
@@ -231,7 +320,8 @@ async fn decided_before(conn: &mut SqliteConnection, case: i64) -> Result<Error>
     let first: Option<(String, String, String)> = sqlx::query_as(
         "select a.action, p.name, a.reason from desk_case_action a
            join person p on p.person = a.person
-         where a.desk_case = ? order by a.id desc limit 1",
+         where a.desk_case = ? and a.action not in ('return_to_worker', 'answer')
+         order by a.id desc limit 1",
     )
     .bind(case)
     .fetch_optional(conn)

@@ -6,11 +6,16 @@ use std::sync::Arc;
 use sync_core::document::{self, RecordPack};
 use sync_core::model::id::{SessionId, SiteId};
 use sync_core::model::time::{Anchor, WallMs};
-use sync_core::protocol::message::{Outcome, Receipt, SyncRequest, SyncResponse};
+use sync_core::protocol::limits::CASE_ANSWERS_MAX;
+use sync_core::protocol::message::{
+    ANSWER, CaseAnswer, Outcome, Receipt, SyncRequest, SyncResponse,
+};
 use sync_core::protocol::problem::ProblemCode;
 use sync_core::protocol::{VERSION, VERSION_MIN};
+use sync_core::rules::check_case_text;
 
 use super::answer::{Answering, Pushed};
+use super::asking::AnswersJob;
 use super::decide::{Contact, Verdict};
 use super::feed::Reading;
 use super::people::People;
@@ -69,6 +74,7 @@ impl Sync {
             more: false,
             re_enrol: standing.re_enrol || copied || pushed.cloned,
             purged: None,
+            answered: self.take_answers(who, &request, &people, now_ms).await?,
         };
         let answering = Answering {
             shared,
@@ -81,6 +87,24 @@ impl Sync {
         };
         answering.fill(&mut conn, &mut response).await?;
         Ok(response)
+    }
+
+    /// Takes what the phone answers to the office's questions; names the questions.
+    async fn take_answers(
+        &self,
+        who: Bearer,
+        request: &SyncRequest,
+        people: &People,
+        now_ms: WallMs,
+    ) -> Result<Option<Vec<u64>>> {
+        let Some(answers) = request.answers.clone().filter(|answers| !answers.is_empty()) else {
+            return Ok(None);
+        };
+        let questions = answers.iter().map(|answer| answer.question).collect();
+        let site = people.audiences_ever(who.person).first().map(|audience| audience.site());
+        let job = Box::new(AnswersJob { who, answers, site, now_ms });
+        self.ask(|reply| Job::Answers(job, reply)).await?;
+        Ok(Some(questions))
     }
 
     fn check_request(&self, who: Bearer, request: &SyncRequest) -> Result<()> {
@@ -99,8 +123,16 @@ impl Sync {
         if told.iter().any(|number| *number > NUMBER_MAX) {
             return Err(Error::problem(ProblemCode::Malformed));
         }
+        let answers = request.answers.iter().flatten();
+        let reads = |answer: &CaseAnswer| {
+            answer.question <= NUMBER_MAX && check_case_text(ANSWER, &answer.text).is_ok()
+        };
+        if !answers.clone().all(reads) {
+            return Err(Error::problem(ProblemCode::Malformed));
+        }
         let limits = &self.shared.limits;
-        let within = request.cursors.len() as u64 <= limits.cursors_max
+        let within = answers.count() <= CASE_ANSWERS_MAX
+            && request.cursors.len() as u64 <= limits.cursors_max
             && request.sessions.len() as u64 <= limits.sessions_max
             && request.repairs.len() as u64 <= limits.repairs_max
             && request.packs.len() as u64 <= limits.unpacked_bytes_max;

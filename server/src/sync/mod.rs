@@ -5,6 +5,7 @@
 //! commit, and answered after the commit from a snapshot.
 
 mod answer;
+pub mod asking;
 mod attestation;
 mod audience;
 mod batch;
@@ -82,6 +83,7 @@ use crate::ledger::Ledger;
 use crate::people::Act;
 use crate::{Error, Result};
 
+pub use self::asking::CaseWord;
 pub use self::batch::{OfficeBatch, Stamp, Target};
 pub use self::cases::{Account, CaseDecision, CloseCase, DeskCaseRow, KeepClosing};
 pub use self::check::{Checked, Mismatch};
@@ -341,6 +343,19 @@ impl Sync {
     ) -> Result<Vec<DeskCaseRow>> {
         let mut conn = self.shared.database.reader().acquire().await?;
         cases::of_record(&mut conn, record, limit).await
+    }
+
+    /// The desk cases of a record whose last word can be taken back, the latest first.
+    ///
+    /// # Errors
+    /// If the database does not answer.
+    pub async fn desk_cases_decided(
+        &self,
+        record: RecordId,
+        limit: u64,
+    ) -> Result<Vec<DeskCaseRow>> {
+        let mut conn = self.shared.database.reader().acquire().await?;
+        cases::decided_of_record(&mut conn, record, limit).await
     }
 
     /// Closes a desk case with the office's word on it.

@@ -167,7 +167,7 @@ async fn erase(
     let stored = load::records(conn, &[*record]).await?.pop();
     let stored = stored.ok_or(Error::Broken("a record asked for and not answered"))?;
     refuse_held(conn, &stored).await?;
-    give_back_quota(conn, &stored).await?;
+    give_back_quota(conn, &stored, now_ms).await?;
     stops.inside().await?;
     for delete in CONTENT {
         sqlx::query(delete).bind(record.0.to_vec()).execute(&mut *conn).await?;
@@ -274,7 +274,11 @@ async fn refuse_held(conn: &mut SqliteConnection, stored: &Stored) -> Result<()>
 }
 
 /// What was kept of devices' work that nobody accepted counts against them no more.
-async fn give_back_quota(conn: &mut SqliteConnection, stored: &Stored) -> Result<()> {
+async fn give_back_quota(
+    conn: &mut SqliteConnection,
+    stored: &Stored,
+    now_ms: WallMs,
+) -> Result<()> {
     let mut back: BTreeMap<DeviceId, i64> = BTreeMap::new();
     for row in &stored.state.rows {
         let Some(author) = row.author else { continue };
@@ -295,7 +299,7 @@ async fn give_back_quota(conn: &mut SqliteConnection, stored: &Stored) -> Result
     }
     for (device, bytes) in back {
         if bytes > 0 {
-            write::use_quota(conn, device, -bytes).await?;
+            write::use_quota(conn, device, -bytes, now_ms).await?;
         }
     }
     Ok(())

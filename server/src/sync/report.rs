@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 
 use sqlx::SqliteConnection;
+use sync_core::model::id::{DeviceId, PersonId, SiteId};
+use sync_core::model::time::WallMs;
 use sync_core::protocol::limits::LIMITS;
 
-use super::decide::DeskCase;
+use super::decide::{DeskCase, QUOTA};
 use super::load::{self, number};
 use super::log::Why;
-use super::write;
+use super::push::Push;
+use super::write::{self, Planned, Poke};
 use super::writer::{Report, Unreadable};
 use crate::{Error, Result};
 
@@ -75,7 +78,7 @@ pub async fn keep_unreadable(conn: &mut SqliteConnection, unreadable: &Unreadabl
     let used = phones.get(device).map_or(0, |phone| phone.quarantine_bytes);
     let length = bytes.len() as u64;
     if used.saturating_add(length) > LIMITS.quarantine_bytes_max {
-        return Ok(());
+        return no_room(conn, (*person, *device), None, length, *now_ms).await.map(|_| ());
     }
     let kept: i64 = sqlx::query_scalar(
         "select count(*) from quarantine where device = ? and number is null and bytes = ?",
@@ -105,6 +108,66 @@ pub async fn keep_unreadable(conn: &mut SqliteConnection, unreadable: &Unreadabl
         to: 0,
         why: Why::new("unreadable"),
     };
-    write::desk_case(conn, None, None, &case, *now_ms).await?;
-    write::use_quota(conn, *device, number(length)).await
+    // One case for all of a device's: a phone divides what was refused and sends the parts again.
+    let open: i64 = sqlx::query_scalar(
+        "select count(*) from desk_case where device = ? and person = ? and record is null
+           and kind = 'refused' and closed_ms is null",
+    )
+    .bind(device.0)
+    .bind(person.0)
+    .fetch_one(&mut *conn)
+    .await?;
+    if open == 0 {
+        write::desk_case(conn, None, None, &case, *now_ms).await?;
+    }
+    write::use_quota(conn, *device, number(length), *now_ms).await
+}
+
+/// Opens a case when a device's quota has no room for what it pushed: one, until space is given
+/// back. R5.24.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn quota_full(
+    conn: &mut SqliteConnection,
+    push: &Push,
+    planned: &[Planned],
+    site: Option<SiteId>,
+) -> Result<Option<Poke>> {
+    let needed = planned.iter().filter_map(|planned| {
+        let mut whys = planned.plan.verdicts.iter().filter_map(|v| v.why.as_ref());
+        whys.find(|why| why.code == QUOTA)?.params.get("bytes")?.parse::<u64>().ok()
+    });
+    let needed: u64 = needed.fold(0, u64::saturating_add);
+    if needed == 0 {
+        return Ok(None);
+    }
+    let (person, device) = (push.person, push.device);
+    no_room(conn, (person, device), site, needed, push.now_ms).await
+}
+
+/// The one open case of a device whose quota has no room.
+async fn no_room(
+    conn: &mut SqliteConnection,
+    (person, device): (PersonId, DeviceId),
+    site: Option<SiteId>,
+    needed: u64,
+    now_ms: WallMs,
+) -> Result<Option<Poke>> {
+    // Whoever lacks room for more than the quota waits for all of it.
+    let needed = needed.min(LIMITS.quarantine_bytes_max);
+    let open: i64 = sqlx::query_scalar(
+        "select count(*) from desk_case where device = ? and kind = ? and closed_ms is null",
+    )
+    .bind(device.0)
+    .bind(QUOTA)
+    .fetch_one(&mut *conn)
+    .await?;
+    if open > 0 {
+        return Ok(None);
+    }
+    let why = Why::new(QUOTA).with("bytes", needed);
+    let case = DeskCase { kind: QUOTA, person, device, from: 0, to: 0, why };
+    write::desk_case(conn, site, None, &case, now_ms).await?;
+    Ok(site.map(Poke::office))
 }

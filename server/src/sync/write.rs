@@ -8,10 +8,13 @@ use sync_core::document::pack::encode;
 use sync_core::model::audience::Audience;
 use sync_core::model::id::{DeviceId, PersonId, RecordId, SiteId};
 use sync_core::model::time::{Seen, WallMs};
+use sync_core::protocol::limits::LIMITS;
 use sync_core::protocol::message::Outcome;
 
 use super::audience;
-use super::decide::{DeskCase, HeldPack, KeptDecided, Quarantined, RecordPlan, RowChange, Verdict};
+use super::decide::{
+    DeskCase, HeldPack, KeptDecided, QUOTA, Quarantined, RecordPlan, RowChange, Verdict,
+};
 use super::load::{self, list, number};
 use super::log::{DISCARDED, LogRow, RowState, Why, facts_to_cell, hashes_to_cell};
 use super::projection;
@@ -301,7 +304,7 @@ async fn aside(conn: &mut SqliteConnection, planned: &[Planned], now_ms: WallMs)
         }
     }
     for (device, bytes) in cost {
-        use_quota(conn, device, bytes).await?;
+        use_quota(conn, device, bytes, now_ms).await?;
     }
     Ok(())
 }
@@ -311,6 +314,7 @@ pub(super) async fn use_quota(
     conn: &mut SqliteConnection,
     device: DeviceId,
     bytes: i64,
+    now_ms: WallMs,
 ) -> Result<()> {
     sqlx::query(
         "insert into phone (device, quarantine_bytes) values (?1, max(?2, 0))
@@ -319,6 +323,21 @@ pub(super) async fn use_quota(
     )
     .bind(device.0)
     .bind(bytes)
+    .execute(&mut *conn)
+    .await?;
+    if bytes >= 0 {
+        return Ok(());
+    }
+    // There is room again for what was not stored. R5.24.
+    sqlx::query(
+        "update desk_case set closed_ms = ?1 where device = ?2 and kind = ?3
+           and closed_ms is null and cast(json_extract(params, '$.bytes') as integer)
+             <= ?4 - (select quarantine_bytes from phone where device = ?2)",
+    )
+    .bind(now_ms)
+    .bind(device.0)
+    .bind(QUOTA)
+    .bind(number(LIMITS.quarantine_bytes_max))
     .execute(&mut *conn)
     .await?;
     Ok(())

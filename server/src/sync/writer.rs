@@ -14,6 +14,7 @@ use sync_core::protocol::message::{ClockReading, Outcome, PhoneState};
 use sync_core::protocol::problem::ProblemCode;
 use tokio::sync::{mpsc, oneshot};
 
+use super::asking::{self, AnswersJob};
 use super::batch::{BatchJob, Stamp};
 use super::cases::CloseJob;
 use super::copies::{self, Copied};
@@ -22,7 +23,7 @@ use super::derive::{self, DeriveJob};
 use super::due::{self, DueJob};
 use super::gaps::{self, Look, MISSING};
 use super::hand_in::{self, HandedIn};
-use super::log::{Author, Why};
+use super::log::Author;
 use super::office::{OfficeJob, OfficeWritten};
 use super::people::People;
 use super::purge::{self, PurgeJob, Purged};
@@ -49,6 +50,8 @@ pub enum Job {
     Copied(Box<Copied>, Reply<()>),
     /// Keep a hand-over that can be nobody's work here.
     Strange(Box<Strange>, Reply<()>),
+    /// Write what workers answer to the office's questions.
+    Answers(Box<AnswersJob>, Reply<()>),
     /// Close a desk case.
     Close(Box<CloseJob>, Reply<()>),
     /// Store an office person's command.
@@ -234,6 +237,7 @@ async fn run_job(
             let done = unknown::keep(conn, &strange).await;
             settle(done.map(|()| ((), Vec::new())), reply, settled)
         }
+        Job::Answers(job, reply) => settle(asking::take_answers(conn, *job).await, reply, settled),
         Job::Close(job, reply) => settle(closing::close(shared, conn, *job).await, reply, settled),
         Job::Derive(job, reply) => settle(derive::write(shared, conn, *job).await, reply, settled),
         Job::Batch(job, reply) => settle(batch::write(shared, conn, *job).await, reply, settled),
@@ -327,6 +331,8 @@ async fn push(
     if let Word::OfPhone(report) = &word {
         gaps::of_former_devices(conn, report).await?;
     }
+    let site = people.audiences_ever(push.person).first().map(|audience| audience.site());
+    pokes.extend(report::quota_full(conn, &push, &prepared.planned, site).await?);
     stops.inside().await?;
     Ok((prepared, pokes))
 }
@@ -378,7 +384,7 @@ fn give_back(planned: &mut Planned) {
     let not_stored = |author: Author| Verdict {
         author,
         outcome: Outcome::NotStored,
-        why: Some(Why::new("unavailable")),
+        why: Some(decide::Refusal::Unavailable.why()),
         cases: Vec::new(),
         cloned: false,
     };

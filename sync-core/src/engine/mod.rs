@@ -3,7 +3,8 @@
 //! A driver (`replica`) turns the crank:
 //! 1. [`Schedule::poll_due`] says whether to sync now, [`Schedule::poll_timeout`] when to ask
 //!    again;
-//! 2. [`outbox::choose`] picks what to push from a summary of the pending commands;
+//! 2. [`Triage::poll`] and [`outbox::choose`] pick what to push from a summary of the pending
+//!    commands;
 //! 3. the request goes out; its answer, or how it failed, goes to [`Schedule::handle_success`] or
 //!    [`Schedule::handle_failure`];
 //! 4. [`RecordState::apply`] turns each record's receipts and deliveries into what to write.
@@ -14,6 +15,8 @@
 pub mod outbox;
 pub mod record;
 pub mod schedule;
+pub mod triage;
 
 pub use record::{Pending, PendingState, RecordState};
 pub use schedule::Schedule;
+pub use triage::Triage;

@@ -101,7 +101,8 @@ pub fn portions(waiting: &[Waiting], limits: &Limits) -> Vec<BTreeSet<u64>> {
     portions
 }
 
-fn wants_sending(command: &Waiting, not_stored_too: bool) -> bool {
+/// Whether a command makes its record's chain worth sending.
+pub(super) fn wants_sending(command: &Waiting, not_stored_too: bool) -> bool {
     match command.state {
         PendingState::Unsent => true,
         PendingState::NotStored => not_stored_too,

@@ -407,7 +407,7 @@ impl RecordState {
 }
 
 /// What may change of a pending command.
-type Standing = (PendingState, Option<String>, ChangeHash);
+type Standing = (PendingState, Option<String>, BTreeMap<String, String>, ChangeHash);
 
 impl Pending {
     fn is_in_chain(&self, first_own: u64) -> bool {
@@ -415,7 +415,7 @@ impl Pending {
     }
 
     fn standing(&self) -> Standing {
-        (self.state, self.code.clone(), self.change.hash)
+        (self.state, self.code.clone(), self.params.clone(), self.change.hash)
     }
 }
 

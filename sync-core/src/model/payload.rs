@@ -223,6 +223,8 @@ pub enum GeneralFact {
     Note(Note),
     /// The office closes a case of this record.
     CaseClosed(CaseClosed),
+    /// What was closed is open again.
+    CaseReopened(CaseReopened),
     /// A photo or document, announced by its hash; its bytes travel in the blob lane.
     Attached(Attached),
     /// A person has seen a fact that concerns them.
@@ -360,6 +362,17 @@ pub struct Resolve {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CaseClosed {
     /// The kind of case, e.g. `two_peoples_visits`.
+    pub case: String,
+    /// The facts it rests on.
+    pub rests_on: Vec<FactKey>,
+    /// Why, at most 200 characters.
+    pub reason: String,
+}
+
+/// Payload of `case_reopened`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CaseReopened {
+    /// The kind of case.
     pub case: String,
     /// The facts it rests on.
     pub rests_on: Vec<FactKey>,

@@ -35,6 +35,9 @@ pub struct Limits {
     pub quarantine_bytes_max: u64,
 }
 
+/// Answers to questions of the office in one request.
+pub const CASE_ANSWERS_MAX: usize = 50;
+
 /// This version's limits (DESIGN 13).
 pub const LIMITS: Limits = Limits {
     request_bytes_max: 8 << 20,

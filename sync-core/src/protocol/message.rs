@@ -45,7 +45,38 @@ pub struct SyncRequest {
     /// Records it asks for whole, since it lacks something they depend on.
     #[n(9)]
     pub repairs: Vec<RecordId>,
+    /// Answers to the office's questions, at most [`super::limits::CASE_ANSWERS_MAX`]; sent until
+    /// an answer names them. Left out where there are none.
+    #[n(10)]
+    pub answers: Option<Vec<CaseAnswer>>,
 }
+
+/// What a worker answers to a question of the office about a refused or held command.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct CaseAnswer {
+    /// The question, as [`QUESTION_ID`] of a receipt says it.
+    #[n(0)]
+    pub question: u64,
+    /// The answer.
+    #[n(1)]
+    pub text: String,
+}
+
+impl std::fmt::Debug for CaseAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CaseAnswer").field("question", &self.question).finish_non_exhaustive()
+    }
+}
+
+/// The parameter of a receipt that holds the office's question about its commands.
+pub const QUESTION: &str = "question";
+/// The number of that question.
+pub const QUESTION_ID: &str = "question_id";
+/// Who asks.
+pub const ASKED_BY: &str = "asked_by";
+/// What the worker has answered, as the server has it.
+pub const ANSWER: &str = "answer";
 
 /// A device's clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -176,6 +207,10 @@ pub struct SyncResponse {
     /// out where there are none; an older phone does not know it.
     #[n(15)]
     pub purged: Option<Vec<RecordId>>,
+    /// The questions whose answers this request brought: the server has them. Left out where there
+    /// are none.
+    #[n(16)]
+    pub answered: Option<Vec<u64>>,
 }
 
 /// [`Anchor`] on the wire.

@@ -78,6 +78,8 @@ impl Answer {
         state.epoch = response.epoch;
         state.backed_up = response.backed_up.or(state.backed_up);
         state.re_enrol |= response.re_enrol;
+        let answered = response.answered.iter().flatten();
+        answered.for_each(|question| drop(state.case_answers.remove(question)));
         if let Some(reference) = &response.reference {
             state.reference_version = reference.version;
             inner.reference = parse_reference(&reference.json)?;
@@ -181,6 +183,7 @@ impl Plan {
             StoreWrite::DeleteList { owner, record },
             StoreWrite::DeleteRepair { owner, record },
             StoreWrite::DeleteSigning { owner, record },
+            StoreWrite::DeleteParked { owner, record },
         ]);
         if row_too {
             self.writes.push(StoreWrite::DeleteRecord { owner, record });

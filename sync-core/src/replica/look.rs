@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Inner, ListItem, Replica};
+use super::{Inner, ListItem, Question, Replica};
 use crate::Result;
 use crate::model::id::{PersonId, RecordId};
 use crate::model::patrol;
 use crate::model::person::Role;
 use crate::model::policy::SlaPolicy;
+use crate::protocol::message::QUESTION_ID;
 use crate::rules::{InboxItem, InboxKind, PlannedRound, Status, planned_rounds, told_by_role};
 use crate::store::RefusedRow;
 
@@ -36,6 +37,7 @@ impl Replica {
         let mut items: Vec<InboxItem> =
             items.filter(|item| people.contains(&item.person)).cloned().collect();
         items.extend(self.refused_items(&inner, owner).await?);
+        items.extend(self.returned_items(&inner, owner).await?);
         items.extend(by_role);
         items.sort_by_key(|item| (item.done, item.read, item.kind, -item.at_ms, item.key));
         Ok(items)
@@ -62,7 +64,9 @@ impl Replica {
 
     /// What the office has in its review list of this person's; its word ends the matter.
     async fn refused_items(&self, inner: &Inner, owner: PersonId) -> Result<Vec<InboxItem>> {
-        let rows = self.store.refused(owner).await?;
+        let mut rows = self.store.refused(owner).await?;
+        // A question about it says more.
+        rows.retain(|row| !row.params.contains_key(QUESTION_ID));
         // R0.14
         let item = |row: RefusedRow| {
             let here = inner.list.get(&row.record).map(|item| &item.projection);
@@ -82,6 +86,29 @@ impl Replica {
             })
         };
         Ok(rows.into_iter().filter_map(item).collect())
+    }
+
+    /// What the office asks about refused and held commands: one item a question.
+    async fn returned_items(&self, inner: &Inner, owner: PersonId) -> Result<Vec<InboxItem>> {
+        let questions = self.questions_of(inner, owner).await?;
+        let item = |asked: Question| {
+            let here = inner.list.get(&asked.record).map(|item| &item.projection);
+            let answered = asked.answer.is_some();
+            InboxItem {
+                record: asked.record,
+                record_kind: here.map(|projection| projection.kind.clone()).unwrap_or_default(),
+                key: asked.key,
+                kind: InboxKind::Returned,
+                person: owner,
+                by: None,
+                at_ms: asked.saved_wall_ms,
+                title: here.map(|projection| projection.title.clone()).unwrap_or_default(),
+                text: Some(asked.text),
+                read: answered,
+                done: answered,
+            }
+        };
+        Ok(questions.into_iter().map(item).collect())
     }
 
     /// The day it is at the person's first site, by the server's time as this phone knows it:

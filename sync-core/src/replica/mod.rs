@@ -8,6 +8,8 @@ mod hand_over;
 pub mod http;
 mod look;
 mod outbox;
+mod parked;
+mod question;
 mod request;
 mod sign_in;
 mod signing;
@@ -23,8 +25,8 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::engine::Schedule;
 use crate::engine::schedule::SavedSchedule;
+use crate::engine::{Schedule, Triage};
 use crate::environment::{Clock, Hooks, Randomness};
 use crate::model::id::{PersonId, RecordId};
 use crate::model::person::{Principal, Role};
@@ -42,7 +44,8 @@ use crate::{Error, Result};
 pub use crate::engine::schedule::Pause;
 pub use hand_over::Parcel;
 pub use look::DayRound;
-pub use outbox::Outbox;
+pub use outbox::{Outbox, PARKED};
+pub use question::Question;
 pub use sign_in::Enrolment;
 pub use signing::{Resumed, Signing};
 pub use sync::SyncReport;
@@ -101,6 +104,8 @@ struct Inner {
     token: Option<sign_in::Token>,
     schedule: Schedule,
     list: BTreeMap<RecordId, ListItem>,
+    /// The search for a command that the server refuses whole requests for.
+    triage: Triage,
     /// A call ended without learning whether its writes were committed: it failed, or was dropped
     /// by its caller. The store knows; it is read before memory is used again.
     in_doubt: bool,
@@ -171,6 +176,7 @@ impl Replica {
             token: None,
             schedule: Schedule::restored(SavedSchedule::default(), now_ms),
             list: BTreeMap::new(),
+            triage: Triage::default(),
             in_doubt: false,
             list_damaged: false,
             hand_overs: Vec::new(),
@@ -192,6 +198,7 @@ impl Replica {
             rules_off: std::sync::atomic::AtomicBool::new(false),
         };
         replica.make_list_anew().await?;
+        replica.unpark(|parked, version| parked.app_version != version).await?;
         Ok(replica)
     }
 
@@ -321,11 +328,18 @@ impl Replica {
 
     /// The person says that the reason is gone (the account works again, the app was updated):
     /// everything that was kept goes out with the next sync.
+    /// What was parked is tried again too.
     pub async fn try_again(&self) {
+        // What cannot be written now stays parked: it is on the phone either way.
+        if let Err(error) = self.unpark(|_, _| true).await {
+            tracing::warn!(%error, "parked work stays parked");
+        }
         let mut inner = self.inner.lock().await;
         if inner.schedule.paused().is_some_and(|pause| pause != Pause::Airplane) {
             inner.token = None;
             inner.schedule.handle_resumed(self.clock.monotonic_ms());
+        } else {
+            inner.schedule.handle_wish(self.clock.monotonic_ms());
         }
     }
 
@@ -395,6 +409,7 @@ impl Inner {
     fn clear(&mut self) {
         self.session = None;
         self.token = None;
+        self.triage = Triage::default();
         self.state = SyncState::default();
         self.reference = ReferenceData::default();
         self.list.clear();

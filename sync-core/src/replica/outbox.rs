@@ -17,6 +17,9 @@ pub struct Outbox {
     pub commands: Vec<PendingRow>,
 }
 
+/// The code of what is not sent since it stands on a command that the server refuses requests for.
+pub const PARKED: &str = "rests_on_parked";
+
 impl Replica {
     /// The commands that the server has and cannot decide yet, with what each waits for, by number.
     ///
@@ -43,6 +46,11 @@ impl Replica {
             PendingState::Held | PendingState::Accepted => false,
         });
         commands.sort_unstable_by_key(|command| command.n);
+        for command in commands.iter_mut().filter(|c| inner.is_parked(c.record, c.n)) {
+            let parked = &inner.state.parked[&command.record];
+            command.code =
+                Some(if parked.n == command.n { &parked.code } else { PARKED }.to_owned());
+        }
         let keys = commands.iter().flat_map(|command| &command.facts).map(|fact| fact.key);
         let mut wanted: BTreeSet<SessionId> = keys.filter_map(|key| key.session()).collect();
         wanted.extend(commands.iter().map(|command| command.change.actor));

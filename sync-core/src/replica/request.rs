@@ -10,6 +10,7 @@ use crate::document::RecordPack;
 use crate::document::pack::encode;
 use crate::engine::PendingState;
 use crate::engine::outbox::{self, Waiting};
+use crate::engine::triage::Turn;
 use crate::model::id::ChangeHash;
 use crate::protocol::identity::session_statement;
 use crate::protocol::limits::LIMITS;
@@ -24,6 +25,12 @@ pub(super) struct InFlight {
     pub(super) commands: BTreeMap<u64, ChangeHash>,
     /// Something had to wait for the next request.
     pub(super) more: bool,
+    /// What of the waiting commands went out.
+    pub(super) push: outbox::Push,
+    /// Everything that may be sent, parked commands left out.
+    pub(super) waiting: Vec<Waiting>,
+    /// What it is for the search after a command that the server refuses.
+    pub(super) turn: Turn,
 }
 
 impl Replica {
@@ -43,21 +50,24 @@ impl Replica {
                 urgent: inner.is_urgent(row.record),
             })
             .collect();
-        let mut push = outbox::choose(&waiting, &LIMITS, true);
-        let (mut packs, mut commands) = self.packs(inner, &push).await?;
-        if commands.is_empty() && push.more {
-            // An alarm whose row does not read holds up nothing.
-            waiting.iter_mut().for_each(|command| command.urgent = false);
-            push = outbox::choose(&waiting, &LIMITS, true);
-            (packs, commands) = self.packs(inner, &push).await?;
-        }
-        let sessions = self.registrations(inner).await?;
         let unsent = waiting
             .iter()
             .filter(|w| matches!(w.state, PendingState::Unsent | PendingState::NotStored));
+        let unsent = unsent.count() as u64;
+        waiting.retain(|w| !inner.is_parked(w.record, w.n));
+        let (mut may_go, turn) = inner.triage.poll(&waiting);
+        let mut push = outbox::choose(&may_go, &LIMITS, true);
+        let (mut packs, mut commands) = self.packs(inner, &push).await?;
+        if commands.is_empty() && push.more {
+            // An alarm whose row does not read holds up nothing.
+            may_go.iter_mut().for_each(|command| command.urgent = false);
+            push = outbox::choose(&may_go, &LIMITS, true);
+            (packs, commands) = self.packs(inner, &push).await?;
+        }
+        let sessions = self.registrations(inner).await?;
         let state = PhoneState {
             highest_number: inner.state.highest_number,
-            unsent: unsent.count() as u64,
+            unsent,
             oldest_unsent_wall_ms: summary.iter().map(|row| row.saved_wall_ms).min(),
             app_version: self.app_version.clone(),
             storage_free_bytes: None,
@@ -88,8 +98,9 @@ impl Replica {
             state,
             packs,
             repairs: inner.state.repairs.iter().copied().take(repairs_max()).collect(),
+            answers: inner.case_answers(),
         };
-        Ok(InFlight { request, commands, more: push.more })
+        Ok(InFlight { request, commands, more: push.more, push, waiting, turn })
     }
 
     async fn packs(

@@ -11,6 +11,7 @@ use super::transport::{HttpRequest, Method, accept};
 use super::{Inner, Replica, convert};
 use crate::engine::RecordState;
 use crate::engine::schedule::Failure;
+use crate::engine::triage::Turn;
 use crate::model::id::{ChangeHash, FactKey, PersonId, RecordId, SessionId};
 use crate::model::session::SessionRows;
 use crate::model::time::Seen;
@@ -137,6 +138,9 @@ impl Replica {
             Err(Error::Answered { code, .. }) if code == "cursor_from_elsewhere" => {
                 return self.start_over().await;
             }
+            Err(Error::Answered { code, params }) => {
+                return self.refused_whole(&in_flight, code, params).await;
+            }
             other => other?,
         };
         let Some(response) = answered else {
@@ -144,7 +148,13 @@ impl Replica {
             return Ok(SyncReport { more: true, ..SyncReport::default() });
         };
         let mut inner = self.inner().await?;
-        self.apply_answer(&mut inner, &in_flight, response).await
+        let mut report = self.apply_answer(&mut inner, &in_flight, response).await?;
+        let found = inner.triage.handle_answered(in_flight.turn, &in_flight.waiting);
+        if let Some(found) = found {
+            self.park(&mut inner, found).await?;
+        }
+        report.more |= in_flight.turn != Turn::Plan;
+        Ok(report)
     }
 
     /// Sends, but gives the request up when an alarm is raised that is not in it: on a slow link it
@@ -308,12 +318,16 @@ impl Replica {
             let Some(receipt) = receipt else { continue };
             if receipt.outcome.is_accepted() {
                 plan.writes.push(StoreWrite::DeleteRefused { owner, n: row.n });
-            } else if receipt.outcome == Outcome::Refused && receipt.code != Some(row.code.clone())
-            {
-                // The office's word on it, e.g. `discarded`, takes the place of the first reason.
-                let mut row = row.clone();
-                row.code = receipt.code.clone().unwrap_or_default();
-                row.params = receipt.params.clone().unwrap_or_default();
+            } else if receipt.outcome == Outcome::Refused {
+                // The office's word on it, e.g. `discarded` or a question, takes the place of the
+                // first reason.
+                let mut later = row.clone();
+                later.code = receipt.code.clone().unwrap_or_default();
+                later.params = receipt.params.clone().unwrap_or_default();
+                if later == *row {
+                    continue;
+                }
+                let row = later;
                 plan.writes.push(StoreWrite::PutRefused { owner, row });
             }
         }
@@ -401,6 +415,10 @@ impl Replica {
             writes.push(StoreWrite::PutBackedUp { owner, seen: Some(seen) });
             writes.push(StoreWrite::DeleteSentUpTo { owner, seen });
         }
+        let answered = response.answered.iter().flatten();
+        writes.extend(
+            answered.map(|question| StoreWrite::DeleteCaseAnswer { owner, question: *question }),
+        );
         if response.re_enrol {
             writes.push(StoreWrite::PutReEnrol { owner, re_enrol: true });
         }
@@ -460,6 +478,7 @@ impl Replica {
         inner.in_doubt = false;
         inner.list.extend(items);
         inner.list.retain(|record, _| !plan.purged.contains(record));
+        inner.state.parked.retain(|record, _| !plan.purged.contains(record));
         inner.state.repairs.retain(|record| !plan.repaired.contains(record));
         inner.state.repairs.extend(&plan.wanted);
         Ok(())

@@ -1,5 +1,7 @@
 //! How requests reach the server: a trait the platform implements, and what its answers mean.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use crate::protocol::problem::{Problem, ProblemCode};
@@ -66,6 +68,11 @@ pub(super) fn accept(response: HttpResponse) -> Result<Vec<u8>> {
     }
     let problem: Option<Problem> = serde_json::from_slice(&response.body).ok();
     let Some(problem) = problem else {
+        // Of whoever stands before the server: it says the same however often it is asked.
+        if response.status == 413 {
+            let code = ProblemCode::TooLarge.code().to_owned();
+            return Err(Error::Answered { code, params: BTreeMap::new() });
+        }
         return Err(Error::Offline { detail: format!("http status {}", response.status) });
     };
     let version = |name: &str| problem.params.get(name).and_then(|text| text.parse().ok());

@@ -52,6 +52,10 @@ fn general(fact: &GeneralFact, kind: &str) -> Result<(), Denial> {
             name("case", &of.case)?;
             reason(&of.reason)
         }
+        GeneralFact::CaseReopened(of) => {
+            name("case", &of.case)?;
+            reason(&of.reason)
+        }
         GeneralFact::DeadlinePaused(of) => {
             if of.deadlines.len() > PAUSED_NAMES_MAX {
                 return Err(Denial::new(DenialCode::OutOfRange).with("field", "deadlines"));

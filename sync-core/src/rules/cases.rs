@@ -8,16 +8,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::closing::{Turn, Turns};
+use super::denial::{Denial, DenialCode};
 use super::fields::Field;
+use super::limits::{self, text};
 use super::money::Money;
 use super::order::Causality;
 use super::patrol::Round;
+use super::review::Review;
 use super::status::standing;
 use super::time::fact_time;
 use super::visit::{Step, Visit, VisitState, outcomes};
 use crate::model::fact::Fact;
 use crate::model::id::{FactKey, PersonId};
-use crate::model::payload::{CaseClosed, GeneralFact, Payload};
+use crate::model::payload::{CaseClosed, CaseReopened, GeneralFact, Payload};
 use crate::model::policy::SlaPolicy;
 use crate::model::session::SessionRows;
 use crate::model::time::WallMs;
@@ -199,27 +202,71 @@ pub(super) fn cases(input: &CaseInput<'_>, of_kind: Vec<Case>) -> Vec<Case> {
 }
 
 /// A case is closed by a fact that names its kind and everything it rests on: what changes
-/// afterwards is another case.
+/// afterwards is another case. The last word counts; of words that knew nothing of one another
+/// whoever reopens wins (R8.14).
+///
+/// A field's conflict ends only by `resolve`. Cases of money and signatures are closed like others,
+/// by somebody's fact with a reason: no fact about money and no signature is changed by it, and
+/// none is joined with another.
 fn close(input: &CaseInput<'_>, cases: &mut [Case]) {
-    let closed: Vec<&CaseClosed> = input
+    let words: Vec<(FactKey, &str, &[FactKey], Turn)> = input
         .causality
         .facts
         .iter()
         .filter_map(|fact| match &fact.payload {
-            Payload::General(GeneralFact::CaseClosed(closed)) => Some(closed),
+            Payload::General(GeneralFact::CaseClosed(of)) => {
+                Some((fact.key, of.case.as_str(), of.rests_on.as_slice(), Turn::Closes))
+            }
+            Payload::General(GeneralFact::CaseReopened(of)) => {
+                Some((fact.key, of.case.as_str(), of.rests_on.as_slice(), Turn::Reopens))
+            }
             _ => None,
         })
         .collect();
-    for case in cases {
-        // A conflict ends only by `resolve`; money and signatures never by a word alone.
-        if case.kind == "field_conflict" {
-            continue;
-        }
-        let keys: BTreeSet<&FactKey> = case.rests_on.iter().collect();
-        case.open &= !closed
-            .iter()
-            .any(|closed| closed.case == case.kind && keys == closed.rests_on.iter().collect());
+    if words.is_empty() {
+        return;
     }
+    for case in cases.iter_mut().filter(|case| case.kind != "field_conflict") {
+        let keys: BTreeSet<&FactKey> = case.rests_on.iter().collect();
+        let of = |kind: &str, rests_on: &[FactKey]| {
+            case.kind == kind && keys == rests_on.iter().collect::<BTreeSet<_>>()
+        };
+        let own: Vec<_> = words.iter().filter(|(_, kind, keys, _)| of(kind, keys)).collect();
+        let latest = input.causality.latest(&own.iter().map(|word| word.0).collect::<Vec<_>>());
+        let reopens = |key: &FactKey| own.iter().any(|w| w.0 == *key && w.3 == Turn::Reopens);
+        case.open &= latest.is_empty() || latest.iter().any(reopens);
+    }
+}
+
+/// Opens a case again that was closed by a word; a conflict is opened by another value.
+pub(super) fn case_reopened(
+    review: &Review,
+    case: &str,
+    rests_on: &[FactKey],
+    reason: &str,
+) -> Result<CaseReopened, Denial> {
+    text("reason", reason, limits::REASON_CHARACTERS_MAX)?;
+    let is_it = |other: &Case| !other.open && other.kind == case && other.rests_on == rests_on;
+    if case == "field_conflict" || !review.cases.iter().any(is_it) {
+        return Err(Denial::new(DenialCode::NoSuchFact));
+    }
+    let (case, rests_on) = (case.to_owned(), rests_on.to_vec());
+    Ok(CaseReopened { case, rests_on, reason: reason.to_owned() })
+}
+
+/// Closes a case that stands open.
+pub(super) fn case_closed(
+    review: &Review,
+    case: &str,
+    rests_on: &[FactKey],
+    reason: &str,
+) -> Result<CaseClosed, Denial> {
+    text("reason", reason, limits::REASON_CHARACTERS_MAX)?;
+    if !review.open_cases().any(|open| open.kind == case && open.rests_on == rests_on) {
+        return Err(Denial::new(DenialCode::NoSuchFact));
+    }
+    let (case, rests_on) = (case.to_owned(), rests_on.to_vec());
+    Ok(CaseClosed { case, rests_on, reason: reason.to_owned() })
 }
 
 /// What is odd about a round, for somebody to look at; nothing of it is refused.

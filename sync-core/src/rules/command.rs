@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::cases::{case_closed, case_reopened};
 use super::check::{
     check_attached, check_contact, check_field, check_order, check_pause, check_resume, check_step,
     exists,
@@ -23,8 +24,8 @@ use crate::model::fact::Fact;
 use crate::model::id::{DeviceId, FactKey, PersonId, RecordId, SessionId, SiteId};
 use crate::model::patrol::{self, PatrolFact, PatrolPlanCreated, PatrolRoundCreated, RestOk};
 use crate::model::payload::{
-    Answered, Asked, Attached, CaseClosed, Created, DeadlinePaused, GeneralFact, Note, OfFact,
-    OpeningContent, Payload, Resolve, Set, Step,
+    Answered, Asked, Attached, Created, DeadlinePaused, GeneralFact, Note, OfFact, OpeningContent,
+    Payload, Resolve, Set, Step,
 };
 use crate::model::person::Principal;
 use crate::model::time::{MonotonicMs, Seen, WallMs};
@@ -165,6 +166,15 @@ pub enum Command {
     },
     /// Closes a case.
     CloseCase {
+        /// The kind.
+        case: String,
+        /// What it rests on.
+        rests_on: Vec<FactKey>,
+        /// Why.
+        reason: String,
+    },
+    /// Opens a case again that somebody has closed.
+    ReopenCase {
         /// The kind.
         case: String,
         /// What it rests on.
@@ -395,6 +405,9 @@ fn payload(command: &Command, review: Option<&Review>, fact: &mut Fact) -> Resul
         Command::CloseCase { case, rests_on, reason } => {
             GeneralFact::CaseClosed(case_closed(review, case, rests_on, reason)?)
         }
+        Command::ReopenCase { case, rests_on, reason } => {
+            GeneralFact::CaseReopened(case_reopened(review, case, rests_on, reason)?)
+        }
         Command::Record { fact: step, said_at_ms, on_behalf_of, corrects } => {
             fact.said_at_ms = *said_at_ms;
             fact.on_behalf_of = *on_behalf_of;
@@ -441,21 +454,6 @@ fn opened(site: SiteId, content: &OpeningContent) -> Result<Created, Denial> {
     rules.check_opening(content)?;
     let kind = rules.name().to_owned();
     Ok(Created { kind, site, schema: rules.schema(), from: None, content: content.members() })
-}
-
-/// Closes a case that stands open.
-fn case_closed(
-    review: &Review,
-    case: &str,
-    rests_on: &[FactKey],
-    reason: &str,
-) -> Result<CaseClosed, Denial> {
-    text("reason", reason, limits::REASON_CHARACTERS_MAX)?;
-    if !review.open_cases().any(|open| open.kind == case && open.rests_on == rests_on) {
-        return Err(Denial::new(DenialCode::NoSuchFact));
-    }
-    let (case, rests_on) = (case.to_owned(), rests_on.to_vec());
-    Ok(CaseClosed { case, rests_on, reason: reason.to_owned() })
 }
 
 /// Names a fact that the record has.

@@ -29,6 +29,8 @@ pub enum InboxKind {
     Escalated,
     /// A question from the office.
     Question,
+    /// The office asks about what it has in its review list of this person's.
+    Returned,
     /// The server refused what this person wrote: the office has it.
     Refused,
     /// Work given to this person.
@@ -47,10 +49,11 @@ pub enum InboxKind {
 
 impl InboxKind {
     /// Every kind, most pressing first.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Alarm,
         Self::Escalated,
         Self::Question,
+        Self::Returned,
         Self::Refused,
         Self::Assigned,
         Self::Reassigned,

@@ -41,6 +41,14 @@ pub fn check_reason(reason: &str) -> Result<(), Denial> {
     text("reason", reason, REASON_CHARACTERS_MAX)
 }
 
+/// A question of the office about a desk case, or the worker's answer.
+///
+/// # Errors
+/// If it is empty or too long.
+pub fn check_case_text(name: &str, said: &str) -> Result<(), Denial> {
+    text(name, said, NOTE_CHARACTERS_MAX)
+}
+
 /// A number within `min..=max`.
 pub(super) fn range(name: &str, value: i64, min: i64, max: i64) -> Result<(), Denial> {
     if (min..=max).contains(&value) {

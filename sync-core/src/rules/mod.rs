@@ -80,7 +80,7 @@ pub use follow::{Follow, consequences, follows};
 pub use inbox::{InboxItem, InboxKind, ToldItem, inbox, roles_told, told_by_role, told_items};
 pub use keys::{OpenKey, open_keys};
 pub use kind::{Details, forms, guards, kinds};
-pub use limits::check_reason;
+pub use limits::{check_case_text, check_reason};
 pub use links::{Link, contacts, links, outage_over, waits_for};
 pub use money::{Charge, HandIn, Invoice, Money, MoneyAccount, Quote, Refund};
 pub use opening::{Opening, PlannedRound, day_of, not_started_alarm, openings, planned_rounds};

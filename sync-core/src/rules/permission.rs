@@ -254,7 +254,7 @@ fn general_needs(fact: &GeneralFact, kind: &str, before: Option<&Review>) -> Res
             let order = kind == work_order::KIND && needs.roles == EVERYONE_ON_ORDERS;
             Ok(if order { Needs::roles(DESK_AND_LEAD) } else { needs })
         }
-        (GeneralFact::CaseClosed(_), Some(rules)) => {
+        (GeneralFact::CaseClosed(_) | GeneralFact::CaseReopened(_), Some(rules)) => {
             let departments = before.map(|before| rules.departments(before)).unwrap_or_default();
             Ok(Needs::roles(rules.case_closers()).of_any(departments))
         }
@@ -316,7 +316,9 @@ fn general_roles(fact: &GeneralFact, kind: &str) -> &'static [Role] {
         GeneralFact::Created(_) if kind == patrol::ROUND || kind == alarm::KIND => ANYONE,
         // A newer app's kind: whoever works in the office, judged again after the upgrade.
         GeneralFact::Created(_) => DESK_AND_LEAD,
-        GeneralFact::CaseClosed(_) | GeneralFact::Asked(_) => DESK_AND_LEAD,
+        GeneralFact::CaseClosed(_) | GeneralFact::CaseReopened(_) | GeneralFact::Asked(_) => {
+            DESK_AND_LEAD
+        }
         // R3.14
         GeneralFact::DeadlinePaused(_) | GeneralFact::DeadlineResumed(_) => DESK_AND_LEAD,
         // Fields are judged by their own rules, and what is due is the server's.
@@ -371,7 +373,7 @@ fn unread_needs(fact_type: &str, kind: &str, before: Option<&Review>) -> Needs {
         "set" | "resolve" if kind == patrol::PLAN => PLANNERS,
         "created" | "set" | "resolve" => opened(),
         "acknowledged" if kind == alarm::KIND => TAKERS,
-        "case_closed" => rules.map_or(DESK_AND_LEAD, kind::Kind::case_closers),
+        "case_closed" | "case_reopened" => rules.map_or(DESK_AND_LEAD, kind::Kind::case_closers),
         _ => kind::guards(fact_type).unwrap_or_else(|| unread_roles(fact_type)),
     };
     let departments = rules.zip(before).map(|(rules, before)| rules.departments(before));

@@ -29,8 +29,8 @@ pub use error::StoreError;
 pub use files::move_aside;
 pub use open::OpenOptions;
 pub use row::{
-    ChangeHeader, DamagedRow, HandOverId, Identity, ListRow, OwnSession, PendingRow, PendingState,
-    PendingSummary, RecordRow, RefusedRow, SentRow, StoredChange, SyncState,
+    ChangeHeader, DamagedRow, HandOverId, Identity, ListRow, OwnSession, Parked, PendingRow,
+    PendingState, PendingSummary, RecordRow, RefusedRow, SentRow, StoredChange, SyncState,
 };
 pub use seal::StoreKey;
 pub use write::StoreWrite;

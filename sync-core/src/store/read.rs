@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::column::Columns;
 use super::content::{Attested, Command, Secrets};
 use super::row::{
-    ChangeHeader, HandOverId, Identity, ListRow, OwnSession, PendingRow, PendingState,
+    ChangeHeader, HandOverId, Identity, ListRow, OwnSession, Parked, PendingRow, PendingState,
     PendingSummary, RecordRow, RefusedRow, SentRow, StoredChange, SyncState,
 };
 use super::seal::{OVERHEAD_BYTES, Sealer};
@@ -95,6 +95,19 @@ impl Store {
         }
         for row in fetch(connection, of_owner(REPAIRS, owner)).await? {
             state.repairs.push(Columns::new("repair", &row).text("record")?);
+        }
+        for row in fetch(connection, of_owner(PARKED, owner)).await? {
+            let columns = Columns::new("parked", &row);
+            let parked = Parked {
+                n: columns.number("n")?,
+                code: columns.text("code")?,
+                app_version: columns.text("app_version")?,
+            };
+            state.parked.insert(columns.text("record")?, parked);
+        }
+        for row in fetch(connection, of_owner(CASE_ANSWERS, owner)).await? {
+            let columns = Columns::new("case_answer", &row);
+            state.case_answers.insert(columns.number("question")?, columns.content(sealer)?);
         }
         state.anchors = anchors(connection).await?;
         Ok(state)
@@ -443,6 +456,10 @@ const CURSORS: &str =
 const REFERENCE: &str = "select *, cast(owner as text) as name from reference where owner = ?";
 const RETRY: &str = "select *, cast(owner as text) as name from retry where owner = ?";
 const SIGNING: &str = "select *, owner || '/' || record as name from signing where owner = ?";
+const PARKED: &str =
+    "select *, owner || '/' || record as name from parked where owner = ? order by record";
+const CASE_ANSWERS: &str = "select *, owner || '/' || question as name from case_answer \
+     where owner = ? order by question";
 const REPAIRS: &str =
     "select *, owner || '/' || record as name from repair where owner = ? order by record";
 const ANCHORS: &str = "select *, lower(hex(boot)) as name from anchor";

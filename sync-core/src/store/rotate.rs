@@ -12,7 +12,7 @@ use super::{Inner, Store, StoreError};
 use crate::environment::{HookPlace, HookPoint, Hooks};
 
 /// The tables with sealed rows and how their rows are named.
-const SEALED: [(&str, &str); 11] = [
+const SEALED: [(&str, &str); 12] = [
     ("identity", "cast(person as text)"),
     ("record", "owner || '/' || record"),
     ("accepted", "owner || '/' || record || '/' || lower(hex(hash))"),
@@ -24,6 +24,7 @@ const SEALED: [(&str, &str); 11] = [
     ("reference", "cast(owner as text)"),
     ("retry", "cast(owner as text)"),
     ("signing", "owner || '/' || record"),
+    ("case_answer", "owner || '/' || question"),
 ];
 
 /// Rows held in memory at a time.

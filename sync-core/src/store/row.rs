@@ -267,6 +267,21 @@ pub struct SyncState {
     pub repairs: Vec<RecordId>,
     /// The server has seen another store with this device's numbers.
     pub re_enrol: bool,
+    /// Records of which nothing is sent from some command on.
+    pub parked: BTreeMap<RecordId, Parked>,
+    /// Answers to the office that are still to be sent, by the number of the question.
+    pub case_answers: BTreeMap<u64, String>,
+}
+
+/// Why nothing of a record is sent from some command on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parked {
+    /// The number of that command.
+    pub n: u64,
+    /// The code of the server's answer.
+    pub code: String,
+    /// The app's version that was refused.
+    pub app_version: String,
 }
 
 /// A row that does not open.
@@ -331,6 +346,7 @@ impl fmt::Debug for SyncState {
             .field("backed_up", &self.backed_up)
             .field("repairs", &self.repairs)
             .field("re_enrol", &self.re_enrol)
+            .field("parked", &self.parked)
             .finish_non_exhaustive()
     }
 }

@@ -7,7 +7,8 @@ use sqlx::{Arguments as _, AssertSqlSafe, Encode, SqlStr, Type};
 use super::StoreError;
 use super::content::{Attested, Command, Content as _, Secrets};
 use super::row::{
-    HandOverId, Identity, OwnSession, PendingRow, PendingState, RefusedRow, SentRow, StoredChange,
+    HandOverId, Identity, OwnSession, Parked, PendingRow, PendingState, RefusedRow, SentRow,
+    StoredChange,
 };
 use super::seal::Sealer;
 use super::write::StoreWrite;
@@ -103,15 +104,11 @@ fn statement(sealer: &Sealer, write: &StoreWrite) -> Result<Statement, StoreErro
         W::PutReceiptsAfter { owner, receipts_after } => {
             owned(PUT_RECEIPTS_AFTER, owner).number(*receipts_after)?
         }
-        W::PutReference { owner, version, json } => owned(PUT_REFERENCE, owner)
-            .number(*version)?
-            .bind(sealer.seal("reference", &owner.to_string(), json.as_bytes())),
+        W::PutReference { owner, version, json } => put_reference(sealer, *owner, *version, json)?,
         W::PutEpoch { owner, epoch } => owned(PUT_EPOCH, owner).bind(*epoch),
         W::PutBackedUp { owner, seen: Some(seen) } => owned(PUT_BACKED_UP, owner).seen(*seen)?,
         W::PutBackedUp { owner, seen: None } => owned(CLEAR_BACKED_UP, owner),
-        W::PutRetry { owner, json: Some(json) } => {
-            owned(PUT_RETRY, owner).bind(sealer.seal("retry", &owner.to_string(), json.as_bytes()))
-        }
+        W::PutRetry { owner, json: Some(json) } => put_retry(sealer, *owner, json),
         W::PutRetry { owner, json: None } => owned(DELETE_RETRY, owner),
         W::PutList { owner, record, json } => put_text(sealer, LIST, (*owner, *record), json),
         W::DeleteList { owner, record } => owned(DELETE_LIST, owner).record(record),
@@ -120,7 +117,46 @@ fn statement(sealer: &Sealer, write: &StoreWrite) -> Result<Statement, StoreErro
         W::PutSigning { owner, record, json } => put_text(sealer, SIGNING, (*owner, *record), json),
         W::DeleteSigning { owner, record } => owned(DELETE_SIGNING, owner).record(record),
         W::PutReEnrol { owner, re_enrol } => owned(PUT_RE_ENROL, owner).bind(*re_enrol),
+        W::PutParked { owner, record, parked } => put_parked(*owner, record, parked)?,
+        W::DeleteParked { owner, record } => owned(DELETE_PARKED, owner).record(record),
+        W::PutCaseAnswer { owner, question, text } => put_answer(sealer, *owner, *question, text)?,
+        W::DeleteCaseAnswer { owner, question } => owned(DELETE_ANSWER, owner).number(*question)?,
     })
+}
+
+fn put_reference(
+    sealer: &Sealer,
+    owner: PersonId,
+    version: u64,
+    json: &str,
+) -> Result<Statement, StoreError> {
+    let sealed = sealer.seal("reference", &owner.to_string(), json.as_bytes());
+    Ok(Statement::new(PUT_REFERENCE).bind(owner.0).number(version)?.bind(sealed))
+}
+
+fn put_retry(sealer: &Sealer, owner: PersonId, json: &str) -> Statement {
+    let sealed = sealer.seal("retry", &owner.to_string(), json.as_bytes());
+    Statement::new(PUT_RETRY).bind(owner.0).bind(sealed)
+}
+
+fn put_parked(
+    owner: PersonId,
+    record: &RecordId,
+    parked: &Parked,
+) -> Result<Statement, StoreError> {
+    let Parked { n, code, app_version } = parked.clone();
+    let put = Statement::new(PUT_PARKED).bind(owner.0).record(record).number(n)?;
+    Ok(put.bind(code).bind(app_version))
+}
+
+fn put_answer(
+    sealer: &Sealer,
+    owner: PersonId,
+    question: u64,
+    text: &str,
+) -> Result<Statement, StoreError> {
+    let sealed = sealer.seal("case_answer", &format!("{owner}/{question}"), text.as_bytes());
+    Ok(Statement::new(PUT_CASE_ANSWER).bind(owner.0).number(question)?.bind(sealed))
 }
 
 /// A sealed text of a record of the owner's.
@@ -381,7 +417,7 @@ const PUT_RECORD: &str = "insert into record (owner, record, site, present, park
 
 /// Every table with rows of an owner but `pending`, of which what is signed goes by itself, `sent`,
 /// `hand_over` and `progress`, whose highest number must not be used again.
-const FORGET_OWNER: [&str; 12] = [
+const FORGET_OWNER: [&str; 13] = [
     "delete from identity where person = ?",
     "delete from own_session where person = ?1 \
      and not exists (select 1 from pending where owner = ?1)",
@@ -395,6 +431,7 @@ const FORGET_OWNER: [&str; 12] = [
     "delete from reference where owner = ?",
     "delete from retry where owner = ?",
     "delete from signing where owner = ?",
+    "delete from parked where owner = ?",
 ];
 
 const PUT_HAND_OVER: &str = "insert into hand_over (person, device, n, sealed) \
@@ -438,6 +475,13 @@ const PUT_REPAIR: &str = "insert into repair (owner, record) values (?, ?) \
 const PUT_SIGNING: &str = "insert into signing (owner, record, sealed) values (?, ?, ?) \
      on conflict (owner) do update set record = excluded.record, sealed = excluded.sealed";
 
+const PUT_PARKED: &str = "insert into parked (owner, record, n, code, app_version) \
+     values (?, ?, ?, ?, ?) on conflict (owner, record) do update set n = excluded.n, \
+     code = excluded.code, app_version = excluded.app_version";
+
+const PUT_CASE_ANSWER: &str = "insert into case_answer (owner, question, sealed) \
+     values (?, ?, ?) on conflict (owner, question) do update set sealed = excluded.sealed";
+
 const PUT_RE_ENROL: &str = "insert into progress (owner, re_enrol) values (?, ?) \
      on conflict (owner) do update set re_enrol = excluded.re_enrol";
 
@@ -464,5 +508,7 @@ const DELETE_RECORD: &str = "delete from record where owner = ? and record = ?";
 const DELETE_PAIRS: &str = "delete from pair where owner = ? and record = ?";
 const DELETE_SENT_OF_RECORD: &str = "delete from sent where owner = ? and record = ?";
 const DELETE_LIST: &str = "delete from list where owner = ? and record = ?";
+const DELETE_PARKED: &str = "delete from parked where owner = ? and record = ?";
+const DELETE_ANSWER: &str = "delete from case_answer where owner = ? and question = ?";
 const DELETE_SIGNING: &str = "delete from signing where owner = ? and record = ?";
 const DELETE_REPAIR: &str = "delete from repair where owner = ? and record = ?";

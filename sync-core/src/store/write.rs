@@ -2,7 +2,8 @@
 //! computed by the caller, how it is written stands in `statement`.
 
 use super::row::{
-    HandOverId, Identity, OwnSession, PendingRow, PendingState, RefusedRow, SentRow, StoredChange,
+    HandOverId, Identity, OwnSession, Parked, PendingRow, PendingState, RefusedRow, SentRow,
+    StoredChange,
 };
 use crate::model::audience::Audience;
 use crate::model::id::{ChangeHash, PersonId, RecordId, SessionId, SiteId};
@@ -198,6 +199,28 @@ pub enum StoreWrite {
         owner: PersonId,
         re_enrol: bool,
     },
+    /// From a command on nothing of the record is sent.
+    PutParked {
+        owner: PersonId,
+        record: RecordId,
+        parked: Parked,
+    },
+    /// It is tried again.
+    DeleteParked {
+        owner: PersonId,
+        record: RecordId,
+    },
+    /// What the person answers to a question of the office, in the place of an earlier answer.
+    PutCaseAnswer {
+        owner: PersonId,
+        question: u64,
+        text: String,
+    },
+    /// The server has it.
+    DeleteCaseAnswer {
+        owner: PersonId,
+        question: u64,
+    },
 }
 
 impl StoreWrite {
@@ -243,6 +266,10 @@ impl StoreWrite {
             Self::PutSigning { .. } => "put_signing",
             Self::DeleteSigning { .. } => "delete_signing",
             Self::PutReEnrol { .. } => "put_re_enrol",
+            Self::PutParked { .. } => "put_parked",
+            Self::DeleteParked { .. } => "delete_parked",
+            Self::PutCaseAnswer { .. } => "put_case_answer",
+            Self::DeleteCaseAnswer { .. } => "delete_case_answer",
         }
     }
 }

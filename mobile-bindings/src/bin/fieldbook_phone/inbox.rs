@@ -20,6 +20,10 @@ pub async fn inbox(handset: &Handset, action: Option<InboxTask>) -> Result<Answe
         Some(InboxTask::Acknowledge { key }) => said(handset, &items, "acknowledge", &key).await,
         Some(InboxTask::Answer { key, text }) => {
             let (record, key) = item(&items, &key)?;
+            let questions = handset.phone.questions().await?;
+            if let Some(asked) = questions.iter().find(|asked| asked.key == key) {
+                return answer_office(handset, asked.question, text).await;
+            }
             let command = json!({ "command": "answer", "question": key, "text": text });
             perform(handset, command, Some(&record)).await
         }
@@ -54,6 +58,13 @@ async fn listed(handset: &Handset, items: Value) -> Result<Answer, Failure> {
         lines.push(words.say("list-empty", &[]));
     }
     Ok(Answer { document: json!({ "items": items }), lines })
+}
+
+/// The answer to a question about a refused or held command.
+async fn answer_office(handset: &Handset, question: u64, text: String) -> Result<Answer, Failure> {
+    handset.phone.answer_question(question, text).await?;
+    let line = handset.language.say("returned-saved", &[]);
+    Ok(Answer::line(json!({ "question": question }), line))
 }
 
 async fn said(

@@ -1,6 +1,6 @@
 //! Lists: the records, what is open at a place, what was refused, and the reference data.
 
-use fieldbook_mobile::{ListItem, local_time};
+use fieldbook_mobile::{ListItem, Question, local_time};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
@@ -94,16 +94,14 @@ pub async fn refused(handset: &Handset) -> Result<Answer, Failure> {
     let words = handset.language;
     let ids = handset.records().await?.1;
     let (mut documents, mut lines) = (Vec::new(), Vec::new());
+    let questions = handset.phone.questions().await?;
     for row in handset.phone.refused().await? {
-        let why = words.code("denial", &row.code);
-        let why = if why == row.code { words.code("refusal", &row.code) } else { why };
-        // The office's own words, of what it has discarded.
-        let why =
-            row.params.get("reason").map_or(why.clone(), |reason| format!("{why} ({reason})"));
+        let why = words.refusal(&row.code, &row.params);
         let number = row.number.to_string();
         let record = short(&row.record, &ids);
         let arguments = [("number", number.as_str()), ("record", record), ("why", &why)];
         lines.push(words.say("refused", &arguments));
+        lines.extend(asked(words, &questions, row.number));
         documents.push(json!({
             "number": row.number, "record": row.record, "code": row.code, "text": why,
             "params": row.params, "facts": read(&row.facts_json)?,
@@ -121,12 +119,14 @@ pub async fn waiting(handset: &Handset) -> Result<Answer, Failure> {
     let words = handset.language;
     let ids = handset.records().await?.1;
     let (mut documents, mut lines) = (Vec::new(), Vec::new());
+    let questions = handset.phone.questions().await?;
     for row in handset.phone.waiting().await? {
-        let why = words.code("refusal", &row.code);
+        let why = words.refusal(&row.code, &row.params);
         let number = row.number.to_string();
         let record = short(&row.record, &ids);
         let arguments = [("number", number.as_str()), ("record", record), ("why", &why)];
         lines.push(words.say("waiting", &arguments));
+        lines.extend(asked(words, &questions, row.number));
         documents.push(json!({
             "number": row.number, "record": row.record, "code": row.code, "text": why,
             "params": row.params, "facts": read(&row.facts_json)?,
@@ -137,6 +137,21 @@ pub async fn waiting(handset: &Handset) -> Result<Answer, Failure> {
         lines.push(words.say("waiting-none", &[]));
     }
     Ok(Answer { document: json!({ "waiting": documents }), lines })
+}
+
+/// What the office asks about a command, and the answer, said with its first one.
+fn asked(words: Language, questions: &[Question], number: u64) -> Vec<String> {
+    let of = questions.iter().filter(|asked| asked.numbers.first() == Some(&number));
+    of.flat_map(|asked| {
+        let (by, text) = (asked.by.as_str(), asked.text.as_str());
+        let question = words.say("returned", &[("by", by), ("text", text)]);
+        let answer = match &asked.answer {
+            Some(answer) => words.say("returned-answered", &[("text", answer)]),
+            None => words.say("returned-open", &[("key", &asked.key)]),
+        };
+        [question, answer]
+    })
+    .collect()
 }
 
 /// Roles, names and policies.

@@ -1,7 +1,7 @@
 //! What is only on this phone so far, and its export: in the clear for whoever reads it, or sealed
 //! and signed for the office to read in. Nothing leaves the phone by it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -55,7 +55,13 @@ fn line(handset: &Handset, command: &OutboxCommand, types: &[String], age_ms: i6
     let arguments = [("number", number.as_str()), ("what", &what.join(" ")), ("age", &age)];
     let mut line = format!("  {}", words.say("outbox-command", &arguments));
     if let Some(code) = &command.code {
-        line += &format!("  {}", words.code("outcome", code));
+        let why = words.refusal(code, &HashMap::new());
+        line += "  ";
+        line += &if command.state == "unsent" {
+            words.say("outbox-parked", &[("why", &why)])
+        } else {
+            why
+        };
     }
     line
 }

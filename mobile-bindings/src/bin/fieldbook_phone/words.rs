@@ -1,6 +1,6 @@
 //! The terminal's own words. Everything about records has its words in the core's catalogue.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 use clap::ValueEnum;
@@ -59,9 +59,25 @@ impl Language {
 
     /// The core's words of a code; the code itself where there are none.
     pub fn code(self, group: &str, code: &str) -> String {
+        self.code_with(group, code, &[])
+    }
+
+    /// The same with what is filled in.
+    pub fn code_with(self, group: &str, code: &str, arguments: &[(&str, &str)]) -> String {
         let id = format!("{group}-{}", code.replace('_', "-"));
-        let words = self.core(&id, &[]);
+        let words = self.core(&id, arguments);
         if words == id { code.to_owned() } else { words }
+    }
+
+    /// Why a command is refused, held or not stored, with the parameters of its receipt.
+    pub fn refusal(self, code: &str, params: &HashMap<String, String>) -> String {
+        let arguments: Vec<(&str, &str)> =
+            params.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let words = ["denial", "refusal", "problem"].into_iter().map(|group| {
+            let words = self.code_with(group, code, &arguments);
+            (words != code).then_some(words)
+        });
+        words.flatten().next().unwrap_or_else(|| code.to_owned())
     }
 }
 

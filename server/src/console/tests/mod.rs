@@ -1,5 +1,6 @@
 //! The pages by status and body, in process: refusals first, then what the forms write.
 
+mod cases;
 mod inbox;
 mod kinds;
 mod phones;

@@ -30,6 +30,7 @@ pub fn message(device: DeviceId) -> SyncRequest {
         state: PhoneState::default(),
         packs: Vec::new(),
         repairs: Vec::new(),
+        answers: None,
     }
 }
 

@@ -9,11 +9,11 @@ use sync_core::model::payload::{Created, GeneralFact, Payload};
 use sync_core::model::session::Origin;
 use sync_core::model::work_order::WorkOrderFact;
 use sync_core::protocol::message::Outcome;
-use sync_core::rules::{self, Review, ReviewInput, Written, signature};
+use sync_core::rules::{self, DenialCode, Review, ReviewInput, Written, signature};
 
 use super::contact::Dated;
 use super::log::Log;
-use super::{Deciding, DeskCase, Incoming, RecordPlan, RowChange, Verdict};
+use super::{Deciding, DeskCase, Incoming, RecordPlan, Refusal, RowChange, Verdict};
 use crate::sync::log::{Author, LogRow, RowState, Why};
 
 /// A record while it is decided.
@@ -225,28 +225,28 @@ impl<'a> Work<'a> {
         let Some(site) = self.plan.site.or_else(|| created.map(|created| created.site)) else {
             // Nothing opened this record yet. What stands on a refused opening goes with it.
             return if self.refused.is_empty() {
-                Ruling::Hold(Why::new("not_opened"))
+                Ruling::Hold(Refusal::NotOpened.why())
             } else {
-                Ruling::Refuse(Why::new("rests_on_refused"))
+                Ruling::Refuse(Refusal::RestsOnRefused.why())
             };
         };
         for key in facts.iter().flat_map(rules::rests_on) {
             if self.refused.contains(&key) {
-                return Ruling::Refuse(Why::new("rests_on_refused").with("fact", key));
+                return Ruling::Refuse(Refusal::RestsOnRefused.why().with("fact", key));
             }
             if self.held.contains(&key) {
-                return Ruling::Hold(Why::new("rests_on_held").with("fact", key));
+                return Ruling::Hold(Refusal::RestsOnHeld.why().with("fact", key));
             }
         }
         let deciding = self.deciding;
         if deciding.disabled.contains(&author.person) {
-            return Ruling::Refuse(Why::new("account_disabled"));
+            return Ruling::Refuse(Refusal::AccountDisabled.why());
         }
         let Some(principal) = deciding.principals.get(&author.person) else {
-            return Ruling::Refuse(Why::new("unknown_person"));
+            return Ruling::Refuse(Refusal::UnknownPerson.why());
         };
         if self.wrote_after_it_left(author, site) {
-            return Ruling::Refuse(Why::new("record_left"));
+            return Ruling::Refuse(Refusal::Denied(DenialCode::RecordLeft).why());
         }
         let written = self.date(author, site, facts).written;
         self.refresh();
@@ -257,7 +257,7 @@ impl<'a> Work<'a> {
                 Ruling::Accept
             }
             Err(denial) => {
-                Ruling::Refuse(Why { code: denial.code.to_string(), params: denial.params })
+                Ruling::Refuse(Why { params: denial.params, ..Refusal::Denied(denial.code).why() })
             }
         }
     }
@@ -280,7 +280,7 @@ impl<'a> Work<'a> {
         };
         let mut facts = guarded.change.facts.iter().zip(&guarded.facts);
         let (stored, _) = facts.find(|(stored, fact)| !valid(stored, fact))?;
-        Some(Why::new("signature_not_valid").with("fact", stored.key))
+        Some(Refusal::SignatureNotValid.why().with("fact", stored.key))
     }
 
     /// Whether a command was written after its device had confirmed that the record left its
@@ -507,7 +507,7 @@ pub(super) fn opening(record: RecordId, facts: &[Fact]) -> Result<Option<&Create
         };
         let from = created.from.as_deref().unwrap_or(&own);
         if RecordId::derive(&created.kind, created.site, from) != record {
-            return Err(Why::new("record_id_mismatch"));
+            return Err(Refusal::RecordIdMismatch.why());
         }
         opening = opening.or(Some(created));
     }

@@ -9,6 +9,7 @@ mod overrule;
 mod pack;
 mod purged;
 mod quota;
+mod refusal;
 mod rewrite;
 mod seen;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub use log::Log;
 pub(crate) use pack::UNDECIDED;
 pub use pack::number;
 pub use quota::{held_bytes, row_bytes};
+pub use refusal::Refusal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -36,6 +38,9 @@ use sync_core::protocol::message::Outcome;
 use sync_core::rules::Review;
 
 use super::log::{Author, DISCARDED, LogRow, RecordState, RowState, Why};
+
+/// The code of a push that a device's quota has no room for, and the kind of the case about it.
+pub(crate) const QUOTA: &str = "quota";
 
 /// Everything a decision depends on.
 #[derive(Debug, Clone)]
@@ -220,7 +225,7 @@ pub struct Quarantined {
 /// What the office has to look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeskCase {
-    /// `refused`, `held`, `clone`, `backdated`.
+    /// `refused`, `held`, `clone`, `backdated`, `quota`.
     pub kind: &'static str,
     /// Whose commands.
     pub person: PersonId,
@@ -375,7 +380,9 @@ pub fn decide(deciding: &Deciding<'_>) -> RecordPlan {
             if plan.quarantine_bytes(*device)
                 > deciding.quota_bytes.saturating_add(plan.freed_bytes(*device)) =>
         {
-            pack::not_stored(deciding, *person, *device, pack, &Why::new("quota"))
+            let bytes = plan.quarantine_bytes(*device);
+            let why = Refusal::Quota.why().with("bytes", bytes);
+            pack::not_stored(deciding, *person, *device, pack, &why)
         }
         _ => plan,
     }

@@ -12,12 +12,12 @@ use sync_core::document::{
 use sync_core::model::fact::{Fact, StoredFact};
 use sync_core::model::id::{DeviceId, FactKey, PersonId};
 use sync_core::protocol::message::Outcome;
-use sync_core::rules::is_of_a_rule;
+use sync_core::rules::{DenialCode, is_of_a_rule};
 
 use super::judge::{Ruling, Work, opening};
 use super::pack::number;
-use super::{HeldPack, Kept, KeptDecided, Quarantined, RowChange, Word};
-use crate::sync::log::{Author, DISCARDED, LogRow, RowState, Why};
+use super::{HeldPack, Kept, KeptDecided, Quarantined, Refusal, RowChange, Word};
+use crate::sync::log::{Author, LogRow, RowState, Why};
 
 impl Work<'_> {
     /// The office's word on what waits of one device's commands; with what is accepted goes what
@@ -175,29 +175,29 @@ impl Work<'_> {
         let start_op = 1 + GENESIS_MAX_OP;
         let head =
             ChangeHead { actor: self.deciding.server, seq: 1, start_op, deps: vec![genesis] };
-        Change::build(head, stored.to_vec()).map_err(|error| Why::new(error.code()))?;
+        Change::build(head, stored.to_vec()).map_err(|error| Refusal::of_builder(&error).why())?;
         let new = stored.iter().filter(|fact| self.log.fact_json(&fact.key).is_none()).count();
         if new > 0 && self.log.fact_count() + self.rewritten.len() + new > RECORD_FACTS_MAX {
-            return Err(Why::new("record_full"));
+            return Err(Refusal::Denied(DenialCode::RecordFull).why());
         }
         let mut facts = Vec::with_capacity(stored.len());
         for fact in stored {
             let FactKey::Written { session, n, .. } = fact.key else {
-                return Err(Why::new("derived_key"));
+                return Err(Refusal::DerivedKey.why());
             };
-            let row = self.deciding.sessions.get(&session).ok_or(Why::new("unknown_session"))?;
+            let row = self.deciding.sessions.get(&session).ok_or(Refusal::UnknownSession.why())?;
             if (row.person, row.device) != (author.person, author.device) {
-                return Err(Why::new("foreign_session"));
+                return Err(Refusal::ForeignSession.why());
             }
             if n != author.number {
-                return Err(Why::new("two_commands_in_one_change"));
+                return Err(Refusal::TwoCommands.why());
             }
             let now = self.rewritten.iter().find(|other| other.key == fact.key);
             let there = now.map(|fact| fact.json.as_str()).or(self.log.fact_json(&fact.key));
             if there.is_some_and(|json| json != fact.json) {
-                return Err(Why::new("edited_old_fact"));
+                return Err(Refusal::EditedOldFact.why());
             }
-            let fact = fact.parse().map_err(|_| Why::new("not_a_fact"))?;
+            let fact = fact.parse().map_err(|_| Refusal::NotAFact.why())?;
             if is_of_a_rule(&fact.payload.fact_type()) {
                 return Err(Why::new("of_a_rule"));
             }
@@ -206,7 +206,7 @@ impl Work<'_> {
         let created = opening(record, &facts)?;
         let site = self.plan.site.or_else(|| created.map(|created| created.site));
         if site.is_none() {
-            return Err(Why::new("not_opened"));
+            return Err(Refusal::NotOpened.why());
         }
         Ok(facts)
     }
@@ -214,7 +214,7 @@ impl Work<'_> {
 
 /// What a worker is told of a command that the office has discarded.
 fn discarded(reason: &str) -> Why {
-    Why::new(DISCARDED).with("reason", reason)
+    Refusal::Discarded.why().with("reason", reason)
 }
 
 fn as_it_came(pack: &RecordPack, change: &PackedChange) -> Vec<u8> {

@@ -12,7 +12,7 @@ use sync_core::model::id::{DeviceId, PersonId};
 use sync_core::protocol::message::Outcome;
 
 use super::judge::Work;
-use super::{Deciding, HeldPack, Quarantined, RecordPlan, Verdict};
+use super::{Deciding, HeldPack, Quarantined, RecordPlan, Refusal, Verdict};
 use crate::sync::decide::Incoming;
 use crate::sync::log::{Author, RowState, Why};
 
@@ -28,7 +28,7 @@ pub(super) fn pushed(work: &mut Work<'_>, person: PersonId, device: DeviceId, pa
         work.fresh = false;
         return;
     }
-    let why = Why::new("missing_dependency");
+    let why = Refusal::MissingDependency.why();
     for (change, _) in rest.iter().zip(&news).filter(|(_, new)| **new) {
         tell(work, person, device, change, Outcome::Held, &why);
     }
@@ -61,7 +61,7 @@ pub(super) fn held(work: &mut Work<'_>, held: &HeldPack) -> bool {
     }
     work.plan.held_gone.extend(held.id);
     if !rest.is_empty() {
-        let why = Why::new("missing_dependency");
+        let why = Refusal::MissingDependency.why();
         for change in rest.iter().filter(|_| undecided) {
             tell(work, held.person, held.device, change, Outcome::Held, &why);
         }
@@ -89,7 +89,7 @@ fn walk(
                 Ok(change) if change.in_log || change.all_had() => {
                     passed(work, person, device, change);
                 }
-                _ => refuse(work, person, device, packed, &Why::new("check_mismatch")),
+                _ => refuse(work, person, device, packed, &Refusal::CheckMismatch.why()),
             }
         }
         return Vec::new();
@@ -100,16 +100,16 @@ fn walk(
         match verdict {
             Ok(change) => passed(work, person, device, change),
             Err(GuardError::MissingDependency { .. }) if refused => {
-                refuse(work, person, device, packed, &Why::new("rests_on_refused"));
+                refuse(work, person, device, packed, &Refusal::RestsOnRefused.why());
             }
             Err(GuardError::MissingDependency { .. }) => rest.push(packed.clone()),
             Err(error @ (GuardError::UnknownSession(_) | GuardError::ForeignSession(_))) => {
-                let why = Why::new(error.code());
+                let why = Refusal::of_guard(&error).why();
                 tell(work, person, device, packed, Outcome::NotStored, &why);
             }
             Err(error) => {
                 refused = true;
-                refuse(work, person, device, packed, &Why::new(error.code()));
+                refuse(work, person, device, packed, &Refusal::of_guard(&error).why());
             }
         }
     }
@@ -220,7 +220,7 @@ pub(super) fn undecided(deciding: &Deciding<'_>) -> RecordPlan {
     if new.is_empty() {
         return plan;
     }
-    let why = Why::new(UNDECIDED);
+    let why = Refusal::Undecided.why();
     plan.verdicts = verdicts(*person, *device, &new, Outcome::Held, &why);
     plan.held_count += 1;
     let (person, device, pack) = (*person, *device, pack.clone());

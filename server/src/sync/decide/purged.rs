@@ -3,11 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use sync_core::protocol::message::{Outcome, RECORD_PURGED};
+use sync_core::protocol::message::Outcome;
 
 use super::pack::{number, verdicts};
-use super::{Deciding, DeskCase, Incoming, RecordPlan};
-use crate::sync::log::Why;
+use super::{Deciding, DeskCase, Incoming, RecordPlan, Refusal};
 
 /// The plan for whatever comes to a purged record.
 pub(super) fn refused(deciding: &Deciding<'_>) -> RecordPlan {
@@ -17,7 +16,7 @@ pub(super) fn refused(deciding: &Deciding<'_>) -> RecordPlan {
     let (had, new): (BTreeSet<u64>, BTreeSet<u64>) =
         numbers.partition(|number| deciding.known.contains_key(number));
     plan.already_had = had;
-    let why = Why::new(RECORD_PURGED);
+    let why = Refusal::RecordPurged.why();
     plan.verdicts = verdicts(*person, *device, &new, Outcome::Refused, &why);
     for number in new {
         match plan.desk_cases.last_mut() {

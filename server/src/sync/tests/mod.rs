@@ -4,10 +4,12 @@
 mod contacts;
 mod copies;
 mod derive;
+mod desk;
 mod feed;
 mod office;
 mod purge;
 mod push;
+mod refusals;
 mod strokes;
 mod waiting;
 
@@ -221,6 +223,7 @@ impl Phone {
             state: PhoneState { highest_number: self.number, unsent, ..PhoneState::default() },
             packs: if packs.is_empty() { Vec::new() } else { pack::encode(&packs) },
             repairs: self.repairs.iter().copied().collect(),
+            answers: None,
         }
     }
 

@@ -8,7 +8,7 @@ use crate::sync::waiting::HELD_CASE_MS;
 
 const QUOTA: &str = "select quarantine_bytes from phone where device = 9";
 
-fn code<T: std::fmt::Debug>(done: Result<T>) -> (ProblemCode, BTreeMap<String, String>) {
+pub(super) fn code<T: std::fmt::Debug>(done: Result<T>) -> (ProblemCode, BTreeMap<String, String>) {
     match done {
         Err(Error::Problem { code, params }) => (code, params),
         other => panic!("{other:?}"),
@@ -16,18 +16,18 @@ fn code<T: std::fmt::Debug>(done: Result<T>) -> (ProblemCode, BTreeMap<String, S
 }
 
 impl World {
-    async fn open(&self) -> Vec<DeskCaseRow> {
+    pub(super) async fn open(&self) -> Vec<DeskCaseRow> {
         self.sync.desk_cases(0, 50, false).await.expect("reads")
     }
 
-    async fn say(&self, case: i64, decision: CaseDecision) -> Result<()> {
+    pub(super) async fn say(&self, case: i64, decision: CaseDecision) -> Result<()> {
         let reason = "客户来电确认".to_owned();
         self.sync.close_case(CloseCase { case, person: CHEN, decision, reason }).await
     }
 }
 
 /// An order of Wang's, and Wang's phone.
-async fn at_work(world: &World) -> (RecordId, Phone, Phone) {
+pub(super) async fn at_work(world: &World) -> (RecordId, Phone, Phone) {
     let mut chen = Phone::new(CHEN, 1);
     let record = world.order(&mut chen, 31).await;
     let mut wang = Phone::new(WANG, 9);
@@ -36,7 +36,7 @@ async fn at_work(world: &World) -> (RecordId, Phone, Phone) {
 }
 
 /// Work that stands on a command which never came.
-async fn held(world: &World) -> (RecordId, Phone) {
+pub(super) async fn held(world: &World) -> (RecordId, Phone) {
     let (record, _, mut wang) = at_work(world).await;
     let lost = wang.write(record, "note", json!({ "text": "1" }));
     wang.write(record, "note", json!({ "text": "2" }));

@@ -432,6 +432,7 @@ fn empty(request: &SyncRequest) -> SyncResponse {
         more: false,
         re_enrol: false,
         purged: None,
+        answered: None,
     }
 }
 

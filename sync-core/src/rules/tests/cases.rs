@@ -42,6 +42,41 @@ fn finished_though_cancelled_is_a_case_until_it_is_closed_for_these_very_facts()
     assert_eq!(story.deny(&desk, &close), DenialCode::NoSuchFact);
 }
 
+/// R8.14
+#[test]
+fn a_closed_case_is_open_again_by_a_word_and_the_last_word_counts() {
+    let (mut story, mut desk) = Story::dispatched();
+    let mut worker = story.technician(31);
+    let mut seen = story.facts.clone();
+    story.write(&mut desk, step("cancelled", json!({ "reason": "客户改期" })));
+    visit(&mut story, &mut worker, &mut seen, &WORK);
+    let kind = "finished_though_cancelled";
+    let case = story.review().open_cases().find(|c| c.kind == kind).cloned().expect("a case");
+    let (rests_on, reason) = (case.rests_on, "按已完工收费".to_owned());
+    let close = Command::CloseCase {
+        case: case.kind.clone(),
+        rests_on: rests_on.clone(),
+        reason: reason.clone(),
+    };
+    let reopen = Command::ReopenCase { case: case.kind, rests_on, reason };
+    assert_eq!(story.deny(&desk, &reopen), DenialCode::NoSuchFact, "it is open");
+    story.write(&mut desk, close.clone());
+    assert_eq!(story.deny(&worker, &reopen), DenialCode::NotYourRole);
+    let before = story.facts.clone();
+    story.write(&mut desk, reopen.clone());
+    assert!(open_cases(&story.review()).contains(&kind), "open again");
+    assert_eq!(story.deny(&desk, &reopen), DenialCode::NoSuchFact);
+    assert!(before.len() < story.facts.len(), "nothing was taken away");
+    story.write(&mut desk, close);
+    assert!(!open_cases(&story.review()).contains(&kind), "the last word counts");
+    let conflict = Command::ReopenCase {
+        case: "field_conflict".to_owned(),
+        rests_on: Vec::new(),
+        reason: "r".to_owned(),
+    };
+    assert_eq!(story.deny(&desk, &conflict), DenialCode::NoSuchFact);
+}
+
 /// R3.31
 #[test]
 fn work_done_without_having_seen_the_reassignment_is_a_case_and_before_it_is_not() {

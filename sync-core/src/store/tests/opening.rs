@@ -60,7 +60,7 @@ async fn saved_means_on_the_disk_and_deleted_means_overwritten() {
     assert_eq!(inner.pragma("synchronous").await.expect("reads"), "2", "FULL");
     assert_eq!(inner.pragma("journal_mode").await.expect("reads"), "wal");
     assert_eq!(inner.pragma("secure_delete").await.expect("reads"), "1");
-    assert_eq!(inner.pragma("user_version").await.expect("reads"), "4");
+    assert_eq!(inner.pragma("user_version").await.expect("reads"), "5");
     drop(inner);
     store.close().await;
 }

@@ -62,7 +62,13 @@ fn everything(owner: PersonId) -> Vec<StoreWrite> {
         StoreWrite::PutSigning { owner, record: RECORD, json: "{\"strokes\":[]}".to_owned() },
         StoreWrite::PutRepair { owner, record: OTHER },
         StoreWrite::PutReEnrol { owner, re_enrol: true },
+        StoreWrite::PutParked { owner, record: OTHER, parked: parked() },
+        StoreWrite::PutCaseAnswer { owner, question: 12, text: "三楼的阀门".to_owned() },
     ]
+}
+
+fn parked() -> Parked {
+    Parked { n: 6, code: "malformed".to_owned(), app_version: "1.4.0".to_owned() }
 }
 
 #[tokio::test]
@@ -117,6 +123,8 @@ async fn what_was_written_is_there_after_opening_again() {
         retry_json: Some("{\"tries\":2}".to_owned()),
         repairs: vec![OTHER],
         re_enrol: true,
+        parked: BTreeMap::from([(OTHER, parked())]),
+        case_answers: BTreeMap::from([(12, "三楼的阀门".to_owned())]),
     };
     assert!(store.sync_state(WANG).await.expect("reads") == expected);
     store.close().await;
@@ -169,6 +177,8 @@ fn deletions(owner: PersonId) -> Vec<StoreWrite> {
         StoreWrite::PutRetry { owner, json: None },
         StoreWrite::DeleteSigning { owner, record: RECORD },
         StoreWrite::PutReEnrol { owner, re_enrol: false },
+        StoreWrite::DeleteParked { owner, record: OTHER },
+        StoreWrite::DeleteCaseAnswer { owner, question: 12 },
     ]
 }
 
@@ -192,6 +202,7 @@ async fn what_was_deleted_is_gone_and_the_rest_stays() {
     assert_eq!((state.cursors.len(), state.repairs.len()), (0, 0));
     assert_eq!((state.backed_up, state.retry_json.is_none()), (None, true));
     assert!(!state.re_enrol);
+    assert!(state.parked.is_empty() && state.case_answers.is_empty());
     assert_eq!((state.highest_number, state.receipts_after, state.epoch), (6, 12, 1));
     store.close().await;
 }
