@@ -10,15 +10,16 @@ use sqlx::SqliteConnection;
 use sync_core::model::id::{FactKey, PersonId};
 use sync_core::rules::{Case, CaseSide, FieldValue};
 
-use super::cash;
 use super::desk::Desk;
 use super::form::Fields;
 use super::layout::badge;
 use super::record::Sheet;
 use super::timeline::{detail, fact_name, field_value};
 use super::words::{Words, Zone, yuan};
+use super::{account, cash};
 use crate::Result;
 use crate::sync::DeskCaseRow;
+use crate::sync::account_day::LATE;
 use crate::sync::cash_days::CASH_UNACCOUNTED;
 use crate::sync::strokes::EQUAL_STROKES;
 use crate::sync::waiting::{self, WaitingFact};
@@ -271,6 +272,16 @@ fn about(words: Words, case: &DeskCaseRow) -> Markup {
                     }
                     " · " (words.code("cash", "handed_in")) " " (yuan(fen("taken_fen")))
                     " · " (words.code("cash", "refunded")) " " (yuan(fen("refunded_fen")))
+                }
+            }
+        }
+        (LATE, Some(site)) => {
+            let day = params["day"].as_str().unwrap_or_default();
+            html! {
+                p {
+                    a href=(account::url_of(site, day)) {
+                        (words.with("office-account-of-day", &[("day", day)]))
+                    }
                 }
             }
         }

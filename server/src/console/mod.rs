@@ -1,6 +1,7 @@
 //! The office's pages: written on the server, whole without a script, live with a small one. They
 //! show what the API shows and write through the same commands.
 
+mod account;
 mod act;
 mod alarms;
 mod any;
@@ -75,6 +76,9 @@ pub fn router(app: &App) -> Router<App> {
         .route(inbox::URL, get(inbox::show))
         .route("/office/inbox/{record}/{action}", post(inbox::on_item).get(act::back_to_inbox))
         .route(cash::URL, get(cash::show))
+        .route(account::URL, get(account::show))
+        .route(account::CLOSE, post(account::close).get(account::back))
+        .route(account::REOPEN, post(account::reopen).get(account::back))
         .route("/office/phones", get(phones::show))
         .route(SIGN_IN, get(session::show).post(session::sign_in))
         .route("/office/sign-out", post(session::sign_out))

@@ -69,7 +69,8 @@ struct DeskCaseItem {
     /// The record.
     #[schema(value_type = Option<String>)]
     record: Option<RecordId>,
-    /// `refused`, `held`, `number_gap`, `clone`, `equal_strokes`, `backdated`.
+    /// `refused`, `held`, `number_gap`, `clone`, `equal_strokes`, `backdated`,
+    /// `late_for_closed_day`.
     kind: String,
     /// Whose commands.
     #[schema(value_type = u32)]

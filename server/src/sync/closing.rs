@@ -53,6 +53,10 @@ pub(super) async fn close(
             }
         }
         (None, CaseDecision::AcceptAfterAll) => return Err(refused("unreadable")),
+        // Another case without a record has nothing of it: a gap, a day's late work.
+        (None, CaseDecision::Discard) if case.kind != "refused" => {
+            return Err(refused("nothing_waits"));
+        }
         (None, CaseDecision::Discard) => discard_unreadable(conn, &case).await?,
         (Some(record), CaseDecision::AcceptAfterAll | CaseDecision::Discard) => {
             let incoming = ruled(conn, &case, record, &close).await?;

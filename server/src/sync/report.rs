@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use sqlx::SqliteConnection;
 use sync_core::protocol::limits::LIMITS;
 
+use super::account_day;
 use super::decide::DeskCase;
 use super::load::{self, number};
 use super::log::Why;
@@ -105,18 +106,13 @@ pub async fn keep_unreadable(conn: &mut SqliteConnection, unreadable: &Unreadabl
     write::use_quota(conn, *device, number(length)).await
 }
 
-/// Opens a case when a phone that has saved up to `highest`, with `unsent` commands to send before
-/// this push, has nothing more to send and numbers are missing.
+/// Opens a case when a phone that has saved up to `highest` and has nothing more to send than this
+/// push lacks numbers; the account notes them as told of.
 ///
 /// # Errors
 /// If the database does not answer.
-pub async fn number_gap(
-    conn: &mut SqliteConnection,
-    push: &Push,
-    highest: u64,
-    unsent: u64,
-) -> Result<()> {
-    if unsent > push.numbers.len() as u64 || highest == 0 {
+pub async fn number_gap(conn: &mut SqliteConnection, push: &Push, highest: u64) -> Result<()> {
+    if highest == 0 {
         return Ok(());
     }
     let first: i64 = sqlx::query_scalar("select first_number from device where device = ?")
@@ -136,6 +132,7 @@ pub async fn number_gap(
     if told.unwrap_or(0).unsigned_abs() >= highest.saturating_add(1).saturating_sub(first) {
         return Ok(());
     }
+    account_day::told(conn, push.device, push.now_ms).await?;
     let mut known = BTreeSet::new();
     let cases: Vec<(i64, i64)> = sqlx::query_as(
         "select from_number, to_number from desk_case where device = ? and kind = 'number_gap'",

@@ -29,7 +29,7 @@ use super::sessions::{self, Contact};
 use super::stops::Stops;
 use super::waiting::{self, AgainJob};
 use super::write::{self, Planned, Poke, WriteContext};
-use super::{Ledgered, Shared, batch, closing, office, report};
+use super::{Ledgered, Shared, account_day, batch, closing, office, report};
 use crate::{Error, Result};
 
 /// What the writer is asked to do.
@@ -206,7 +206,7 @@ async fn run_job(
         }
         Job::Push(job, reply) => settle(push(shared, conn, *job).await, reply, settled),
         Job::Report(report, reply) => {
-            let done = report::write(conn, &report).await;
+            let done = told(conn, &report).await;
             settle(done.map(|()| ((), Vec::new())), reply, settled)
         }
         Job::Unreadable(unreadable, reply) => {
@@ -288,11 +288,20 @@ async fn push(
             (handed_in.told().highest_number, handed_in.told().unsent)
         }
     };
-    if not_stored == 0 {
-        report::number_gap(conn, &push, highest, unsent).await?;
+    if not_stored > 0 || unsent > push.numbers.len() as u64 {
+        // The rest is still on the phone.
+        account_day::told(conn, push.device, push.now_ms).await?;
+    } else {
+        report::number_gap(conn, &push, highest).await?;
     }
     stops.inside().await?;
     Ok((prepared, pokes))
+}
+
+/// What a phone says without bringing anything: what it has saved and not sent is on it.
+async fn told(conn: &mut SqliteConnection, report: &Report) -> Result<()> {
+    report::write(conn, report).await?;
+    account_day::told(conn, report.device, report.now_ms).await
 }
 
 /// Writes all records of a push in few statements. If the database refuses that, each record is

@@ -1,5 +1,6 @@
 //! The HTTP interface by exact status and body, in process; one test over a real socket.
 
+mod account_days;
 mod cash;
 mod devices;
 mod edges;

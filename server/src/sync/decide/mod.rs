@@ -3,6 +3,7 @@
 //! the record has moved meanwhile.
 
 mod contact;
+mod day;
 mod judge;
 mod log;
 mod overrule;
@@ -15,6 +16,7 @@ mod seen;
 mod tests;
 
 pub use contact::{Confirmed, Contact};
+pub use day::attribute;
 pub use log::Log;
 pub(crate) use pack::UNDECIDED;
 pub use pack::number;
@@ -35,6 +37,7 @@ use sync_core::model::time::WallMs;
 use sync_core::protocol::message::Outcome;
 use sync_core::rules::Review;
 
+use super::account_day::Place;
 use super::log::{Author, DISCARDED, LogRow, RecordState, RowState, Why};
 
 /// Everything a decision depends on.
@@ -260,6 +263,10 @@ pub struct RecordPlan {
     pub held_count: u64,
     /// News for authors.
     pub verdicts: Vec<Verdict>,
+    /// When commands that came now were written, by server time; none where that is not verified.
+    pub written_ms: BTreeMap<Author, WallMs>,
+    /// Which day each command is of that is told of here.
+    pub days: BTreeMap<Author, Place>,
     /// Commands that were stored before this: their receipts stand.
     pub already_had: BTreeSet<u64>,
     /// Of those the ones that were entered under another hash than they came with now: for whoever
