@@ -138,7 +138,7 @@ fn chooser(desk: &Desk, day: &Day) -> Markup {
             input type="hidden" name="site" value=(day.site);
             label for="account-day" { (words.say("office-account-day")) } " "
             input #account-day type="date" name="day" required value=(day.day);
-            " " button.plain type="submit" { (words.say("office-account-show")) }
+            " " button type="submit" { (words.say("office-account-show")) }
         }
     }
 }

@@ -211,10 +211,16 @@ async fn a_closed_day_is_reopened_by_what_comes_for_it_with_one_case_a_device() 
     assert_eq!(case.params, Some(json!({ "day": TODAY, "commands": 2 })));
     assert_eq!(world.wangs(TODAY).await.late, 2);
 
-    // Its numbers are about other things than what did not read.
+    // It is not about what did not read.
+    let unreadable = "insert into quarantine (at_ms, person, device, code, bytes)
+        values (1, 31, 9, 'unreadable', x'00')";
+    let mut conn = world.sync.shared.database.begin_write().await.expect("begins");
+    sqlx::query(unreadable).execute(&mut *conn).await.expect("inserts");
+    conn.commit().await.expect("commits");
     let (decision, reason) = (CaseDecision::Discard, "不该写".to_owned());
     let word = CloseCase { case: case.case, person: CHEN, decision, reason };
     assert!(world.sync.close_case(word).await.is_err());
+    assert_eq!(world.count("select count(*) from quarantine where decision is null").await, 1);
 
     // More for the same day, which is open again: the same case. Held first, it counts once.
     let lost = wang.write(record, "note", json!({ "text": "3" }));
