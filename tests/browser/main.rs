@@ -2,6 +2,7 @@
 //! phones. Only what needs a browser to fail stands here.
 
 mod access;
+mod account;
 mod browser;
 mod cable;
 mod conflict;

@@ -169,6 +169,7 @@ impl Scene {
         let mut pages = vec![format!("{url}/office"), self.order_url()];
         pages.extend(round);
         pages.push(format!("{url}/office/phones"));
+        pages.push(format!("{url}/office/account"));
         pages
     }
 

@@ -71,13 +71,14 @@ impl Site {
             [9; 32],
         ));
         let address = Server::default();
-        address.set(Some(server.clone()));
+        address.set(Some((server.clone(), database.clone())));
         let transport = transport(&life, address);
         let phone = open_phone(&life, transport.clone()).await;
         if phone.identity().await.is_none() {
             people(&database).await;
             phone.enrol("code", "电话", None).await.expect("enrols");
-            let key = transport.public_key.lock().expect("not poisoned").expect("enrolled");
+            let enrolled = transport.enrolled.lock().expect("not poisoned").pop();
+            let (_, key) = enrolled.expect("enrolled");
             device(&database, key.as_bytes().to_vec()).await;
         }
         let items = phone.list().await;

@@ -1,8 +1,11 @@
 //! Turns: what the office, a phone and a runner of the jobs do in a round.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use fieldbook_server::people::Act;
+use fieldbook_server::sync::account_day;
 use fieldbook_server::{App, Error, jobs};
 use serde_json::Value;
 use sync_core::model::id::{DeviceId, FactKey, PersonId, RecordId, SiteId};
@@ -10,6 +13,7 @@ use sync_core::model::person::Role;
 use sync_core::replica::{Performed, Replica};
 
 use super::coverage::Coverage;
+use super::days;
 use super::environment::{Dice, Gate, SimulatedClock, SimulatedHooks};
 use super::people::{PEOPLE, Person, SITE, Seat};
 use super::signing::Ink;
@@ -41,6 +45,17 @@ pub struct Saved {
     pub lied: bool,
     /// To before the phone last got an answer: the server has to notice.
     pub caught: bool,
+    /// Server time at that moment, whatever its writer's clock said.
+    pub at_ms: i64,
+}
+
+/// The office closed a day.
+#[derive(Debug, Clone)]
+pub struct DayClosed {
+    /// The day.
+    pub day: String,
+    /// Device and number of everything that had come for it.
+    pub known: BTreeSet<(u32, u64)>,
 }
 
 /// What somebody's turn came to.
@@ -48,6 +63,8 @@ pub struct Saved {
 pub struct Done {
     /// Commands that returned.
     pub saved: Vec<Saved>,
+    /// Days that were closed.
+    pub closed: Vec<DayClosed>,
     /// What was denied before anything was written.
     pub coverage: Coverage,
     /// Things that a run of jobs could not do though nothing stopped it.
@@ -67,7 +84,40 @@ pub async fn office(world: &mut World, done: &mut Done) -> u64 {
         }
         office_step(world, done).await;
     }
+    if world.dice.happens(350) {
+        close_a_day(world, done).await;
+    }
     crashes
+}
+
+/// Somebody closes one of the last days, as the office's page does.
+async fn close_a_day(world: &World, done: &mut Done) {
+    let now_ms = world.now_ms();
+    let back = i64::try_from(world.dice.below(3)).expect("small");
+    let from_ms = days::midnight(now_ms) - back * days::DAY_MS;
+    let day = days::day(from_ms);
+    let act = Act { at_ms: now_ms, by: Some(PersonId(12)) };
+    let mut transaction = world.machine.app().db.begin_write().await.expect("begins");
+    let of_day = (SITE, day.as_str());
+    let closed =
+        account_day::close(&mut transaction, act, of_day, (from_ms, from_ms + days::DAY_MS));
+    closed.await.expect("closes");
+    let rows: Vec<(u32, i64, i64)> = sqlx::query_as(
+        "select device, from_number, to_number from account_day_row
+         where site = ? and day = ? and dated <> 'told'",
+    )
+    .bind(SITE.0)
+    .bind(&day)
+    .fetch_all(&mut *transaction)
+    .await
+    .expect("reads");
+    transaction.commit().await.expect("commits");
+    let numbers = |(device, from, to): (u32, i64, i64)| {
+        (from..=to).map(move |number| (device, number.unsigned_abs()))
+    };
+    let known = rows.into_iter().flat_map(numbers).collect();
+    done.trace.push(format!("closed {day}"));
+    done.closed.push(DayClosed { day, known });
 }
 
 async fn office_step(world: &World, done: &mut Done) {
@@ -110,6 +160,7 @@ async fn office_step(world: &World, done: &mut Done) {
             forbidden: false,
             lied: false,
             caught: false,
+            at_ms: world.now_ms(),
         }),
         Err(Error::Denied(denial)) => {
             done.coverage.of(kind).denied += 1;
@@ -313,6 +364,7 @@ impl Carrier {
             forbidden: false,
             lied: false,
             caught: false,
+            at_ms: self.now_ms,
         })
     }
 

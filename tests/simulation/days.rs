@@ -43,6 +43,11 @@ pub fn months_later(from_ms: i64, count: u32) -> i64 {
     days(year, month, day) * DAY_MS + local.rem_euclid(DAY_MS) - OFFSET_MS
 }
 
+/// When the local day of a moment began.
+pub fn midnight(at_ms: i64) -> i64 {
+    at_ms - (at_ms + OFFSET_MS).rem_euclid(DAY_MS)
+}
+
 /// The local date, `YYYY-MM-DD`.
 pub fn day(at_ms: i64) -> String {
     let (year, month, day) = date((at_ms + OFFSET_MS).div_euclid(DAY_MS));

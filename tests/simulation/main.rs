@@ -23,7 +23,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use acting::{Carrier, Done, Saved};
+use acting::{Carrier, DayClosed, Done, Saved};
 use auditor::Audit;
 use coverage::Coverage;
 use days::DAY_MS;
@@ -98,6 +98,8 @@ pub struct AllSaved {
     pub phones: Vec<Vec<Saved>>,
     /// At the seats.
     pub office: Vec<Saved>,
+    /// Days that the office closed, in order.
+    pub closed: Vec<DayClosed>,
 }
 
 const ROUNDS: usize = 7;
@@ -120,6 +122,7 @@ async fn play(seed: u64) -> (World, AllSaved, Run) {
         let mut done = Done::default();
         run.server_crashes += acting::office(&mut world, &mut done).await;
         saved.office.append(&mut done.saved);
+        saved.closed.append(&mut done.closed);
         run.take("office", done);
         field_turn(&mut world, &mut scheduler, &mut run, &mut saved).await;
         world.advance_ms(60_000);

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use data_encoding::BASE64URL_NOPAD;
 use ed25519_dalek::{SigningKey, VerifyingKey};
-use fieldbook_server::App;
+use fieldbook_server::db::Database;
 use fieldbook_server::people::device;
-use fieldbook_server::sync::{Bearer, Carrier};
+use fieldbook_server::sync::{Bearer, Carrier, Sync};
 use sync_core::model::id::{DeviceId, PersonId};
 use sync_core::protocol::chain::HandInRequest;
 use sync_core::protocol::enrolment::{
@@ -39,7 +39,7 @@ pub struct Faults {
 
 /// The server's address: its process while it is up.
 #[derive(Clone, Default)]
-pub struct Server(Arc<Mutex<Option<App>>>);
+pub struct Server(Arc<Mutex<Option<(Sync, Database)>>>);
 
 /// What a phone sends under its token.
 #[derive(Debug, Clone)]
@@ -51,18 +51,18 @@ struct Message {
 
 impl Server {
     /// Up with this process, or down.
-    pub fn set(&self, app: Option<App>) {
-        *self.0.lock().expect("not poisoned") = app;
+    pub fn set(&self, running: Option<(Sync, Database)>) {
+        *self.0.lock().expect("not poisoned") = running;
     }
 
-    fn app(&self) -> Option<App> {
+    fn running(&self) -> Option<(Sync, Database)> {
         self.0.lock().expect("not poisoned").clone()
     }
 
     /// Calls the server; `None` while it is down or when it stops meanwhile.
     async fn ask(&self, message: &Message) -> Option<HttpResponse> {
-        let app = self.app()?;
-        if let Some(problem) = refused(&app, message.who).await {
+        let (sync, database) = self.running()?;
+        if let Some(problem) = refused(&database, message.who).await {
             return Some(problem);
         }
         let answered = if message.hands_in {
@@ -70,13 +70,13 @@ impl Server {
                 return Some(problem(ProblemCode::Malformed));
             };
             let by = Carrier::Phone(message.who, request.clock);
-            let answered = app.sync.hand_in(by, &request.hand_over).await;
+            let answered = sync.hand_in(by, &request.hand_over).await;
             answered.map(|response| frame::seal(&response))
         } else {
             let Ok(request) = frame::open(&message.body) else {
                 return Some(problem(ProblemCode::Malformed));
             };
-            app.sync.handle(message.who, request).await.map(|response| frame::seal(&response))
+            sync.handle(message.who, request).await.map(|response| frame::seal(&response))
         };
         match answered {
             Ok(body) => Some(answer(200, body)),
@@ -87,8 +87,8 @@ impl Server {
 }
 
 /// What a device is told that may not come in.
-async fn refused(app: &App, who: Bearer) -> Option<HttpResponse> {
-    let mut conn = app.db.reader().acquire().await.expect("connects");
+async fn refused(database: &Database, who: Bearer) -> Option<HttpResponse> {
+    let mut conn = database.reader().acquire().await.expect("connects");
     match device::admit(&mut conn, who).await {
         Ok(()) => None,
         Err(fieldbook_server::Error::Problem { code, .. }) => Some(problem(code)),
@@ -202,8 +202,9 @@ impl SimulatedTransport {
     async fn token(&self, body: &[u8]) -> Result<HttpResponse> {
         let request: TokenRequest = serde_json::from_slice(body).expect("asks for a token");
         let who = Bearer { person: request.person, device: request.device };
-        let app = self.server.app().ok_or_else(|| offline("the server is down"))?;
-        if let Some(problem) = refused(&app, who).await {
+        let running = self.server.running();
+        let (_, database) = running.ok_or_else(|| offline("the server is down"))?;
+        if let Some(problem) = refused(&database, who).await {
             return Ok(problem);
         }
         let access_token = format!("{}.{}", who.person, who.device);

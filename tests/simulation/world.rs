@@ -121,7 +121,7 @@ impl Machine {
             hooks: self.hooks.clone(),
             config: Config { ledger, ..Config::default() },
         });
-        self.address.set(Some(app.clone()));
+        self.address.set(Some((app.sync.clone(), app.db.clone())));
         self.running = Some(app);
     }
 

@@ -11,14 +11,16 @@ use sync_core::model::id::{FactKey, PersonId};
 use sync_core::protocol::message::ANSWER;
 use sync_core::rules::{Case, CaseSide, Field, FieldValue};
 
-use super::cash;
 use super::desk::Desk;
 use super::form::Fields;
 use super::layout::badge;
 use super::record::Sheet;
 use super::timeline::{detail, fact_name, field_value};
 use super::words::{Words, Zone, yuan};
+use super::{account, cash};
 use crate::Result;
+use crate::sync::DeskCaseRow;
+use crate::sync::account_day::LATE;
 use crate::sync::asking::{RETURNED, STRAY_ANSWER};
 use crate::sync::cash_days::CASH_UNACCOUNTED;
 use crate::sync::strokes::EQUAL_STROKES;
@@ -383,6 +385,16 @@ fn about(words: Words, case: &DeskCaseRow) -> Markup {
             }
         }
         (STRAY_ANSWER, _) => html! { p { (params[ANSWER].as_str().unwrap_or_default()) } },
+        (LATE, Some(site)) => {
+            let day = params["day"].as_str().unwrap_or_default();
+            html! {
+                p {
+                    a href=(account::url_of(site, day)) {
+                        (words.with("office-account-of-day", &[("day", day)]))
+                    }
+                }
+            }
+        }
         (EQUAL_STROKES, _) => {
             let first = params["record"].as_str().unwrap_or_default();
             html! {

@@ -38,6 +38,7 @@ pub fn page(desk: &Desk, frame: Frame<'_>, content: &Markup) -> Response {
                     (super::inbox::URL, "office-inbox"),
                     (super::records::URL, "office-records"),
                     (super::cash::URL, "office-cash"),
+                    (super::account::URL, "office-account"),
                     ("/office/phones", "office-phones"),
                 ];
                 @for (url, id) in pages {

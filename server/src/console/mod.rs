@@ -1,6 +1,7 @@
 //! The office's pages: written on the server, whole without a script, live with a small one. They
 //! show what the API shows and write through the same commands.
 
+mod account;
 mod act;
 mod alarms;
 mod any;
@@ -77,6 +78,9 @@ pub fn router(app: &App) -> Router<App> {
         .route(cash::URL, get(cash::show))
         .route(phones::PHONES, get(phones::show))
         .route("/office/phones/{device}/{action}", post(phones::decide).get(phones::back))
+        .route(account::URL, get(account::show))
+        .route(account::CLOSE, post(account::close).get(account::back))
+        .route(account::REOPEN, post(account::reopen).get(account::back))
         .route(SIGN_IN, get(session::show).post(session::sign_in))
         .route("/office/sign-out", post(session::sign_out))
         .route("/office/link/{token}", get(session::link).post(session::use_link))

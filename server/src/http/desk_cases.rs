@@ -74,7 +74,7 @@ struct DeskCaseItem {
     #[schema(value_type = Option<String>)]
     record: Option<RecordId>,
     /// `refused`, `held`, `number_gap`, `clone`, `equal_strokes`, `backdated`, `quota`,
-    /// `stray_answer`, `device_unknown`.
+    /// `stray_answer`, `device_unknown`, `late_for_closed_day`.
     kind: String,
     /// Whose commands.
     #[schema(value_type = u32)]

@@ -1,6 +1,7 @@
 //! What speaks HTTP: one file a resource. Every error leaves as problem details, every request as
 //! one log line without content.
 
+pub(crate) mod account_days;
 pub(crate) mod cases;
 pub(crate) mod cash;
 pub(crate) mod client;
@@ -78,6 +79,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(evidence::routes())
         .merge(contacts::routes())
         .merge(devices::routes())
+        .merge(account_days::routes())
         .merge(grants::routes())
         .merge(roster::routes())
         .merge(roster_swaps::routes())

@@ -11,7 +11,7 @@ use sync_core::model::time::WallMs;
 
 use super::Shared;
 use super::asking::RETURNED;
-use super::decide::{Deciding, Incoming};
+use super::decide::{self, Deciding, Incoming};
 use super::load::{self, exact, number};
 use super::people::People;
 use super::push;
@@ -27,7 +27,7 @@ pub struct DeskCaseRow {
     /// The site; `None` where nobody knows yet.
     pub site: Option<SiteId>,
     /// `refused`, `held`, `clone`, `number_gap`, `cash_unaccounted`, `equal_strokes`,
-    /// `backdated`, `quota`, `stray_answer`, `device_unknown`.
+    /// `backdated`, `quota`, `stray_answer`, `device_unknown`, `late_for_closed_day`.
     pub kind: String,
     /// The record.
     pub record: Option<RecordId>,
@@ -284,7 +284,8 @@ pub(super) async fn plan(
     };
     // Unwind safe: the closure only reads. Nothing was acknowledged, so nothing is lost.
     let plan = catch_unwind(AssertUnwindSafe(|| (shared.decide)(&deciding)));
-    let plan = plan.map_err(|_| Error::Broken("deciding panicked"))?;
+    let mut plan = plan.map_err(|_| Error::Broken("deciding panicked"))?;
+    decide::attribute(&deciding, &mut plan);
     Ok(Planned { record, version: stored.state.version, plan })
 }
 

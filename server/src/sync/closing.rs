@@ -110,6 +110,10 @@ async fn decide(
             return Err(refused("waits"));
         }
         (_, CaseDecision::Dismiss) => return Ok(Vec::new()),
+        // Another case without a record has nothing of it: a gap, a day's late work.
+        (None, CaseDecision::Discard) if case.kind != "refused" => {
+            return Err(refused("nothing_waits"));
+        }
         (None, CaseDecision::Discard) => {
             discard_unreadable(conn, case, now_ms).await?;
             return Ok(Vec::new());

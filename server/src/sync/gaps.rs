@@ -5,6 +5,7 @@ use sqlx::SqliteConnection;
 use sync_core::model::id::{DeviceId, PersonId};
 use sync_core::model::time::WallMs;
 
+use super::account_day;
 use super::decide::DeskCase;
 use super::load::number;
 use super::log::Why;
@@ -134,6 +135,10 @@ pub async fn look(conn: &mut SqliteConnection, look: &Look) -> Result<()> {
     let Some(standing) = standing else { return Ok(()) };
     let Standing { first_number, highest_number, told, has_open } = standing;
     let is_whole = told > highest_number.saturating_sub(first_number);
+    if !is_whole {
+        // Saved there and not come: of the day of this word until it comes.
+        account_day::told(conn, look.device, look.now_ms).await?;
+    }
     if !has_open && (is_whole || look.opens_from.is_none()) {
         return Ok(());
     }

@@ -4,6 +4,7 @@
 //! A push is prepared on a reader (parse, guard, review), written by the one writer with group
 //! commit, and answered after the commit from a snapshot.
 
+pub mod account_day;
 mod answer;
 pub mod asking;
 mod attestation;

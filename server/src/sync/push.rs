@@ -138,7 +138,8 @@ pub async fn prepare(
             server: shared.actor,
             now_ms: push.now_ms,
         };
-        let plan = decide::decide_or_hold(&deciding, shared.decide);
+        let mut plan = decide::decide_or_hold(&deciding, shared.decide);
+        decide::attribute(&deciding, &mut plan);
         quota = quota
             .saturating_add(plan.freed_bytes(push.device))
             .saturating_sub(plan.quarantine_bytes(push.device));

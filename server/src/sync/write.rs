@@ -11,6 +11,7 @@ use sync_core::model::time::{Seen, WallMs};
 use sync_core::protocol::limits::LIMITS;
 use sync_core::protocol::message::Outcome;
 
+use super::account_day;
 use super::audience;
 use super::decide::{
     DeskCase, HeldPack, KeptDecided, QUOTA, Quarantined, RecordPlan, RowChange, Verdict,
@@ -94,6 +95,7 @@ pub async fn plans(
     pokes.extend(sites.map(Poke::office));
     stops.inside().await?;
     receipts(conn, planned, context.epoch, &last).await?;
+    pokes.extend(account_day::write(conn, planned, context.now_ms).await?);
     stops.inside().await?;
     Ok(pokes)
 }
@@ -468,7 +470,7 @@ fn params(why: &Why) -> Option<String> {
 impl Verdict {
     /// Whether a receipt of it is kept: what is not stored is still the phone's, and a clone's
     /// number keeps what its first holder was told.
-    fn is_kept(&self) -> bool {
+    pub(super) fn is_kept(&self) -> bool {
         self.outcome != Outcome::NotStored && !self.cloned
     }
 }

@@ -336,3 +336,31 @@ office-keys = Keys that are out
 office-keys-none = No key is out
 office-key-used = Used
 office-inbox-cash-reopened = Settled cash differs again
+
+# account of a day
+office-account = Account
+office-account-day = Day
+office-account-show = Show
+office-account-day-rule = Saved = accepted + held + refused + still on the phone. By the day it was written; what has no verified time is of the day it came, and marked.
+office-account-rows = By person and phone
+office-account-more = Too much: a part is shown and summed
+office-account-open = Not closed
+office-account-closed = Closed
+office-account-reopened = Reopened
+office-account-closed-by = Closed by { $by } at { $at }, as of then:
+office-account-reopened-by = Reopened by { $by } at { $at }: { $reason }
+office-account-reopened-late = Reopened at { $at } by records that came after the closing
+office-account-unknown-since = Known up to no. { $number } at { $at }, unknown since
+office-account-nothing-known = Never heard of: nothing is known
+office-account-whole = All of the day is known
+office-account-late = { $count } came after the closing
+office-account-dated-by-arrival = { $count } by the day they came
+office-account-missing = Never came: no. { $numbers }
+office-account-close = Close the day
+office-account-reopen = Reopen
+office-account-of-day = Account of { $day }
+office-column-known = Known
+office-desk-case-late-for-closed-day = A phone's records came after their day was closed
+office-decision-day-closed = The day was closed again
+office-refused-decision-day-not-begun = The day has not begun: it cannot be closed
+office-refused-decision-not-closed = The day is not closed

@@ -336,3 +336,31 @@ office-keys = 未还的钥匙
 office-keys-none = 没有未还的钥匙
 office-key-used = 已用过
 office-inbox-cash-reopened = 已了结的现金又有出入
+
+# account of a day
+office-account = 对账
+office-account-day = 日期
+office-account-show = 查看
+office-account-day-rule = 已保存 = 已接受 + 待定 + 退回 + 仍在手机上。按写下的日期计；无法核实写下时间的，按送到的日期计并注明。
+office-account-rows = 各人各手机
+office-account-more = 内容太多，只显示并合计一部分
+office-account-open = 未结账
+office-account-closed = 已结账
+office-account-reopened = 已重新打开
+office-account-closed-by = { $by }于 { $at } 结账，当时：
+office-account-reopened-by = { $by }于 { $at } 重新打开：{ $reason }
+office-account-reopened-late = { $at } 有结账以后才到的记录，自动重新打开
+office-account-unknown-since = 已知到第 { $number } 条（{ $at }），此后未知
+office-account-nothing-known = 从未联系过，全部未知
+office-account-whole = 当天已全部知道
+office-account-late = 结账后到的 { $count } 条
+office-account-dated-by-arrival = 按送到日期计的 { $count } 条
+office-account-missing = 没有送到：第 { $numbers } 条
+office-account-close = 结账
+office-account-reopen = 重新打开
+office-account-of-day = { $day } 的对账
+office-column-known = 知道到
+office-desk-case-late-for-closed-day = 结账以后才到的手机记录
+office-decision-day-closed = 已重新结账
+office-refused-decision-day-not-begun = 这一天还没有开始，不能结账
+office-refused-decision-not-closed = 这一天没有结账

@@ -203,7 +203,7 @@ pub(super) fn cases(input: &CaseInput<'_>, of_kind: Vec<Case>) -> Vec<Case> {
 
 /// A case is closed by a fact that names its kind and everything it rests on: what changes
 /// afterwards is another case. The last word counts; of words that knew nothing of one another
-/// whoever reopens wins (R8.14).
+/// whoever reopens wins (R8.17).
 ///
 /// A field's conflict ends only by `resolve`. Cases of money and signatures are closed like others,
 /// by somebody's fact with a reason: no fact about money and no signature is changed by it, and

@@ -1,6 +1,7 @@
 //! What the rule book says, as pure functions: the same on the phone, on the server, in reports
 //! and in tests.
 
+pub mod account;
 pub mod alarm;
 pub mod appraisal;
 mod audience;

@@ -1,6 +1,7 @@
 //! The auditors: after the faults are over, every command that returned must be somewhere, once,
 //! what follows by itself must have followed, once, and all sides must agree.
 
+mod account_days;
 mod accounted;
 mod deceived;
 mod derived;
@@ -49,6 +50,10 @@ pub struct Audit {
     pub repeats: u64,
     /// Rows of lists.
     pub rows: u64,
+    /// Commands whose day is the one on which they were written.
+    pub dated: u64,
+    /// Commands that came for a day that was closed.
+    pub late: u64,
 }
 
 impl Audit {
@@ -69,6 +74,8 @@ impl Audit {
         self.followed += other.followed;
         self.repeats += other.repeats;
         self.rows += other.rows;
+        self.dated += other.dated;
+        self.late += other.late;
     }
 }
 
@@ -82,6 +89,7 @@ pub async fn audit(world: &mut World, saved: &AllSaved, coverage: &mut Coverage)
     let records = facts::read(world).await;
     let mut audit = Audit::default();
     accounted::audit(world, &records, saved, (&mut audit, coverage)).await;
+    account_days::audit(world, &records, saved, &mut audit).await;
     money::audit(world, &records, &mut audit).await;
     ladder::audit(world, &records, &mut audit);
     due::audit(world, &records, &mut audit);

@@ -142,10 +142,7 @@ impl<'a> Work<'a> {
     /// Judges a command whose change the guard let pass. `stored` is its row if it was held there.
     pub(super) fn command(&mut self, author: Author, guarded: GuardedChange, stored: Option<i64>) {
         let cloned = stored.is_none() && self.is_clone(&author);
-        let site = self.plan.site.or_else(|| site_of(&guarded.facts));
-        if stored.is_none()
-            && site.is_some_and(|site| self.date(author, site, &guarded.facts).backdated)
-        {
+        if stored.is_none() && self.note_time(author, &guarded.facts) {
             self.desk_case("backdated", author, &Why::new("backdated"));
         }
         let ruling = match self.forged(&guarded) {
@@ -293,7 +290,7 @@ impl<'a> Work<'a> {
     }
 
     /// When a command was written.
-    fn date(&self, author: Author, site: SiteId, facts: &[Fact]) -> Dated {
+    pub(super) fn date(&self, author: Author, site: SiteId, facts: &[Fact]) -> Dated {
         let written = Written::of(facts, self.deciding.sessions);
         match self.deciding.confirmed.get(&author.device) {
             Some(confirmed) => confirmed.date(author.number, site, written),
@@ -488,7 +485,7 @@ impl<'a> Work<'a> {
 }
 
 /// Where a command opens a record, if it opens one.
-fn site_of(facts: &[Fact]) -> Option<SiteId> {
+pub(super) fn site_of(facts: &[Fact]) -> Option<SiteId> {
     facts.iter().find_map(|fact| match &fact.payload {
         Payload::General(GeneralFact::Created(created)) => Some(created.site),
         _ => None,

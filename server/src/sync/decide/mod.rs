@@ -3,6 +3,7 @@
 //! the record has moved meanwhile.
 
 mod contact;
+mod day;
 mod judge;
 mod log;
 mod overrule;
@@ -16,6 +17,7 @@ mod seen;
 mod tests;
 
 pub use contact::{Confirmed, Contact};
+pub use day::attribute;
 pub use log::Log;
 pub(crate) use pack::UNDECIDED;
 pub use pack::number;
@@ -37,6 +39,7 @@ use sync_core::model::time::WallMs;
 use sync_core::protocol::message::Outcome;
 use sync_core::rules::Review;
 
+use super::account_day::Place;
 use super::log::{Author, DISCARDED, LogRow, RecordState, RowState, Why};
 
 /// The code of a push that a device's quota has no room for, and the kind of the case about it.
@@ -265,6 +268,10 @@ pub struct RecordPlan {
     pub held_count: u64,
     /// News for authors.
     pub verdicts: Vec<Verdict>,
+    /// When commands that came now were written, by server time; none where that is not verified.
+    pub written_ms: BTreeMap<Author, WallMs>,
+    /// Which day each command is of that is told of here.
+    pub days: BTreeMap<Author, Place>,
     /// Commands that were stored before this: their receipts stand.
     pub already_had: BTreeSet<u64>,
     /// Of those the ones that were entered under another hash than they came with now: for whoever

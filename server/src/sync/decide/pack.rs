@@ -30,6 +30,9 @@ pub(super) fn pushed(work: &mut Work<'_>, person: PersonId, device: DeviceId, pa
     }
     let why = Refusal::MissingDependency.why();
     for (change, _) in rest.iter().zip(&news).filter(|(_, new)| **new) {
+        if let Some(number) = number(change) {
+            work.note_time_of(Author { person, device, number }, &change.facts);
+        }
         tell(work, person, device, change, Outcome::Held, &why);
     }
     // What goes on from commands that wait already is kept with them: alone it would not say what

@@ -1,6 +1,7 @@
 //! How sync behaves, whatever the database: everything goes through `handle`, `office`, `read` and
 //! `check`. A second database joins by opening it in `World::open`.
 
+mod account;
 mod contacts;
 mod copies;
 mod derive;

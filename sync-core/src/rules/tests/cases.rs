@@ -42,7 +42,7 @@ fn finished_though_cancelled_is_a_case_until_it_is_closed_for_these_very_facts()
     assert_eq!(story.deny(&desk, &close), DenialCode::NoSuchFact);
 }
 
-/// R8.14
+/// R8.17
 #[test]
 fn a_closed_case_is_open_again_by_a_word_and_the_last_word_counts() {
     let (mut story, mut desk) = Story::dispatched();

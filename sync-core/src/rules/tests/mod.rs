@@ -1,5 +1,6 @@
 //! The rule book, told as stories: people write commands on their devices, a review judges them.
 
+mod account;
 mod afterwards;
 mod alarms;
 mod beside;
