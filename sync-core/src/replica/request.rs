@@ -24,6 +24,8 @@ pub(super) struct InFlight {
     pub(super) commands: BTreeMap<u64, ChangeHash>,
     /// Something had to wait for the next request.
     pub(super) more: bool,
+    /// A command did not read, and its record stayed behind.
+    pub(super) unreadable: bool,
 }
 
 impl Replica {
@@ -44,12 +46,12 @@ impl Replica {
             })
             .collect();
         let mut push = outbox::choose(&waiting, &LIMITS, true);
-        let (mut packs, mut commands) = self.packs(inner, &push).await?;
+        let (mut packs, mut commands, mut unreadable) = self.packs(inner, &push).await?;
         if commands.is_empty() && push.more {
             // An alarm whose row does not read holds up nothing.
             waiting.iter_mut().for_each(|command| command.urgent = false);
             push = outbox::choose(&waiting, &LIMITS, true);
-            (packs, commands) = self.packs(inner, &push).await?;
+            (packs, commands, unreadable) = self.packs(inner, &push).await?;
         }
         let sessions = self.registrations(inner).await?;
         let unsent = waiting
@@ -89,23 +91,25 @@ impl Replica {
             packs,
             repairs: inner.state.repairs.iter().copied().take(repairs_max()).collect(),
         };
-        Ok(InFlight { request, commands, more: push.more })
+        Ok(InFlight { request, commands, more: push.more, unreadable })
     }
 
     async fn packs(
         &self,
         inner: &Inner,
         push: &outbox::Push,
-    ) -> Result<(Vec<u8>, BTreeMap<u64, ChangeHash>)> {
+    ) -> Result<(Vec<u8>, BTreeMap<u64, ChangeHash>, bool)> {
         let owner = inner.owner()?;
         let mut commands = BTreeMap::new();
         let mut packs = Vec::with_capacity(push.records.len());
+        let mut unreadable = false;
         for (record, last) in &push.records {
             let rows = match self.store.pending(owner, Some(*record)).await {
                 Ok(rows) => rows,
                 // One record that does not read holds up no other one.
                 Err(StoreError::Damaged { table, row }) => {
                     tracing::warn!(table, row, %record, "a damaged row");
+                    unreadable = true;
                     continue;
                 }
                 Err(error) => return Err(error.into()),
@@ -123,7 +127,7 @@ impl Replica {
             packs.push(RecordPack::from_changes(*record, &changes));
         }
         let bytes = if packs.is_empty() { Vec::new() } else { encode(&packs) };
-        Ok((bytes, commands))
+        Ok((bytes, commands, unreadable))
     }
 
     async fn registrations(&self, inner: &Inner) -> Result<Vec<SessionRegistration>> {

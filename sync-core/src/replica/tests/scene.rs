@@ -108,10 +108,15 @@ impl Scene {
         }
     }
 
+    /// The store's file.
+    pub(super) fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("phone.db")
+    }
+
     /// Opens the store, as the app does when it starts.
     pub(super) async fn open(&self) -> Replica {
         let replica = Replica::open(ReplicaOptions {
-            path: self.folder.path().join("phone.db"),
+            path: self.path(),
             key: StoreKey::new([3; 32]),
             server_url: "script:".to_owned(),
             app_version: "tested".to_owned(),
