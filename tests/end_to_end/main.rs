@@ -15,5 +15,6 @@ mod phone;
 mod purged;
 mod reassigned;
 mod refused;
+mod salvage;
 mod stage;
 mod text;

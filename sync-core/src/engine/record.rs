@@ -177,9 +177,9 @@ impl RecordState {
         self.pending.iter().filter(|pending| pending.is_in_chain(self.first_own))
     }
 
-    /// Whether the chain does not hold together: a command of it is gone, or what a change is called
-    /// is not what it is. `lost_before`: one before the first is gone, so that what that stands on
-    /// may be it.
+    /// Whether the chain does not hold together: a command of it is gone, or what a change is
+    /// called is not what it is. `lost_before`: one before the first is gone, so that what that
+    /// stands on may be it.
     pub fn is_torn(&self, lost_before: bool) -> bool {
         let mut known: BTreeSet<ChangeHash> =
             self.accepted.iter().map(|change| change.hash).collect();

@@ -1,5 +1,5 @@
-//! Own commands whose rows do not read. One of them holds up nothing: it is parked, what stood on it
-//! is built anew, and its number is missing from what the phone says it has to send, so that the
+//! Own commands whose rows do not read. One of them holds up nothing: it is parked, what stood on
+//! it is built anew, and its number is missing from what the phone says it has to send, so that the
 //! office sees a gap.
 
 use std::collections::BTreeSet;
@@ -57,7 +57,7 @@ impl Replica {
             self.store.apply("park", &writes).await?;
             inner.settle_doubt(&self.store).await?;
         }
-        // A salvaged store lacks what is fetched again. What the server has purged has no row either.
+        // A salvaged store lacks what is fetched again. What was purged has no row either.
         inner.list_damaged |= inner.state.cursors.is_empty()
             && rows.iter().any(|row| !inner.list.contains_key(&row.record));
         self.mend(inner, &rows).await

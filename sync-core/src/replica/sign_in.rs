@@ -139,9 +139,9 @@ impl Replica {
         Ok(person)
     }
 
-    /// The new key that is tried with this code. It is kept until the answer has come, also when the
-    /// app is killed meanwhile: the server answers the same code and key again, another key would
-    /// find the code used.
+    /// The new key that is tried with this code. It is kept until the answer has come, also when
+    /// the app is killed meanwhile: the server answers the same code and key again, another key
+    /// would find the code used.
     async fn trial_key(&self, code: &str) -> Result<zeroize::Zeroizing<[u8; 32]>> {
         let tried = match self.store.enrolling().await {
             Ok(tried) => tried.and_then(|json| serde_json::from_str::<Enrolling>(&json).ok()),

@@ -97,8 +97,8 @@ impl Store {
         drop(lock);
     }
 
-    /// Brings the second copy of the identities up to date. It is only a second one: where it cannot
-    /// be written, the next opening does it.
+    /// Brings the second copy of the identities up to date. It is only a second one: where it
+    /// cannot be written, the next opening does it.
     async fn keep_copies(&self, inner: &mut Inner) {
         let Ok(copies) = inner.identity_copies().await else { return };
         let mut lock = self.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

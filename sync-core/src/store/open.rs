@@ -13,6 +13,7 @@ use super::column::Columns;
 use super::content::IdentityCopy;
 use super::files::{Lock, beside, check_length, interrupted_salvage, put_in_place};
 use super::log::Log;
+use super::pages::Image;
 use super::read::fetch;
 use super::seal::{Sealer, StoreKey};
 use super::statement::Statement;
@@ -93,9 +94,31 @@ impl Store {
 /// What can be told of the files before SQLite touches them.
 pub(super) fn check_files(path: &Path, marked: bool) -> Result<(), StoreError> {
     check_length(path, marked).map_err(|error| of_a_store(error, marked))?;
+    check_version(path)?;
     let log = Log::read(&beside(path, "-wal"))?;
     if log.is_some_and(|log| log.damaged) { Err(StoreError::LogDamaged) } else { Ok(()) }
 }
+
+/// Of a newer app's store not even the log is copied back, as SQLite does when it closes a file.
+fn check_version(path: &Path) -> Result<(), StoreError> {
+    const APPLICATION_AT: usize = 68;
+    const VERSION_AT: usize = 60;
+    let first = Image::open(path)?.states(1)?.into_iter().next();
+    let word = |at: usize| {
+        let four = first.as_ref()?.bytes.get(at..at + 4)?.try_into().ok()?;
+        Some(u32::from_be_bytes(four))
+    };
+    let is_ours = word(APPLICATION_AT).map(i64::from) == Some(APPLICATION_ID);
+    match word(VERSION_AT).filter(|_| is_ours) {
+        Some(version) if (SCHEMA + 1..=NEWER_MAX).contains(&version) => {
+            Err(StoreError::Newer { version })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// No app is so many versions ahead: a higher one is damage.
+pub(super) const NEWER_MAX: u32 = 1_000;
 
 /// A file that is no store, where a store was made, is one whose beginning was overwritten.
 fn of_a_store(error: StoreError, marked: bool) -> StoreError {

@@ -79,21 +79,10 @@ fn statement(sealer: &Sealer, write: &StoreWrite) -> Result<Statement, StoreErro
         W::SessionRegistered(session) => Statement::new(REGISTERED).bind(session.to_string()),
         W::PutForeignSession(row) => put_foreign_session(row),
         W::PutAnchor { boot, anchor } => put_anchor(*boot, *anchor),
-        W::PutRecord { owner, record, site, present, attestation, parked } => {
-            let put = owned(PUT_RECORD, owner).record(record).bind(site.0).bind(*present);
-            put.bind(parked.clone()).bind(sealed_record(sealer, *owner, *record, *attestation))
-        }
-        W::ForgetOwner(owner) => owned(FORGET_OWNER[0], owner),
-        W::ForgetFetched(owner) => owned(FORGET_FETCHED[0], owner),
-        W::ParkPending { owner, n, .. } => owned(DELETE_PENDING, owner).number(*n)?,
-        W::PutLostState { owner, n, state } => {
-            Statement::new(PUT_LOST_STATE).bind(state.code()).bind(owner.0).number(*n)?
-        }
-        W::DeleteLost { owner, n } => owned(DELETE_LOST, owner).number(*n)?,
-        W::PutEnrolling { json } => {
-            Statement::new(PUT_ENROLLING).bind(sealer.seal("enrolling", "1", json.as_bytes()))
-        }
-        W::DeleteEnrolling => Statement::new("delete from enrolling"),
+        W::PutRecord { .. } => put_record(sealer, write),
+        W::ForgetOwner(_) | W::ForgetFetched(_) | W::ParkPending { .. } => aside(sealer, write)?,
+        W::PutLostState { .. } | W::DeleteLost { .. } => aside(sealer, write)?,
+        W::PutEnrolling { .. } | W::DeleteEnrolling => aside(sealer, write)?,
         W::InsertAccepted { owner, record, change } => {
             insert_accepted(sealer, &[Accepted { owner: *owner, record: *record, change }])?
         }
@@ -146,6 +135,33 @@ fn statement(sealer: &Sealer, write: &StoreWrite) -> Result<Statement, StoreErro
         W::PutSigning { owner, record, json } => put_text(sealer, SIGNING, (*owner, *record), json),
         W::DeleteSigning { owner, record } => owned(DELETE_SIGNING, owner).record(record),
         W::PutReEnrol { owner, re_enrol } => owned(PUT_RE_ENROL, owner).bind(*re_enrol),
+    })
+}
+
+fn put_record(sealer: &Sealer, write: &StoreWrite) -> Statement {
+    let StoreWrite::PutRecord { owner, record, site, present, attestation, parked } = write else {
+        return Statement::new("select 1");
+    };
+    let put = Statement::new(PUT_RECORD).bind(owner.0).record(record).bind(site.0);
+    let put = put.bind(*present).bind(parked.clone());
+    put.bind(sealed_record(sealer, *owner, *record, *attestation))
+}
+
+/// Lost commands, and an enrolment under way.
+fn aside(sealer: &Sealer, write: &StoreWrite) -> Result<Statement, StoreError> {
+    Ok(match write {
+        StoreWrite::PutLostState { owner, n, state } => {
+            Statement::new(PUT_LOST_STATE).bind(state.code()).bind(owner.0).number(*n)?
+        }
+        StoreWrite::DeleteLost { owner, n } => {
+            Statement::new(DELETE_LOST).bind(owner.0).number(*n)?
+        }
+        StoreWrite::PutEnrolling { json } => {
+            Statement::new(PUT_ENROLLING).bind(sealer.seal("enrolling", "1", json.as_bytes()))
+        }
+        StoreWrite::DeleteEnrolling => Statement::new("delete from enrolling"),
+        // Those of several statements were made by `several`.
+        _ => Statement::new("select 1"),
     })
 }
 

@@ -9,6 +9,7 @@ mod failures;
 mod hand_over;
 mod lost;
 mod offline;
+mod older;
 mod purged;
 mod salvage;
 mod scene;

@@ -108,6 +108,11 @@ impl Scene {
         }
     }
 
+    /// The same for a store that another scene has made: nothing is drawn twice.
+    pub(super) fn later() -> Self {
+        Self { randomness: Arc::new(Counting(AtomicU64::new(1 << 32))), ..Self::new() }
+    }
+
     /// The store's file.
     pub(super) fn path(&self) -> std::path::PathBuf {
         self.folder.path().join("phone.db")

@@ -1,7 +1,7 @@
 //! A store whose file is damaged or cut short: what reads is brought into a new one, what does not
-//! is counted and named, and the damaged files stay beside under a name that says when. Own commands
-//! come first, with the keys and sessions without which they cannot be sent; what the server has is
-//! fetched again.
+//! is counted and named, and the damaged files stay beside under a name that says when. Own
+//! commands come first, with the keys and sessions without which they cannot be sent; what the
+//! server has is fetched again.
 
 mod fill;
 mod scan;
@@ -19,7 +19,7 @@ use super::files::{
     Lock, PARTS, beside, damaged_path, interrupted_salvage, put_in_place, rename, salvage_name,
     salvaged_path, sync_folder,
 };
-use super::open::{check_files, connect};
+use super::open::{NEWER_MAX, check_files, connect};
 use super::row::DamagedRow;
 use super::seal::Sealer;
 use super::{Inner, OpenOptions, Store, StoreError, StoreKey};
@@ -156,9 +156,6 @@ async fn is_sound(path: &Path, lock: &Lock, sealer: Sealer) -> Result<bool, Stor
         other => other,
     }
 }
-
-/// No app is so many versions ahead.
-const NEWER_MAX: u32 = 1_000;
 
 async fn check_copy(
     path: &Path,

@@ -3,6 +3,7 @@
 mod crash;
 mod damage;
 mod full;
+mod older;
 mod opening;
 mod salvage;
 mod script;

@@ -80,6 +80,27 @@ async fn a_newer_schema_is_refused_untouched() {
 }
 
 #[tokio::test]
+async fn a_newer_schema_that_stands_in_the_log_is_refused_and_the_log_untouched() {
+    let folder = folder();
+    let store = open(&folder).await;
+    apply(&store, &command(WANG, RECORD, 1)).await;
+    sql(&store, "pragma user_version = 9").await;
+    let copy = tempfile::tempdir().expect("a temporary folder");
+    let names = ["store.db", "store.db-wal", "store.db.lock"];
+    for name in names {
+        std::fs::copy(folder.path().join(name), copy.path().join(name)).expect("copies");
+    }
+    store.close().await;
+    let bytes = || names.map(|name| std::fs::read(copy.path().join(name)).expect("is there"));
+    let before = bytes();
+    assert!(!before[1].is_empty());
+    let newer = Store::open(options(&copy, 7)).await;
+    assert!(matches!(newer, Err(StoreError::Newer { version: 9 })), "{newer:?}");
+    assert_eq!(newer.map(|_| ()).expect_err("refused").code(), "store_newer");
+    assert!(bytes() == before, "neither file nor log");
+}
+
+#[tokio::test]
 async fn a_damaged_row_that_was_to_tell_the_key_is_put_right_by_the_right_key() {
     for harm in ["update key_check set sealed = zeroblob(60)", "delete from key_check"] {
         let folder = folder();
