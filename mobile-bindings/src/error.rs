@@ -75,18 +75,26 @@ pub enum ApiError {
     /// Another process, or another opening, has the store: close that one.
     #[error("the store is open elsewhere")]
     StoreInUse,
+    /// The platform's key store gave no key: unlock the phone and open again; nothing was touched.
+    #[error("no key for the store")]
+    KeyUnavailable,
     /// The key is not this store's, and the store is intact: open it with the right one.
     #[error("not the key of this store")]
     WrongKey,
-    /// The store is damaged: keep the file, and hand it in.
+    /// The store is damaged: call `salvage_store`, which deletes nothing, and open again. Of
+    /// `row_damaged` one row is: everything else goes on.
     #[error("store damaged: {reason}")]
     StoreDamaged {
+        /// Stable code, for `code_words("store", code)`.
+        code: String,
         /// What of it.
         reason: String,
     },
     /// The store cannot be opened, read or written here.
     #[error("store: {reason}")]
     Store {
+        /// Stable code, for `code_words("store", code)`.
+        code: String,
         /// Which of the store's errors.
         reason: String,
     },
@@ -125,16 +133,18 @@ impl From<sync_core::Error> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
+        let code = error.code().to_owned();
         match error {
             StoreError::DiskFull => Self::DiskFull,
             StoreError::Locked => Self::StoreInUse,
+            StoreError::KeyUnavailable => Self::KeyUnavailable,
             StoreError::WrongKey => Self::WrongKey,
             error @ StoreError::Newer { .. } => Self::UpdateApp { reason: error.to_string() },
-            error
-            @ (StoreError::Truncated | StoreError::Broken(_) | StoreError::Damaged { .. }) => {
-                Self::StoreDamaged { reason: error.to_string() }
+            StoreError::Damaged { .. } => Self::StoreDamaged { code, reason: error.to_string() },
+            error if error.asks_for_salvage() => {
+                Self::StoreDamaged { code, reason: error.to_string() }
             }
-            other => Self::Store { reason: other.to_string() },
+            other => Self::Store { code, reason: other.to_string() },
         }
     }
 }
@@ -178,7 +188,18 @@ mod tests {
         assert!(matches!(told(StoreError::WrongKey), ApiError::WrongKey));
         assert!(matches!(told(StoreError::DiskFull), ApiError::DiskFull));
         assert!(matches!(told(StoreError::Newer { version: 9 }), ApiError::UpdateApp { .. }));
-        assert!(matches!(told(StoreError::Truncated), ApiError::StoreDamaged { .. }));
-        assert!(matches!(told(StoreError::NotAStore), ApiError::Store { .. }));
+        assert!(matches!(told(StoreError::KeyUnavailable), ApiError::KeyUnavailable));
+        let damaged = [
+            (StoreError::Truncated, "truncated"),
+            (StoreError::HeaderDamaged, "header_damaged"),
+            (StoreError::LogDamaged, "log_damaged"),
+            (StoreError::Damaged { table: "record", row: "1".to_owned() }, "row_damaged"),
+        ];
+        for (error, expected) in damaged {
+            let told = told(error);
+            assert!(matches!(&told, ApiError::StoreDamaged { code, .. } if code == expected));
+        }
+        let other = told(StoreError::NotAStore);
+        assert!(matches!(&other, ApiError::Store { code, .. } if code == "not_a_store"));
     }
 }

@@ -16,7 +16,7 @@ use tokio::sync::{RwLock, RwLockReadGuard};
 use crate::error::bad_json;
 use crate::record::json;
 use crate::{
-    Account, ApiError, Identity, ListItem, Outbox, Parcel, Pause, Performed, Question, Refused,
+    Account, ApiError, Identity, ListItem, Lost, Outbox, Parcel, Pause, Performed, Question, Refused,
     Statement, SyncReport, Waiting,
 };
 
@@ -32,7 +32,8 @@ pub struct Phone {
 #[uniffi::export(async_runtime = "tokio")]
 impl Phone {
     /// Opens the store at `path`, made where there is none and sealed with `key` (32 bytes from
-    /// the platform's key store). `server_url` has no slash at its end. Nothing is sent.
+    /// the platform's key store; none at all throws `KeyUnavailable`). `server_url` has no slash at
+    /// its end. Nothing is sent.
     #[uniffi::constructor]
     pub async fn open(
         path: String,
@@ -40,14 +41,12 @@ impl Phone {
         server_url: String,
         app_version: String,
     ) -> Result<Arc<Self>, ApiError> {
-        let key: [u8; 32] = key
-            .try_into()
-            .map_err(|_| ApiError::BadInput { reason: "the key has not 32 bytes".to_owned() })?;
+        let key = store_key(key)?;
         let randomness = Arc::new(SystemRandomness);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(randomness.as_ref()));
         let replica = Replica::open(ReplicaOptions {
             path: PathBuf::from(path),
-            key: StoreKey::new(key),
+            key,
             server_url,
             app_version,
             clock: clock.clone(),
@@ -156,12 +155,7 @@ impl Phone {
     ) -> Result<Statement, ApiError> {
         let (record, visit) = (parse(&record)?, parse::<FactKey>(&visit)?);
         let language: Language = parse(&language)?;
-        let statement = self.replica().await?.statement(record, visit, language).await?;
-        Ok(Statement {
-            text: statement.text,
-            template: statement.template,
-            text_sha256: statement.text_sha256,
-        })
+        Ok(self.replica().await?.statement(record, visit, language).await?.into())
     }
 
     /// The commands that were refused.
@@ -186,6 +180,13 @@ impl Phone {
     /// Saves the person's answer to such a question; it goes out with the next sync.
     pub async fn answer_question(&self, question: u64, text: String) -> Result<(), ApiError> {
         Ok(self.replica().await?.answer_question(question, &text).await?)
+    }
+
+    /// The commands that were saved here and do not read any more: the account counts them as on
+    /// the phone, the office sees their numbers missing.
+    pub async fn lost(&self) -> Result<Vec<Lost>, ApiError> {
+        let rows = self.replica().await?.lost().await?;
+        Ok(rows.into_iter().map(Into::into).collect())
     }
 
     /// What is only on the phone so far, or not known to have arrived.
@@ -239,10 +240,20 @@ impl Phone {
 }
 
 impl Phone {
-    async fn replica(&self) -> Result<RwLockReadGuard<'_, Replica>, ApiError> {
+    pub(crate) async fn replica(&self) -> Result<RwLockReadGuard<'_, Replica>, ApiError> {
         let open = self.replica.read().await;
         RwLockReadGuard::try_map(open, Option::as_ref).map_err(|_| ApiError::Closed)
     }
+}
+
+/// The key that the platform's key store gave.
+pub(crate) fn store_key(key: Vec<u8>) -> Result<StoreKey, ApiError> {
+    if key.is_empty() {
+        return Err(ApiError::KeyUnavailable);
+    }
+    let key = key.try_into();
+    key.map(StoreKey::new)
+        .map_err(|_| ApiError::BadInput { reason: "the key has not 32 bytes".to_owned() })
 }
 
 /// A new key for a store: 32 random bytes. For programs without a platform key store; keep it

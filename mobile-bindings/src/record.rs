@@ -106,6 +106,13 @@ pub struct Statement {
     pub text_sha256: String,
 }
 
+impl From<sync_core::rules::statement::Statement> for Statement {
+    fn from(statement: sync_core::rules::statement::Statement) -> Self {
+        let sync_core::rules::statement::Statement { text, template, text_sha256, .. } = statement;
+        Self { text, template, text_sha256 }
+    }
+}
+
 /// A command the server refused; the office has it in its review list.
 #[derive(Clone, PartialEq, Eq, uniffi::Record)]
 pub struct Refused {
@@ -199,6 +206,33 @@ impl From<replica::Question> for Question {
             numbers: asked.numbers,
             key: asked.key.to_string(),
             answer: asked.answer,
+        }
+    }
+}
+
+/// A command that was saved on this phone and does not read any more.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct Lost {
+    /// Its number.
+    pub number: u64,
+    /// The record it was written to, if known.
+    pub record: Option<String>,
+    /// When it was saved, by the phone's own wall clock, in milliseconds, if known.
+    pub saved_wall_ms: Option<i64>,
+    /// Why it does not read: a stable code, for `code_words("lost", code)`.
+    pub code: String,
+    /// When that was found, by the phone's own wall clock, in milliseconds.
+    pub found_wall_ms: i64,
+}
+
+impl From<store::LostRow> for Lost {
+    fn from(row: store::LostRow) -> Self {
+        Self {
+            number: row.n,
+            record: row.record.map(|record| record.to_string()),
+            saved_wall_ms: row.saved_wall_ms,
+            code: row.code,
+            found_wall_ms: row.found_wall_ms,
         }
     }
 }
@@ -368,6 +402,8 @@ impl From<replica::Pause> for Pause {
 
 /// JSON of what the core answers.
 pub(crate) fn json(value: &impl serde::Serialize) -> Result<String, ApiError> {
-    serde_json::to_string(value)
-        .map_err(|_| ApiError::Store { reason: "an answer does not write as JSON".to_owned() })
+    serde_json::to_string(value).map_err(|_| ApiError::Store {
+        code: "database".to_owned(),
+        reason: "an answer does not write as JSON".to_owned(),
+    })
 }

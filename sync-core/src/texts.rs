@@ -120,10 +120,10 @@ macro_rules! words {
 pub fn source(language: Language) -> &'static str {
     match language {
         Language::ZhCn => {
-            words!("zh-CN": "fieldbook" "reception" "complaint" "repair_notice" "follow_up" "violation" "money" "periodic")
+            words!("zh-CN": "fieldbook" "reception" "complaint" "repair_notice" "follow_up" "violation" "money" "periodic" "store")
         }
         Language::En => {
-            words!("en": "fieldbook" "reception" "complaint" "repair_notice" "follow_up" "violation" "money" "periodic")
+            words!("en": "fieldbook" "reception" "complaint" "repair_notice" "follow_up" "violation" "money" "periodic" "store")
         }
     }
 }

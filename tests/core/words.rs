@@ -67,6 +67,8 @@ fn needed() -> BTreeSet<String> {
     forms(&mut add);
     receptions(&mut add);
     complaints(&mut add);
+    add("store", strings(&sync_core::store::STORE_CODES));
+    add("lost", strings(&sync_core::store::LOST_CODES));
     add("duty", Duty::ALL.iter().map(|duty| duty.code().to_owned()).collect());
     add("sheet", strings(&fieldbook_server::import::CODES));
     add("swap", strings(&fieldbook_server::people::roster::swap::CODES));
@@ -241,6 +243,8 @@ fn codes_that_are_gone_take_their_words_along() {
             "duty",
             "sheet",
             "swap",
+            "store",
+            "lost",
         ];
         if groups.contains(&group) {
             assert!(needed.contains(id), "{id} is nobody's");

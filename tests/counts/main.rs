@@ -9,6 +9,7 @@ mod child;
 mod environment;
 mod forged;
 mod fsync;
+mod full;
 mod idle;
 mod inspect;
 mod journal;

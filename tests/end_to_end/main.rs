@@ -18,5 +18,6 @@ mod purged;
 mod reassigned;
 mod refused;
 mod restored;
+mod salvage;
 mod stage;
 mod text;

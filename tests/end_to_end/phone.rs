@@ -244,6 +244,21 @@ impl Phone {
         Self { replica, clock, wire, device, path, url, seed, version }
     }
 
+    /// The store's file.
+    pub fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+
+    /// The same, with something that happens to the file meanwhile.
+    pub async fn reopen_after(self, meanwhile: impl Future<Output = ()>) -> Self {
+        let Self { replica, clock, wire, device, path, url, seed } = self;
+        replica.close().await;
+        meanwhile.await;
+        let seed = seed + 1_000;
+        let replica = open(&path, &url, &clock, &wire, seed).await;
+        Self { replica, clock, wire, device, path, url, seed }
+    }
+
     pub async fn sync(&self) -> SyncReport {
         let report = self.replica.sync(100).await.expect("syncs");
         assert!(!report.more);

@@ -10,8 +10,9 @@ mod second_client;
 mod server;
 
 use std::io::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
@@ -67,6 +68,35 @@ async fn a_phone_in_python_does_a_whole_visit_and_the_office_reads_every_step() 
     let notes = written(&read, &visit["device"]).filter(|entry| entry["fact_type"] == "note");
     let texts: Vec<&Value> = notes.map(|entry| &entry["content"]["text"]).collect();
     assert_eq!(texts, [TEXT, TEXT]);
+    server.stop();
+}
+
+/// R4.36
+#[tokio::test]
+async fn a_signing_killed_half_way_is_taken_up_again_and_a_damaged_store_salvaged() {
+    let built = Built::now();
+    let folder = tempfile::tempdir().expect("a folder");
+    let python = Python::new(built, folder.path());
+    let installation = Installation::make(&built.fieldbook, folder.path());
+    installation.person("陈静", Some("chen"), "front_desk");
+    let worker = installation.person(WORKER, None, "technician");
+    let server = installation.serve();
+    let mut desk = Office::sign_in(&server.url, "chen").await;
+    let order = dispatched(&mut desk, worker).await;
+    let given = json!({
+        "store": folder.path().join("phone.db"), "url": server.url, "order": order, "text": TEXT,
+        "code": installation.enrolment_code(worker), "installation": installation.fingerprint,
+    });
+    let killed = python.run("half_a_signing", &given);
+    assert_eq!(killed.status.signal(), Some(9), "{}", String::from_utf8_lossy(&killed.stderr));
+    let signed = python.act("rest_of_a_signing", &given);
+    let read = desk.read(&format!("/v1/work-orders/{order}")).await;
+    let timeline = read["review"]["timeline"].as_array().expect("a timeline").iter();
+    let entries: Vec<&Value> = timeline.filter(|entry| entry["fact_type"] == "signed").collect();
+    assert_eq!(entries.len(), 1, "a killed signing signs nothing, a resumed one once");
+    assert_eq!(entries[0]["content"]["text_sha256"], signed["text_sha256"]);
+    let account = &python.act("salvage", &given)["account"];
+    assert_eq!((&account["saved"], &account["accepted"]), (&json!(5), &json!(5)));
     server.stop();
 }
 
@@ -135,6 +165,14 @@ impl Python {
 
     /// Runs an act of `phone.py` in a process of its own, to its end.
     fn act(&self, act: &str, given: &Value) -> Value {
+        let output = self.run(act, given);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "phone.py {act}: {told}");
+        serde_json::from_slice(&output.stdout).expect("one line of JSON")
+    }
+
+    /// The same, however it ends.
+    fn run(&self, act: &str, given: &Value) -> Output {
         let mut child = Command::new("python3")
             .arg(root().join("tests/foreign/phone.py"))
             .arg(act)
@@ -149,9 +187,6 @@ impl Python {
         let mut input = child.stdin.take().expect("a pipe");
         input.write_all(given.to_string().as_bytes()).expect("it reads what it is given");
         drop(input);
-        let output = child.wait_with_output().expect("it ends");
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "phone.py {act}: {told}");
-        serde_json::from_slice(&output.stdout).expect("one line of JSON")
+        child.wait_with_output().expect("it ends")
     }
 }

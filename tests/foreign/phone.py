@@ -7,6 +7,7 @@ Prints one line of JSON for the test to compare with the office; any surprise is
 import asyncio
 import json
 import os
+import signal
 import sys
 
 import fieldbook_mobile as fieldbook
@@ -48,6 +49,7 @@ async def stores(given):
     """What can go wrong at opening."""
     error = await throws(ApiError.BadInput, opened(given, KEY[:31]))
     assert error.reason == "the key has not 32 bytes", error.reason
+    await throws(ApiError.KeyUnavailable, opened(given, b""))
     phone = await opened(given)
     await throws(ApiError.StoreInUse, opened(given))
     await phone.close()
@@ -281,8 +283,91 @@ async def act_again(given):
     return {"account": account}
 
 
+async def act_half_a_signing(given):
+    """A signing is begun and the process is killed in the middle of it."""
+    phone = await opened(given)
+    await phone.enrol(given["code"], "pad", given["installation"])
+    await phone.sync()
+    order = given["order"]
+    done = await phone.perform(step("set_out", grade=2), order)
+    of = {"visit": done.key}
+    await phone.perform(step("start_work", **of), order)
+    await phone.perform(step("finish_work", **of), order)
+    assert await phone.resume_signing() is None
+    error = await throws(ApiError.Denied, phone.add_strokes("[[[1, 1]]]"))
+    assert error.code == "no_such_fact", error.code
+    shown = await phone.begin_signing(order, done.key, "zh-CN", 1000, 400)
+    assert shown.template == "visit/1/zh-CN", shown
+    await throws(ApiError.BadInput, phone.add_strokes("{"))
+    outside = await throws(ApiError.Denied, phone.add_strokes("[[[1001, 1]]]"))
+    assert outside.code == "not_a_drawing", outside.code
+    await phone.add_strokes(json.dumps(STROKES["strokes"][:1]))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def act_rest_of_a_signing(given):
+    """It goes on where it was, and only now the order is signed."""
+    phone = await opened(given)
+    order = given["order"]
+
+    async def signed():
+        review = json.loads(await phone.review(order))
+        return [entry for entry in review["timeline"] if entry["fact_type"] == "signed"]
+
+    signing = await phone.resume_signing()
+    assert json.loads(signing.strokes_json) == STROKES["strokes"][:1], signing.strokes_json
+    assert (signing.width, signing.height, signing.changed) == (1000, 400, False)
+    assert signing.record == order and signing.language == "zh-CN"
+    assert await signed() == []
+    ratings = json.dumps({"quality": 5, "attitude": 5, "conduct": 4})
+    error = await throws(ApiError.BadInput, phone.sign("neighbour", ratings))
+    assert error.reason, error
+    await phone.add_strokes(json.dumps(STROKES["strokes"][1:]))
+    await phone.sign("owner", ratings)
+    assert len(await signed()) == 1
+    assert await phone.resume_signing() is None
+    error = await throws(ApiError.Denied, phone.sign("owner", ratings))
+    assert error.code == "no_such_fact", error.code
+    report = await phone.sync()
+    assert report.refused == 0, report
+    assert await phone.lost() == []
+    await phone.close()
+    assert await fieldbook.salvage_store(given["store"], KEY) is None
+    await throws(ApiError.KeyUnavailable, fieldbook.salvage_store(given["store"], b""))
+    return {"text_sha256": signing.statement.text_sha256}
+
+
+async def act_salvage(given):
+    """The file's beginning was overwritten: it is salvaged, and nothing is lost."""
+    phone = await opened(given)
+    await phone.perform(json.dumps({"command": "note", "text": given["text"]}), given["order"])
+    await phone.close()
+    with open(given["store"], "r+b") as store:
+        store.write(bytes(100))
+    error = await throws(ApiError.StoreDamaged, opened(given))
+    assert error.code == "header_damaged", error.code
+    assert fieldbook.code_words("en", "store", error.code) != error.code
+    await throws(ApiError.WrongKey, fieldbook.salvage_store(given["store"], bytes(32)))
+    salvaged = await fieldbook.salvage_store(given["store"], KEY)
+    assert (salvaged.pending, salvaged.lost, salvaged.re_enrol) == (1, [], []), salvaged
+    assert os.path.exists(salvaged.damaged), salvaged
+    phone = await opened(given)
+    report = await phone.sync()
+    assert (report.pushed, report.refused) == (1, 0), report
+    account = counts(await phone.account())
+    await phone.close()
+    return {"account": account}
+
+
 def main():
-    acts = {"visit": act_visit, "offline": act_offline, "again": act_again}
+    acts = {
+        "visit": act_visit,
+        "offline": act_offline,
+        "again": act_again,
+        "half_a_signing": act_half_a_signing,
+        "rest_of_a_signing": act_rest_of_a_signing,
+        "salvage": act_salvage,
+    }
     given = json.loads(sys.stdin.read())
     print(json.dumps(asyncio.run(acts[sys.argv[1]](given))), flush=True)
     # A thread of the library may still tell the event loop that something is done. Python ends

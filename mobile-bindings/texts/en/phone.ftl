@@ -16,6 +16,7 @@ list-empty = Nothing here
 refused = Number { $number } in { $record } was refused: { $why }
 refused-none = Nothing was refused
 waiting = Number { $number } in { $record } waits at the server: { $why }
+lost = Number { $number } in { $record } cannot be read on this phone any more: { $why }
 waiting-none = Nothing waits
 returned =   { $by } asks: { $text }
 returned-answered =   answered: { $text }
@@ -50,6 +51,17 @@ demo-finding = A lamp is out and its cover hangs loose.
 demo-nothing = The list is empty: nothing to work on.
 demo-changed = Look at the office page: it shows the work just done here.
 
+salvage-none = Nothing is wrong with the store: nothing was done
+salvaged = Salvaged: { $count } commands are there and are sent with the next sync; { $rows } other rows do not read. The damaged file is kept as { $file }
+salvage-lost = Number { $number } in { $record } could not be read
+salvage-re-enrol = The last number was not found: enrol again with a new code before you write on
+account-lost = Numbers that cannot be read on this phone any more: { $numbers }
+
+# signing
+signing-none = No signing has begun
+signing-strokes = { $count } strokes so far
+signing-changed = The text has changed: show it again, what was drawn under the former one is gone
+
 # failures
 error-bad-input = Not understood: { $reason }
 error-file = { $what }: { $why }
@@ -68,8 +80,7 @@ error-too-large = Too large: { $what } exceeds { $limit }
 error-disk-full = The disk is full: nothing was saved
 error-store-in-use = Another program has this profile open
 error-wrong-key = The key is not this store's
-error-store-damaged = The store is damaged: keep its file and hand it in ({ $reason })
-error-store = The store does not work here ({ $reason })
+error-salvage = fieldbook-phone salvage brings what reads into a new store and keeps the file
 error-closed = The phone was closed
 
 # rounds, alarms, inbox

@@ -16,6 +16,7 @@ list-empty = 没有内容
 refused = 第 { $number } 号（记录 { $record }）被退回：{ $why }
 refused-none = 没有被退回的
 waiting = 第 { $number } 号（记录 { $record }）在服务器上等着：{ $why }
+lost = { $record } 的第 { $number } 条在这部手机上已读不出来：{ $why }
 waiting-none = 没有在等的
 returned =   { $by }问：{ $text }
 returned-answered =   已答复：{ $text }
@@ -68,8 +69,7 @@ error-too-large = 太大：{ $what } 超过 { $limit }
 error-disk-full = 磁盘已满，没有保存
 error-store-in-use = 另一个程序正在使用这份数据
 error-wrong-key = 密钥不属于这份存储
-error-store-damaged = 存储已损坏：请保留文件并上交（{ $reason }）
-error-store = 存储在这里无法使用（{ $reason }）
+error-salvage = 运行 fieldbook-phone salvage：能读的进入新存储，原文件保留
 error-closed = 手机已关闭
 
 # 巡查、报警、收件

@@ -177,6 +177,29 @@ impl RecordState {
         self.pending.iter().filter(|pending| pending.is_in_chain(self.first_own))
     }
 
+    /// Whether the chain does not hold together: a command of it is gone, or what a change is
+    /// called is not what it is. `lost_before`: one before the first is gone, so that what that
+    /// stands on may be it.
+    pub fn is_torn(&self, lost_before: bool) -> bool {
+        let mut known: BTreeSet<ChangeHash> =
+            self.accepted.iter().map(|change| change.hash).collect();
+        let may_judge = lost_before || !known.is_empty();
+        known.insert(genesis(self.record).hash);
+        let Some(first) = self.chain().next() else { return false };
+        let stands = first.change.deps.iter().all(|hash| known.contains(hash));
+        may_judge && !stands || is_loose(self.chain())
+    }
+
+    /// Builds a torn chain anew, as after an answer that takes a command out of it: the numbers of
+    /// the commands whose changes are others now. `new_session` is used as in [`Self::apply`].
+    ///
+    /// # Errors
+    /// If a rebuilt change exceeds its limits: it held them before, so this does not happen.
+    pub fn mend(&mut self, new_session: SessionId) -> Result<BTreeSet<u64>> {
+        self.rebuild(new_session)?;
+        Ok(self.chain().map(|pending| pending.n).collect())
+    }
+
     fn last_seq(&self, actor: SessionId) -> u64 {
         let pending = self.pending.iter().map(|pending| &pending.change);
         let changes = self.accepted.iter().chain(pending);
@@ -389,6 +412,11 @@ impl RecordState {
         if stands {
             return Ok(false);
         }
+        self.rebuild(actor)?;
+        Ok(true)
+    }
+
+    fn rebuild(&mut self, actor: SessionId) -> Result<()> {
         let ((mut deps, mut start_op), mut seq) = (self.tip_for(actor), 1);
         for pending in &mut self.pending {
             if !pending.is_in_chain(self.first_own) {
@@ -402,8 +430,18 @@ impl RecordState {
             start_op = pending.change.max_op() + 1;
             seq += 1;
         }
-        Ok(true)
+        Ok(())
     }
+}
+
+/// Whether a change of the chain does not follow the one before it, or is not called what it is.
+pub fn is_loose<'a>(chain: impl IntoIterator<Item = &'a Pending>) -> bool {
+    let mut last: Option<&Pending> = None;
+    chain.into_iter().any(|pending| {
+        let follows = last.is_none_or(|last| pending.change.deps == [last.change.hash]);
+        last = Some(pending);
+        !follows || !pending.is_what_it_says()
+    })
 }
 
 /// What may change of a pending command.
@@ -412,6 +450,12 @@ type Standing = (PendingState, Option<String>, BTreeMap<String, String>, ChangeH
 impl Pending {
     fn is_in_chain(&self, first_own: u64) -> bool {
         self.state != PendingState::Accepted && self.n >= first_own
+    }
+
+    fn is_what_it_says(&self) -> bool {
+        let Change { actor, seq, start_op, deps, facts, hash } = self.change.clone();
+        let built = Change::build(ChangeHead { actor, seq, start_op, deps }, facts);
+        built.is_ok_and(|built| built.hash == hash)
     }
 
     fn standing(&self) -> Standing {

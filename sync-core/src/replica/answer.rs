@@ -12,7 +12,7 @@ use crate::model::time::Seen;
 use crate::protocol::SyncResponse;
 use crate::protocol::limits::LIMITS;
 use crate::protocol::message::{Receipt, ReferenceData};
-use crate::store::{OwnSession, PendingRow, RefusedRow, SentRow, StoreWrite};
+use crate::store::{LostRow, OwnSession, PendingRow, RefusedRow, SentRow, StoreWrite};
 use crate::{Error, Result};
 
 /// A decoded answer with its parts by record.
@@ -151,6 +151,8 @@ pub(super) struct Plan {
     pub(super) repaired: BTreeSet<RecordId>,
     /// Records that leave the list, since the server has purged them.
     pub(super) purged: BTreeSet<RecordId>,
+    /// The commands that are lost from now on, where the answer changes that.
+    pub(super) lost: Option<Vec<LostRow>>,
 }
 
 impl Plan {
@@ -163,6 +165,7 @@ impl Plan {
             wanted: BTreeSet::new(),
             repaired: BTreeSet::new(),
             purged: BTreeSet::new(),
+            lost: None,
         }
     }
 

@@ -7,6 +7,7 @@ mod hand_over;
 #[cfg(feature = "http")]
 pub mod http;
 mod look;
+mod lost;
 mod outbox;
 mod parked;
 mod question;
@@ -36,8 +37,8 @@ use crate::model::time::Seen;
 use crate::protocol::message::ReferenceData;
 use crate::rules::{InboxItem, Projection, Review, ReviewInput, review};
 use crate::store::{
-    HandOverId, Identity, OpenOptions, OwnSession, RefusedRow, Store, StoreError, StoreKey,
-    StoreWrite, SyncState,
+    HandOverId, Identity, LostRow, OpenOptions, OwnSession, RefusedRow, Store, StoreError,
+    StoreKey, StoreWrite, SyncState,
 };
 use crate::{Error, Result};
 
@@ -83,9 +84,6 @@ pub struct Replica {
     inner: Mutex<Inner>,
     /// One request at a time per device.
     in_flight: Mutex<()>,
-    /// The code and the new key of an enrolment whose answer has not come: the server answers the
-    /// same pair again, another key would find the code used.
-    enrolling: Mutex<Option<(String, zeroize::Zeroizing<[u8; 32]>)>>,
     /// Alarms raised so far: a request made before the last one is given up for it.
     alarms: std::sync::atomic::AtomicU64,
     /// Wakes a request that waits for its answer.
@@ -116,6 +114,8 @@ struct Inner {
     /// Of those that were not taken: how often, and when each is offered again, by the monotonic
     /// clock.
     set_aside: BTreeMap<HandOverId, (u32, i64)>,
+    /// Own commands whose rows do not read.
+    lost: Vec<LostRow>,
 }
 
 /// A record in the list.
@@ -181,6 +181,7 @@ impl Replica {
             list_damaged: false,
             hand_overs: Vec::new(),
             set_aside: BTreeMap::new(),
+            lost: Vec::new(),
         };
         inner.load(&store, now_ms).await?;
         let replica = Self {
@@ -192,11 +193,11 @@ impl Replica {
             transport: options.transport,
             inner: Mutex::new(inner),
             in_flight: Mutex::new(()),
-            enrolling: Mutex::new(None),
             alarms: std::sync::atomic::AtomicU64::new(0),
             alarm_raised: tokio::sync::Notify::new(),
             rules_off: std::sync::atomic::AtomicBool::new(false),
         };
+        replica.park_at_opening().await?;
         replica.make_list_anew().await?;
         replica.unpark(|parked, version| parked.app_version != version).await?;
         Ok(replica)
@@ -247,6 +248,16 @@ impl Replica {
     /// # Errors
     /// If the store does not answer. `None`: the phone does not hold it.
     pub async fn review(&self, record: RecordId) -> Result<Option<Review>> {
+        match self.try_review(record).await {
+            Err(error) if lost::is_unreadable_pending(&error) => {
+                self.park().await?;
+                self.try_review(record).await
+            }
+            other => other,
+        }
+    }
+
+    async fn try_review(&self, record: RecordId) -> Result<Option<Review>> {
         let inner = self.inner().await?;
         let Some(state) = self.record_state(&inner, record).await? else {
             return Ok(None);
@@ -288,6 +299,13 @@ impl Replica {
                 }
                 crate::store::PendingState::Held => account.held += 1,
                 crate::store::PendingState::Accepted => {}
+            }
+        }
+        for lost in inner.lost.iter().filter(|lost| lost.n > before) {
+            match lost.state {
+                crate::store::PendingState::Held => account.held += 1,
+                crate::store::PendingState::Accepted => {}
+                _ => account.on_phone += 1,
             }
         }
         account.accepted =
@@ -358,6 +376,9 @@ impl Replica {
     }
 }
 
+/// Tables whose rows the server sends again.
+const FETCHED: [&str; 4] = ["cursor", "reference", "retry", "repair"];
+
 impl Inner {
     fn owner(&self) -> Result<PersonId> {
         let identity = self.identity.as_ref();
@@ -381,7 +402,16 @@ impl Inner {
         let Some(identity) = &self.identity else {
             return Ok(());
         };
-        self.state = store.sync_state(identity.person).await?;
+        self.state = match store.sync_state(identity.person).await {
+            Err(StoreError::Damaged { table, row }) if FETCHED.contains(&table) => {
+                tracing::warn!(table, row, "a damaged row is fetched again");
+                let forget = StoreWrite::ForgetFetched(identity.person);
+                store.apply("forget_fetched", &[forget]).await?;
+                store.sync_state(identity.person).await?
+            }
+            other => other?,
+        };
+        self.lost = store.lost(identity.person).await?;
         self.reference = match &self.state.reference_json {
             Some(json) => answer::parse_reference(json)?,
             None => ReferenceData::default(),
@@ -413,6 +443,7 @@ impl Inner {
         self.state = SyncState::default();
         self.reference = ReferenceData::default();
         self.list.clear();
+        self.lost.clear();
     }
 
     /// Takes the store's word for everything. A session that may not have been saved is not used

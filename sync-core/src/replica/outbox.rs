@@ -13,7 +13,7 @@ use crate::store::{OwnSession, PendingRow, PendingState};
 pub struct Outbox {
     /// The sessions, in the order in which they were opened.
     pub sessions: Vec<OwnSession>,
-    /// The commands by number: exactly those that the account counts as `on_phone`.
+    /// The commands by number: those that the account counts as `on_phone`, but for lost ones.
     pub commands: Vec<PendingRow>,
 }
 
@@ -27,7 +27,7 @@ impl Replica {
     /// If the store does not answer, or before anybody enrolled.
     pub async fn waiting(&self) -> Result<Vec<PendingRow>> {
         let owner = self.inner().await?.owner()?;
-        let mut commands = self.store.pending(owner, None).await?;
+        let mut commands = self.store.pending_apart(owner).await?.0;
         commands.retain(|command| command.state == PendingState::Held);
         commands.sort_unstable_by_key(|command| command.n);
         Ok(commands)
@@ -40,7 +40,8 @@ impl Replica {
     pub async fn outbox(&self) -> Result<Outbox> {
         let inner = self.inner().await?;
         let owner = inner.owner()?;
-        let mut commands = self.store.pending(owner, None).await?;
+        // Those that do not read are lost ones: [`Self::lost`].
+        let mut commands = self.store.pending_apart(owner).await?.0;
         commands.retain(|command| match command.state {
             PendingState::Unsent | PendingState::Sent | PendingState::NotStored => true,
             PendingState::Held | PendingState::Accepted => false,

@@ -31,6 +31,8 @@ pub(super) struct InFlight {
     pub(super) waiting: Vec<Waiting>,
     /// What it is for the search after a command that the server refuses.
     pub(super) turn: Turn,
+    /// A command did not read, and its record stayed behind.
+    pub(super) unreadable: bool,
 }
 
 impl Replica {
@@ -57,12 +59,12 @@ impl Replica {
         waiting.retain(|w| !inner.is_parked(w.record, w.n));
         let (mut may_go, turn) = inner.triage.poll(&waiting);
         let mut push = outbox::choose(&may_go, &LIMITS, true);
-        let (mut packs, mut commands) = self.packs(inner, &push).await?;
+        let (mut packs, mut commands, mut unreadable) = self.packs(inner, &push).await?;
         if commands.is_empty() && push.more {
             // An alarm whose row does not read holds up nothing.
             may_go.iter_mut().for_each(|command| command.urgent = false);
             push = outbox::choose(&may_go, &LIMITS, true);
-            (packs, commands) = self.packs(inner, &push).await?;
+            (packs, commands, unreadable) = self.packs(inner, &push).await?;
         }
         let sessions = self.registrations(inner).await?;
         let state = PhoneState {
@@ -100,23 +102,25 @@ impl Replica {
             repairs: inner.state.repairs.iter().copied().take(repairs_max()).collect(),
             answers: inner.case_answers(),
         };
-        Ok(InFlight { request, commands, more: push.more, push, waiting, turn })
+        Ok(InFlight { request, commands, more: push.more, push, waiting, turn, unreadable })
     }
 
     async fn packs(
         &self,
         inner: &Inner,
         push: &outbox::Push,
-    ) -> Result<(Vec<u8>, BTreeMap<u64, ChangeHash>)> {
+    ) -> Result<(Vec<u8>, BTreeMap<u64, ChangeHash>, bool)> {
         let owner = inner.owner()?;
         let mut commands = BTreeMap::new();
         let mut packs = Vec::with_capacity(push.records.len());
+        let mut unreadable = false;
         for (record, last) in &push.records {
             let rows = match self.store.pending(owner, Some(*record)).await {
                 Ok(rows) => rows,
                 // One record that does not read holds up no other one.
                 Err(StoreError::Damaged { table, row }) => {
                     tracing::warn!(table, row, %record, "a damaged row");
+                    unreadable = true;
                     continue;
                 }
                 Err(error) => return Err(error.into()),
@@ -134,7 +138,7 @@ impl Replica {
             packs.push(RecordPack::from_changes(*record, &changes));
         }
         let bytes = if packs.is_empty() { Vec::new() } else { encode(&packs) };
-        Ok((bytes, commands))
+        Ok((bytes, commands, unreadable))
     }
 
     async fn registrations(&self, inner: &Inner) -> Result<Vec<SessionRegistration>> {

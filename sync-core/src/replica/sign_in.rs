@@ -2,6 +2,7 @@
 
 use data_encoding::BASE64URL_NOPAD;
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
+use serde::{Deserialize, Serialize};
 
 use super::transport::{HttpRequest, Method, accept};
 use super::{Inner, Replica};
@@ -10,7 +11,7 @@ use crate::protocol::enrolment::{
     EnrolRequest, EnrolResponse, NonceResponse, TokenRequest, TokenResponse,
 };
 use crate::protocol::identity::{fingerprint, nonce_statement};
-use crate::store::{Identity, StoreWrite};
+use crate::store::{Identity, StoreError, StoreWrite};
 use crate::{Error, Result};
 
 const JSON: &str = "application/json";
@@ -36,6 +37,20 @@ struct Follows {
     account_from: u64,
     /// What keeps the work that the former one had not sent.
     writes: Vec<StoreWrite>,
+}
+
+/// An enrolment whose answer has not come.
+#[derive(Serialize, Deserialize)]
+struct Enrolling {
+    code: String,
+    /// The key's secret, base64url.
+    secret: String,
+}
+
+impl Drop for Enrolling {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.secret);
+    }
 }
 
 /// An access token.
@@ -84,16 +99,7 @@ impl Replica {
     ) -> Result<PersonId> {
         // No answer for whoever was here before may be applied to whoever comes.
         let _one_at_a_time = self.in_flight.lock().await;
-        let mut enrolling = self.enrolling.lock().await;
-        let secret = match &*enrolling {
-            Some((tried, secret)) if tried == code => secret.clone(),
-            _ => {
-                let mut secret = zeroize::Zeroizing::new([0; 32]);
-                self.randomness.fill(&mut *secret);
-                secret
-            }
-        };
-        *enrolling = Some((code.to_owned(), secret.clone()));
+        let secret = self.trial_key(code).await?;
         let key = SigningKey::from_bytes(&secret);
         let request = EnrolRequest {
             code: code.to_owned(),
@@ -104,6 +110,8 @@ impl Replica {
         let installation_key = check_certificate(&answer, &key.verifying_key(), installation)?;
         let person = answer.certificate.person;
         let mut inner = self.inner().await?;
+        // What has to be signed by the former key is what can be read.
+        self.park_unreadable(&mut inner).await?;
         // Whoever was here before says what is to become of their work; the code stays good.
         let mut farewell = Vec::new();
         if let Some(other) = inner.identity.as_ref().filter(|identity| identity.person != person) {
@@ -133,14 +141,39 @@ impl Replica {
             StoreWrite::PutIdentity(identity.clone()),
             StoreWrite::PutReceiptsAfter { owner: person, receipts_after: 0 },
             StoreWrite::PutReEnrol { owner: person, re_enrol: false },
+            StoreWrite::DeleteEnrolling,
         ]);
         self.store.apply("enrol", &writes).await?;
         inner.clear();
         inner.identity = Some(identity);
         inner.load(&self.store, self.clock.monotonic_ms()).await?;
         inner.in_doubt = false;
-        *enrolling = None;
         Ok(person)
+    }
+
+    /// The new key that is tried with this code. It is kept until the answer has come, also when
+    /// the app is killed meanwhile: the server answers the same code and key again, another key
+    /// would find the code used.
+    async fn trial_key(&self, code: &str) -> Result<zeroize::Zeroizing<[u8; 32]>> {
+        let tried = match self.store.enrolling().await {
+            Ok(tried) => tried.and_then(|json| serde_json::from_str::<Enrolling>(&json).ok()),
+            // It was never used, or its code needs another try.
+            Err(StoreError::Damaged { .. }) => None,
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(tried) = tried.filter(|tried| tried.code == code)
+            && let Ok(secret) = BASE64URL_NOPAD.decode(tried.secret.as_bytes())
+            && let Ok(secret) = <[u8; 32]>::try_from(secret)
+        {
+            return Ok(secret.into());
+        }
+        let mut secret = zeroize::Zeroizing::new([0; 32]);
+        self.randomness.fill(&mut *secret);
+        let enrolling =
+            Enrolling { code: code.to_owned(), secret: BASE64URL_NOPAD.encode(&*secret) };
+        let json = serde_json::to_string(&enrolling).map_err(malformed)?;
+        self.store.apply("enrolling", &[StoreWrite::PutEnrolling { json }]).await?;
+        Ok(secret)
     }
 
     /// How a person's new device follows the former one.

@@ -4,13 +4,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Inner, Replica};
+use super::{Inner, Performed, Replica};
 use crate::Result;
 use crate::model::id::{FactKey, RecordId};
 use crate::model::time::WallMs;
+use crate::model::work_order::{Ratings, Relation};
 use crate::rules::signature::Strokes;
 use crate::rules::statement::{Language, Statement};
-use crate::rules::{Denial, DenialCode};
+use crate::rules::{Command, Denial, DenialCode};
 use crate::store::StoreWrite;
 
 /// A signing that has begun and not ended.
@@ -111,6 +112,36 @@ impl Replica {
             self.put_signing(&inner, &signing).await?;
         }
         Ok(Some(Resumed { signing, statement, changed }))
+    }
+
+    /// Signs what was shown by what has been drawn, and ends the signing.
+    ///
+    /// # Errors
+    /// `no_such_fact` if no signing has begun, `statement_differs` if the text is another than the
+    /// one under which was drawn (nothing is drawn then), otherwise as [`Self::perform`]: the
+    /// drawing stays.
+    pub async fn sign(
+        &self,
+        relation: Relation,
+        contact: Option<RecordId>,
+        ratings: Ratings,
+    ) -> Result<Performed> {
+        let resumed = self.resume_signing().await?;
+        let Resumed { signing, changed, .. } =
+            resumed.ok_or(Denial::new(DenialCode::NoSuchFact).with("fact", "signing"))?;
+        if changed {
+            return Err(Denial::new(DenialCode::StatementDiffers).into());
+        }
+        let command = Command::Sign {
+            visit: signing.visit,
+            language: signing.language,
+            text_sha256: Some(signing.text_sha256),
+            strokes: signing.strokes,
+            relation,
+            contact,
+            ratings,
+        };
+        self.perform(&command, Some(signing.record)).await
     }
 
     /// Ends the signing without a signature.

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use minicbor::{Decode, Encode};
 
 use super::answer::{Answer, Plan, list_json, parse_reference};
+use super::lost::is_unreadable_pending;
 use super::request::InFlight;
 use super::transport::{HttpRequest, Method, accept};
 use super::{Inner, Replica, convert};
@@ -81,7 +82,13 @@ impl Replica {
         if let Some(pause) = self.paused().await {
             return Err(Error::Offline { detail: format!("paused: {pause:?}") });
         }
-        let result = self.exchange().await;
+        let mut result = self.exchange().await;
+        if result.as_ref().is_err_and(is_unreadable_pending) {
+            result = match self.park().await {
+                Ok(()) => self.exchange().await,
+                Err(error) => Err(error),
+            };
+        }
         let now_ms = self.clock.monotonic_ms();
         let mut inner = self.inner.lock().await;
         match &result {
@@ -130,9 +137,14 @@ impl Replica {
             return Ok(SyncReport { more: true, ..SyncReport::default() });
         }
         let (in_flight, alarms) = {
-            let inner = self.inner().await?;
+            let mut inner = self.inner().await?;
             let alarms = self.alarms.load(Ordering::SeqCst);
-            (self.build_request(&inner).await?, alarms)
+            let mut in_flight = self.build_request(&inner).await?;
+            // Where there is no room to park it, the others go without it.
+            if in_flight.unreadable && self.park_unreadable(&mut inner).await.is_ok() {
+                in_flight = self.build_request(&inner).await?;
+            }
+            (in_flight, alarms)
         };
         let answered = match self.send_unless_alarm("/v1/sync", &in_flight.request, alarms).await {
             Err(Error::Answered { code, .. }) if code == "cursor_from_elsewhere" => {
@@ -277,6 +289,7 @@ impl Replica {
                 states.push(applied.state);
             }
         }
+        self.take_lost(inner, answer, plan)?;
         self.take_accepted_after_all(owner, answer, &states, plan).await?;
         Ok(states)
     }
@@ -298,7 +311,9 @@ impl Replica {
             };
             let facts = state.accepted.iter().flat_map(|change| &change.facts);
             let keys: BTreeSet<FactKey> = facts.map(|fact| fact.key).collect();
-            if row.facts.iter().all(|fact| keys.contains(&fact.key)) {
+            // Of one that was lost here nobody knows the facts.
+            let known = !row.facts.is_empty();
+            if known && row.facts.iter().all(|fact| keys.contains(&fact.key)) {
                 plan.writes.push(StoreWrite::DeleteRefused { owner, n: row.n });
             }
         }
@@ -476,6 +491,9 @@ impl Replica {
         }
         self.store.apply("answer", &plan.writes).await?;
         inner.in_doubt = false;
+        if let Some(lost) = plan.lost.take() {
+            inner.lost = lost;
+        }
         inner.list.extend(items);
         inner.list.retain(|record, _| !plan.purged.contains(record));
         inner.state.parked.retain(|record, _| !plan.purged.contains(record));

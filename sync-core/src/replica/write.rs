@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use super::lost::is_unreadable_pending;
 use super::{Inner, ListItem, Replica, convert};
 use crate::engine::{PendingState, RecordState};
 use crate::model::fact::StoredFact;
@@ -33,6 +34,16 @@ impl Replica {
     /// # Errors
     /// [`Error::Denied`] by a rule, [`Error::Store`] by the storage; nothing is saved then.
     pub async fn perform(&self, command: &Command, record: Option<RecordId>) -> Result<Performed> {
+        match self.try_perform(command, record).await {
+            Err(error) if is_unreadable_pending(&error) => {
+                self.park().await?;
+                self.try_perform(command, record).await
+            }
+            other => other,
+        }
+    }
+
+    async fn try_perform(&self, command: &Command, record: Option<RecordId>) -> Result<Performed> {
         let mut inner = self.inner().await?;
         let owner = inner.owner()?;
         let n = inner.state.highest_number + 1;

@@ -79,6 +79,11 @@ impl<'r> Columns<'r> {
         }
     }
 
+    /// The column `sealed` as it is.
+    pub(super) fn sealed(&self) -> Result<&'r [u8], StoreError> {
+        self.value("sealed")
+    }
+
     /// Opens the column `sealed`.
     pub(super) fn unsealed(&self, sealer: &Sealer) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         sealer.open(self.table, self.name(), self.value("sealed")?)

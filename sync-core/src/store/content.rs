@@ -7,6 +7,10 @@ use std::collections::BTreeMap;
 use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
+use super::StoreError;
+use super::column::Columns;
+use super::seal::Sealer;
+use super::statement::Statement;
 use crate::model::fact::StoredFact;
 use crate::model::id::ChangeHash;
 
@@ -97,6 +101,55 @@ pub(super) struct Secrets {
 impl Drop for Secrets {
     fn drop(&mut self) {
         zeroize::Zeroize::zeroize(&mut self.signing_key);
+    }
+}
+
+/// An identity's row, sealed as it stands in the store: the second copy beside it.
+#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[cbor(map)]
+pub(super) struct IdentityCopy {
+    #[n(0)]
+    pub(super) person: i64,
+    #[n(1)]
+    pub(super) device: i64,
+    #[n(2)]
+    pub(super) enrolled_wall_ms: i64,
+    #[n(3)]
+    pub(super) first_number: i64,
+    #[cbor(n(4), with = "minicbor::bytes")]
+    pub(super) sealed: Vec<u8>,
+}
+
+impl IdentityCopy {
+    pub(super) fn of(columns: &Columns<'_>) -> Result<Self, StoreError> {
+        Ok(Self {
+            person: columns.time("person")?,
+            device: columns.time("device")?,
+            enrolled_wall_ms: columns.time("enrolled_wall_ms")?,
+            first_number: columns.time("first_number")?,
+            sealed: columns.sealed()?.to_vec(),
+        })
+    }
+
+    pub(super) fn opens(&self, sealer: &Sealer) -> bool {
+        let content = sealer.open("identity", &self.person.to_string(), &self.sealed);
+        content.is_ok_and(|content| Secrets::from_bytes(&content).is_some())
+    }
+
+    /// Binds the device, the time, the first number and the sealed part.
+    pub(super) fn bound(&self, statement: Statement) -> Statement {
+        let statement = statement.bind(self.device).bind(self.enrolled_wall_ms);
+        statement.bind(self.first_number).bind(self.sealed.clone())
+    }
+
+    /// The bytes of several copies.
+    pub(super) fn write(copies: &[Self]) -> Vec<u8> {
+        minicbor::to_vec(copies).expect("a vector takes every byte")
+    }
+
+    /// Reads [`Self::write`]; none where it does not read.
+    pub(super) fn read(bytes: &[u8]) -> Vec<Self> {
+        minicbor::decode(bytes).unwrap_or_default()
     }
 }
 

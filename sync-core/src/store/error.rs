@@ -18,10 +18,17 @@ pub enum StoreError {
     /// The file is something else and was left alone: choose another path.
     #[error("not a store of Fieldbook")]
     NotAStore,
-    /// The file is shorter than it was: move it aside and salvage.
+    /// The file is shorter than it was: salvage.
     #[error("the store's file is cut short")]
     Truncated,
-    /// The file's structure is damaged: move it aside and salvage.
+    /// A store was made here and the file's header says something else: salvage.
+    #[error("the header of the store's file is damaged")]
+    HeaderDamaged,
+    /// The log beside the file is damaged in its middle: salvage. SQLite alone would go on without
+    /// what stands behind.
+    #[error("the store's log is damaged")]
+    LogDamaged,
+    /// The file's structure is damaged: salvage.
     #[error("the store's file is damaged")]
     Broken(#[source] sqlx::Error),
     /// One row does not open under the right key; all others do. Its record can be asked for
@@ -61,6 +68,62 @@ pub enum StoreError {
     #[error("the store's database failed")]
     Database(#[source] sqlx::Error),
 }
+
+impl StoreError {
+    /// The stable code, by which it has words in the catalogues: `store-<code>`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Locked => "store_in_use",
+            Self::KeyUnavailable => "key_unavailable",
+            Self::WrongKey => "wrong_key",
+            Self::NotAStore => "not_a_store",
+            Self::Truncated => "truncated",
+            Self::HeaderDamaged => "header_damaged",
+            Self::LogDamaged => "log_damaged",
+            Self::Broken(_) => "pages_damaged",
+            Self::Damaged { .. } => "row_damaged",
+            Self::Newer { .. } => "store_newer",
+            Self::DiskFull => "disk_full",
+            Self::NumberTooLarge => "number_too_large",
+            Self::NotDurable { .. } => "not_durable",
+            Self::Stopped(_) => "stopped",
+            Self::Files(_) => "files",
+            Self::Database(_) => "database",
+        }
+    }
+
+    /// Whether the store has to be salvaged before anything else is done with it.
+    pub fn asks_for_salvage(&self) -> bool {
+        matches!(self, Self::Truncated | Self::HeaderDamaged | Self::LogDamaged | Self::Broken(_))
+    }
+}
+
+/// Every code of [`StoreError::code`], for the catalogues.
+pub const STORE_CODES: [&str; 16] = [
+    "store_in_use",
+    "key_unavailable",
+    "wrong_key",
+    "not_a_store",
+    "truncated",
+    "header_damaged",
+    "log_damaged",
+    "pages_damaged",
+    "row_damaged",
+    "store_newer",
+    "disk_full",
+    "number_too_large",
+    "not_durable",
+    "stopped",
+    "files",
+    "database",
+];
+
+/// Why a command is lost, as [`super::LostRow::code`] says it.
+pub const LOST_CODES: [&str; 2] = [ROW_DAMAGED, ROW_MISSING];
+/// Its row does not open.
+pub const ROW_DAMAGED: &str = "row_damaged";
+/// An index names it, its row is nowhere.
+pub const ROW_MISSING: &str = "row_missing";
 
 /// SQLite's primary result codes that have an own meaning here.
 const SQLITE_CORRUPT: i32 = 11;

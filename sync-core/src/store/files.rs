@@ -1,4 +1,4 @@
-//! The files of a store before SQLite sees them: the lock, the length, moving aside.
+//! The files of a store before SQLite sees them: the lock, the length, a damaged one moved aside.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
@@ -7,13 +7,17 @@ use std::path::{Path, PathBuf};
 
 use super::StoreError;
 
-/// The file that one opening holds; where it is marked, a store was once made beside it.
+/// The file that one opening holds; where it is marked, a store was once made beside it. Behind the
+/// mark stand second copies of the identities' sealed rows: without its key no saved work leaves a
+/// phone.
 pub(super) struct Lock {
     file: File,
-    marked: bool,
+    content: Vec<u8>,
 }
 
 const MARK: &[u8] = b"fieldbook store\n";
+/// A phone has few people.
+const COPIES_BYTES_MAX: u64 = 64 << 10;
 
 impl Lock {
     pub(super) fn take(path: &Path) -> Result<Self, StoreError> {
@@ -31,51 +35,115 @@ impl Lock {
             Err(TryLockError::Error(error)) => return Err(StoreError::Files(error)),
         }
         let mut content = Vec::new();
-        let bounded = (&file).take(MARK.len() as u64).read_to_end(&mut content);
+        let bounded = (&file).take(COPIES_BYTES_MAX).read_to_end(&mut content);
         bounded.map_err(StoreError::Files)?;
-        Ok(Self { file, marked: content == MARK })
+        Ok(Self { file, content })
     }
 
     /// Whether a store was once made here.
     pub(super) fn is_marked(&self) -> bool {
-        self.marked
+        self.content.starts_with(MARK)
     }
 
-    /// Notes that a store was made here.
-    pub(super) fn mark(&mut self) -> Result<(), StoreError> {
-        if !self.marked {
-            // Without the mark only an emptied file is taken for a new one.
-            self.file.write_all(MARK).map_err(StoreError::Files)?;
-            self.marked = true;
+    /// What was kept behind the mark.
+    pub(super) fn copies(&self) -> &[u8] {
+        self.content.strip_prefix(MARK).unwrap_or_default()
+    }
+
+    /// Notes that a store was made here, and keeps `copies` behind the mark.
+    pub(super) fn keep(&mut self, copies: &[u8]) -> Result<(), StoreError> {
+        if self.is_marked() && self.copies() == copies {
+            return Ok(());
         }
+        let content = [MARK, copies].concat();
+        let mut written = || {
+            // Without the mark only an emptied file is taken for a new one. It is never taken away.
+            self.file.seek(SeekFrom::Start(0))?;
+            self.file.write_all(&content)?;
+            self.file.set_len(content.len() as u64)?;
+            self.file.sync_data()
+        };
+        written().map_err(StoreError::Files)?;
+        self.content = content;
         Ok(())
     }
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+/// The path with `suffix` at its end.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
 }
 
-/// Moves a store's files aside, to be salvaged: nothing is deleted. Answers where they are now.
-///
-/// # Errors
-/// [`StoreError::Locked`] if it is open; otherwise if a file cannot be renamed.
-pub fn move_aside(path: &Path) -> Result<PathBuf, StoreError> {
-    let _lock = Lock::take(path)?;
-    let free = |number: &u32| !beside(path, &format!(".aside-{number}")).exists();
-    let number = (1..).find(free).expect("a folder holds fewer than 2^32 files");
-    let target = beside(path, &format!(".aside-{number}"));
-    // The log first: without its database it is nothing, a database without it is an old state.
-    for suffix in ["-wal", "-shm", ""] {
-        match fs::rename(beside(path, suffix), beside(&target, suffix)) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(StoreError::Files(error)),
+/// The files of a store but its lock. The log first: without its database it is nothing, a database
+/// without it is an old state.
+pub(super) const PARTS: [&str; 3] = ["-wal", "-shm", ""];
+
+/// What a salvaged store that is whole is called until it stands in the place of the damaged one;
+/// the time of the salvage follows.
+const SALVAGED: &str = ".salvaged-";
+/// What a damaged store is called from then on; the same time follows.
+const DAMAGED: &str = ".damaged-";
+
+/// A name for a salvage that none had: its time, with a number where that is taken.
+pub(super) fn salvage_name(path: &Path, time: &str) -> String {
+    let taken = |name: &String| {
+        PARTS.iter().any(|part| beside(path, &format!("{DAMAGED}{name}{part}")).exists())
+    };
+    let numbered = (2_u32..).map(|number| format!("{time}-{number}"));
+    let free = std::iter::once(time.to_owned()).chain(numbered).find(|name| !taken(name));
+    free.expect("a folder holds fewer than 2^32 files")
+}
+
+/// Where the store that was damaged is after the salvage `name`.
+pub(super) fn damaged_path(path: &Path, name: &str) -> PathBuf {
+    beside(path, &format!("{DAMAGED}{name}"))
+}
+
+/// Where a salvaged store is until [`put_in_place`] has ended.
+pub(super) fn salvaged_path(path: &Path, name: &str) -> PathBuf {
+    beside(path, &format!("{SALVAGED}{name}"))
+}
+
+/// The name of a salvage that was interrupted when its store was whole already.
+pub(super) fn interrupted_salvage(path: &Path) -> Result<Option<String>, StoreError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let Some(prefix) = path.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
+    let prefix = format!("{prefix}{SALVAGED}");
+    for entry in fs::read_dir(folder.unwrap_or(Path::new("."))).map_err(StoreError::Files)? {
+        let name = entry.map_err(StoreError::Files)?.file_name();
+        if let Some(time) = name.to_str().and_then(|name| name.strip_prefix(&prefix)) {
+            return Ok(Some(time.to_owned()));
         }
     }
-    Ok(target)
+    Ok(None)
+}
+
+/// Moves the damaged store aside, part by part, then the salvaged one into its place. Nothing is
+/// deleted, and whoever was interrupted goes on: a part that is gone was moved.
+pub(super) fn put_in_place(path: &Path, name: &str) -> Result<(), StoreError> {
+    let aside = damaged_path(path, name);
+    for part in PARTS {
+        rename(&beside(path, part), &beside(&aside, part))?;
+    }
+    rename(&salvaged_path(path, name), path)?;
+    sync_folder(path)
+}
+
+/// Renames a file if it is there.
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(StoreError::Files(error)),
+        _ => Ok(()),
+    }
+}
+
+/// What was renamed in the folder of `path` is so after a power cut too.
+pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = File::open(folder.unwrap_or(Path::new("."))).map_err(StoreError::Files)?;
+    folder.sync_all().map_err(StoreError::Files)
 }
 
 /// Bytes of SQLite's file header.

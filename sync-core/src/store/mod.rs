@@ -8,10 +8,13 @@ mod column;
 mod content;
 mod error;
 mod files;
+mod log;
 mod open;
+mod pages;
 mod read;
 mod rotate;
 mod row;
+mod salvage;
 mod seal;
 mod statement;
 #[cfg(test)]
@@ -25,17 +28,18 @@ use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{Mutex, MutexGuard};
 
-pub use error::StoreError;
-pub use files::move_aside;
+pub use error::{LOST_CODES, ROW_DAMAGED, ROW_MISSING, STORE_CODES, StoreError};
 pub use open::OpenOptions;
 pub use row::{
-    ChangeHeader, DamagedRow, HandOverId, Identity, ListRow, OwnSession, Parked, PendingRow,
+    ChangeHeader, DamagedRow, HandOverId, Identity, ListRow, LostRow, OwnSession, Parked, PendingRow,
     PendingState, PendingSummary, RecordRow, RefusedRow, SentRow, StoredChange, SyncState,
 };
+pub use salvage::{LostCommand, SalvageOptions, Salvaged, salvage};
 pub use seal::StoreKey;
 pub use write::StoreWrite;
 
 use crate::environment::{HookPlace, HookPoint, Hooks};
+use content::IdentityCopy;
 use files::Lock;
 use seal::Sealer;
 use statement::Statement;
@@ -46,7 +50,7 @@ pub struct Store {
     inner: Mutex<Inner>,
     hooks: Arc<dyn Hooks>,
     path: PathBuf,
-    _lock: Lock,
+    lock: std::sync::Mutex<Lock>,
 }
 
 impl std::fmt::Debug for Store {
@@ -76,6 +80,9 @@ impl Store {
         let mut inner = self.lock().await?;
         let statements = statement::statements(&inner.sealer, writes)?;
         inner.run(&*self.hooks, operation, statements).await?;
+        if writes.iter().any(StoreWrite::changes_identities) {
+            self.keep_copies(&mut inner).await;
+        }
         drop(inner);
         self.hooks.at(HookPoint { operation, place: HookPlace::After }).await?;
         Ok(())
@@ -84,10 +91,20 @@ impl Store {
     /// Closes the file and frees its lock. A store that is only dropped loses nothing either, but
     /// its connection closes a moment later.
     pub async fn close(self) {
-        let Self { inner, _lock: lock, .. } = self;
+        let Self { inner, lock, .. } = self;
         // A failed last checkpoint loses nothing: the log is read at the next opening.
         let _ = inner.into_inner().connection.close().await;
         drop(lock);
+    }
+
+    /// Brings the second copy of the identities up to date. It is only a second one: where it
+    /// cannot be written, the next opening does it.
+    async fn keep_copies(&self, inner: &mut Inner) {
+        let Ok(copies) = inner.identity_copies().await else { return };
+        let mut lock = self.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Err(error) = lock.keep(&IdentityCopy::write(&copies)) {
+            tracing::warn!(%error, "the second copy of the identities was not written");
+        }
     }
 
     async fn lock(&self) -> Result<MutexGuard<'_, Inner>, StoreError> {

@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::column::Columns;
 use super::content::{Attested, Command, Secrets};
 use super::row::{
-    ChangeHeader, HandOverId, Identity, ListRow, OwnSession, Parked, PendingRow, PendingState,
+    ChangeHeader, HandOverId, Identity, ListRow, LostRow, OwnSession, Parked, PendingRow, PendingState,
     PendingSummary, RecordRow, RefusedRow, SentRow, StoredChange, SyncState,
 };
 use super::seal::{OVERHEAD_BYTES, Sealer};
@@ -203,6 +203,49 @@ impl Store {
         let rows = fetch(connection, select).await?;
         let row = rows.first().map(|row| pending(&Columns::new("pending", row), sealer));
         row.transpose()
+    }
+
+    /// The owner's pending commands by number, and the numbers of those whose rows do not read.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn pending_apart(
+        &self,
+        owner: PersonId,
+    ) -> Result<(Vec<PendingRow>, Vec<u64>), StoreError> {
+        let mut inner = self.lock().await?;
+        let (connection, sealer) = inner.parts();
+        let (mut sound, mut damaged) = (Vec::new(), Vec::new());
+        for row in fetch(connection, of_owner(PENDING, owner)).await? {
+            let columns = Columns::new("pending", &row);
+            match pending(&columns, sealer) {
+                Ok(row) => sound.push(row),
+                Err(StoreError::Damaged { .. }) => damaged.push(columns.number("n")?),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((sound, damaged))
+    }
+
+    /// The owner's commands that are lost, by number.
+    ///
+    /// # Errors
+    /// If a row is damaged or the database fails.
+    pub async fn lost(&self, owner: PersonId) -> Result<Vec<LostRow>, StoreError> {
+        let mut inner = self.lock().await?;
+        let rows = fetch(inner.parts().0, of_owner(LOST, owner)).await?;
+        rows.iter().map(|row| lost(&Columns::new("lost", row))).collect()
+    }
+
+    /// The code and the key of an enrolment whose answer has not come, as they were put.
+    ///
+    /// # Errors
+    /// If the row is damaged or the database fails.
+    pub async fn enrolling(&self) -> Result<Option<String>, StoreError> {
+        let mut inner = self.lock().await?;
+        let (connection, sealer) = inner.parts();
+        let rows = fetch(connection, Statement::new(ENROLLING)).await?;
+        rows.first().map(|row| Columns::new("enrolling", row).content(sealer)).transpose()
     }
 
     /// What can be said of the owner's pending commands without opening any, by number.
@@ -420,6 +463,18 @@ fn summary(columns: &Columns<'_>) -> Result<PendingSummary, StoreError> {
     })
 }
 
+fn lost(columns: &Columns<'_>) -> Result<LostRow, StoreError> {
+    Ok(LostRow {
+        n: columns.number("n")?,
+        // It stood in a row that was damaged itself.
+        record: columns.text("record").ok(),
+        saved_wall_ms: columns.optional_time("saved_wall_ms").unwrap_or_default(),
+        state: state(columns)?,
+        code: columns.text("code")?,
+        found_wall_ms: columns.time("found_wall_ms")?,
+    })
+}
+
 fn refused(columns: &Columns<'_>, sealer: &Sealer) -> Result<RefusedRow, StoreError> {
     let parts = columns.content::<Command>(sealer)?.into_parts();
     let parts = parts.ok_or_else(|| columns.damaged())?;
@@ -479,6 +534,8 @@ const PENDING_OF_RECORD: &str = "select *, owner || '/' || record || '/' || n as
      where owner = ? and record = ? order by n";
 const PENDING_SUMMARY: &str = "select n, record, saved_wall_ms, state, length(sealed) as sealed_bytes, \
      owner || '/' || record || '/' || n as name from pending where owner = ? order by n";
+const LOST: &str = "select *, owner || '/' || n as name from lost where owner = ? order by n";
+const ENROLLING: &str = "select *, cast(id as text) as name from enrolling";
 const LIST: &str =
     "select *, owner || '/' || record as name from list where owner = ? order by record";
 const REFUSED: &str =

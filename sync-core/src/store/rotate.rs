@@ -12,7 +12,7 @@ use super::{Inner, Store, StoreError};
 use crate::environment::{HookPlace, HookPoint, Hooks};
 
 /// The tables with sealed rows and how their rows are named.
-const SEALED: [(&str, &str); 12] = [
+pub(super) const SEALED: [(&str, &str); 13] = [
     ("identity", "cast(person as text)"),
     ("record", "owner || '/' || record"),
     ("accepted", "owner || '/' || record || '/' || lower(hex(hash))"),
@@ -25,6 +25,7 @@ const SEALED: [(&str, &str); 12] = [
     ("retry", "cast(owner as text)"),
     ("signing", "owner || '/' || record"),
     ("case_answer", "owner || '/' || question"),
+    ("enrolling", "cast(id as text)"),
 ];
 
 /// Rows held in memory at a time.
@@ -49,6 +50,7 @@ impl Store {
         // What the old key sealed goes from the log too. The new key holds whether or not.
         let checkpoint = sqlx::query("pragma wal_checkpoint(truncate)");
         drop(checkpoint.fetch_all(&mut inner.connection).await);
+        self.keep_copies(&mut inner).await;
         drop(inner);
         self.hooks.at(HookPoint { operation: OPERATION, place: HookPlace::After }).await?;
         Ok(damaged)
@@ -112,6 +114,20 @@ impl Inner {
         }
         self.execute(Statement::new("commit")).await?;
         Ok(damaged)
+    }
+
+    /// Whether the key opens any row at all; a store of an older schema lacks some tables.
+    pub(super) async fn opens_something(&mut self) -> Result<bool, StoreError> {
+        for (table, name) in SEALED {
+            let exists = Statement::new("select 1 from sqlite_schema where name = ?").bind(table);
+            if fetch(&mut self.connection, exists).await?.is_empty() {
+                continue;
+            }
+            if self.batch(table, name, 0).await?.is_some_and(|batch| !batch.opened.is_empty()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The rows after row id `last`; `None` at the end.

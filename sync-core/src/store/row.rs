@@ -203,6 +203,23 @@ pub struct PendingSummary {
     pub bytes: u64,
 }
 
+/// An own command whose row does not read: nothing is known of it but what stood in the clear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostRow {
+    /// Its number.
+    pub n: u64,
+    /// The record it was written to, if known.
+    pub record: Option<RecordId>,
+    /// When it was saved, by the device's wall clock, if known.
+    pub saved_wall_ms: Option<WallMs>,
+    /// What it waited for; held also once the server says that it has it.
+    pub state: PendingState,
+    /// Why it is lost: one of [`super::LOST_CODES`].
+    pub code: String,
+    /// When that was found, by the device's wall clock.
+    pub found_wall_ms: WallMs,
+}
+
 /// An own command the server refused.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RefusedRow {

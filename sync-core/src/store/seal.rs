@@ -19,6 +19,11 @@ impl StoreKey {
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
+
+    /// The same key once more.
+    pub(super) fn again(&self) -> Self {
+        Self(self.0)
+    }
 }
 
 impl Drop for StoreKey {

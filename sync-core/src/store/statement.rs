@@ -34,9 +34,8 @@ pub(super) fn statements(
     let mut statements = Vec::with_capacity(writes.len());
     let mut rest = writes;
     while let Some((first, others)) = rest.split_first() {
-        if let StoreWrite::ForgetOwner(owner) = first {
-            let forget = FORGET_OWNER.iter().map(|sql| Statement::new(*sql).bind(owner.0));
-            statements.extend(forget);
+        if let Some(several) = several(first)? {
+            statements.extend(several);
             rest = others;
             continue;
         }
@@ -53,6 +52,23 @@ pub(super) fn statements(
     Ok(statements)
 }
 
+/// The statements of a write that is not one.
+fn several(write: &StoreWrite) -> Result<Option<Vec<Statement>>, StoreError> {
+    let all_of = |owner: PersonId, all: &[&'static str]| {
+        all.iter().map(|sql| Statement::new(*sql).bind(owner.0)).collect()
+    };
+    Ok(match write {
+        StoreWrite::ForgetOwner(owner) => Some(all_of(*owner, &FORGET_OWNER)),
+        StoreWrite::ForgetFetched(owner) => Some(all_of(*owner, &FORGET_FETCHED)),
+        StoreWrite::ParkPending { owner, n, found_wall_ms } => {
+            let park = Statement::new(PARK_PENDING).bind(*found_wall_ms).bind(owner.0);
+            let delete = Statement::new(DELETE_PENDING).bind(owner.0);
+            Some(vec![park.number(*n)?, delete.number(*n)?])
+        }
+        _ => None,
+    })
+}
+
 fn statement(sealer: &Sealer, write: &StoreWrite) -> Result<Statement, StoreError> {
     use StoreWrite as W;
     let owned = |sql: &'static str, owner: &PersonId| Statement::new(sql).bind(owner.0);
@@ -64,11 +80,10 @@ fn statement(sealer: &Sealer, write: &StoreWrite) -> Result<Statement, StoreErro
         W::SessionRegistered(session) => Statement::new(REGISTERED).bind(session.to_string()),
         W::PutForeignSession(row) => put_foreign_session(row),
         W::PutAnchor { boot, anchor } => put_anchor(*boot, *anchor),
-        W::PutRecord { owner, record, site, present, attestation, parked } => {
-            let put = owned(PUT_RECORD, owner).record(record).bind(site.0).bind(*present);
-            put.bind(parked.clone()).bind(sealed_record(sealer, *owner, *record, *attestation))
-        }
-        W::ForgetOwner(owner) => Statement::new(FORGET_OWNER[0]).bind(owner.0),
+        W::PutRecord { .. } => put_record(sealer, write),
+        W::ForgetOwner(_) | W::ForgetFetched(_) | W::ParkPending { .. } => aside(sealer, write)?,
+        W::PutLostState { .. } | W::DeleteLost { .. } => aside(sealer, write)?,
+        W::PutEnrolling { .. } | W::DeleteEnrolling => aside(sealer, write)?,
         W::InsertAccepted { owner, record, change } => {
             insert_accepted(sealer, &[Accepted { owner: *owner, record: *record, change }])?
         }
@@ -157,6 +172,33 @@ fn put_answer(
 ) -> Result<Statement, StoreError> {
     let sealed = sealer.seal("case_answer", &format!("{owner}/{question}"), text.as_bytes());
     Ok(Statement::new(PUT_CASE_ANSWER).bind(owner.0).number(question)?.bind(sealed))
+}
+
+fn put_record(sealer: &Sealer, write: &StoreWrite) -> Statement {
+    let StoreWrite::PutRecord { owner, record, site, present, attestation, parked } = write else {
+        return Statement::new("select 1");
+    };
+    let put = Statement::new(PUT_RECORD).bind(owner.0).record(record).bind(site.0);
+    let put = put.bind(*present).bind(parked.clone());
+    put.bind(sealed_record(sealer, *owner, *record, *attestation))
+}
+
+/// Lost commands, and an enrolment under way.
+fn aside(sealer: &Sealer, write: &StoreWrite) -> Result<Statement, StoreError> {
+    Ok(match write {
+        StoreWrite::PutLostState { owner, n, state } => {
+            Statement::new(PUT_LOST_STATE).bind(state.code()).bind(owner.0).number(*n)?
+        }
+        StoreWrite::DeleteLost { owner, n } => {
+            Statement::new(DELETE_LOST).bind(owner.0).number(*n)?
+        }
+        StoreWrite::PutEnrolling { json } => {
+            Statement::new(PUT_ENROLLING).bind(sealer.seal("enrolling", "1", json.as_bytes()))
+        }
+        StoreWrite::DeleteEnrolling => Statement::new("delete from enrolling"),
+        // Those of several statements were made by `several`.
+        _ => Statement::new("select 1"),
+    })
 }
 
 /// A sealed text of a record of the owner's.
@@ -433,6 +475,23 @@ const FORGET_OWNER: [&str; 13] = [
     "delete from signing where owner = ?",
     "delete from parked where owner = ?",
 ];
+
+const FORGET_FETCHED: [&str; 4] = [
+    "delete from cursor where owner = ?",
+    "delete from reference where owner = ?",
+    "delete from retry where owner = ?",
+    "delete from repair where owner = ?",
+];
+
+/// What does not read is no reason to lose the row: a state that is none is taken for unsent.
+const PARK_PENDING: &str = "insert or ignore into lost \
+     (owner, n, record, saved_wall_ms, state, code, found_wall_ms, remains) \
+     select owner, n, record, saved_wall_ms, case when state in ('sent', 'held', 'not_stored', \
+     'accepted') then state else 'unsent' end, 'row_damaged', ?, sealed from pending \
+     where owner = ? and n = ?";
+const PUT_LOST_STATE: &str = "update lost set state = ? where owner = ? and n = ?";
+const DELETE_LOST: &str = "delete from lost where owner = ? and n = ?";
+const PUT_ENROLLING: &str = "insert or replace into enrolling (id, sealed) values (1, ?)";
 
 const PUT_HAND_OVER: &str = "insert into hand_over (person, device, n, sealed) \
      values (?, ?, ?, ?) on conflict (person, device, n) do update set sealed = excluded.sealed";

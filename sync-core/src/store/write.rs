@@ -11,7 +11,7 @@ use crate::model::session::SessionRow;
 use crate::model::time::{Anchor, BootId, Seen};
 
 /// One write. Adjacent [`StoreWrite::InsertAccepted`] share a statement; every other write is one
-/// but [`StoreWrite::ForgetOwner`].
+/// but those that say so.
 #[derive(Clone)]
 #[expect(missing_docs, reason = "the fields are named like the rows' own")]
 pub enum StoreWrite {
@@ -221,9 +221,40 @@ pub enum StoreWrite {
         owner: PersonId,
         question: u64,
     },
+    /// A pending command whose row does not read holds up nothing any more: it is kept as it was
+    /// found, among the lost ones. Two statements.
+    ParkPending {
+        owner: PersonId,
+        n: u64,
+        found_wall_ms: i64,
+    },
+    /// The server has spoken of a lost command.
+    PutLostState {
+        owner: PersonId,
+        n: u64,
+        state: PendingState,
+    },
+    /// The server's last word on a lost command: it is not lost.
+    DeleteLost {
+        owner: PersonId,
+        n: u64,
+    },
+    /// The code and the key of an enrolment whose answer has not come.
+    PutEnrolling {
+        json: String,
+    },
+    DeleteEnrolling,
+    /// What is fetched again by itself and does not read: cursors, reference data, the retry
+    /// schedule, records to be asked for. Several statements.
+    ForgetFetched(PersonId),
 }
 
 impl StoreWrite {
+    /// Whether it changes who is enrolled.
+    pub(super) fn changes_identities(&self) -> bool {
+        matches!(self, Self::PutIdentity(_) | Self::ForgetOwner(_))
+    }
+
     /// What it does, for logs: holds no values.
     pub fn name(&self) -> &'static str {
         match self {
@@ -270,6 +301,12 @@ impl StoreWrite {
             Self::DeleteParked { .. } => "delete_parked",
             Self::PutCaseAnswer { .. } => "put_case_answer",
             Self::DeleteCaseAnswer { .. } => "delete_case_answer",
+            Self::ParkPending { .. } => "park_pending",
+            Self::PutLostState { .. } => "put_lost_state",
+            Self::DeleteLost { .. } => "delete_lost",
+            Self::PutEnrolling { .. } => "put_enrolling",
+            Self::DeleteEnrolling => "delete_enrolling",
+            Self::ForgetFetched(_) => "forget_fetched",
         }
     }
 }

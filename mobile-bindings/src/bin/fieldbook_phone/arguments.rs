@@ -8,6 +8,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use serde_json::json;
 
 use crate::failure::USAGE_EXIT;
+use crate::signing::SigningTask;
 use crate::words::{Language, of_locale};
 
 /// A phone in the terminal: what an app does, by hand.
@@ -214,6 +215,14 @@ pub enum Task {
     },
     /// The customer signs what the statement shows.
     Sign(Sign),
+    /// A signing point by point, which goes on after an interruption.
+    Signing {
+        /// What to do.
+        #[command(subcommand)]
+        action: SigningTask,
+    },
+    /// Bring what reads of a damaged store into a new one; the damaged file is kept.
+    Salvage,
     /// Switch signal off or on again.
     Airplane {
         /// on: nothing is sent until it is switched off.

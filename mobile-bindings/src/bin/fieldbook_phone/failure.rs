@@ -34,6 +34,8 @@ enum Words {
     Own(&'static str),
     /// `<group>-<code>` of the core's.
     Core(&'static str),
+    /// `store-<code>` of the core's, and what to do about it.
+    Damaged,
 }
 
 impl Failure {
@@ -103,6 +105,10 @@ impl Failure {
                 let id = format!("{group}-{}", self.code.replace('_', "-"));
                 language.core(&id, &arguments)
             }
+            Words::Damaged => {
+                let damage = language.code("store", &self.code);
+                format!("{damage} ({})", language.say("error-salvage", &[]))
+            }
         }
     }
 
@@ -149,11 +155,15 @@ impl From<ApiError> for Failure {
             ApiError::DiskFull => Self::own(STORE_EXIT, "disk_full", "error-disk-full"),
             ApiError::StoreInUse => Self::own(STORE_EXIT, "store_in_use", "error-store-in-use"),
             ApiError::WrongKey => Self::own(STORE_EXIT, "wrong_key", "error-wrong-key"),
-            ApiError::StoreDamaged { reason } => {
-                Self::own(STORE_EXIT, "store_damaged", "error-store-damaged").with("reason", reason)
+            ApiError::KeyUnavailable => {
+                Self::core(STORE_EXIT, "store", "key_unavailable".to_owned())
             }
-            ApiError::Store { reason } => {
-                Self::own(STORE_EXIT, "store", "error-store").with("reason", reason)
+            ApiError::StoreDamaged { code, reason } => {
+                let failure = Self::core(STORE_EXIT, "store", code);
+                Self { words: Words::Damaged, ..failure }.with("reason", reason)
+            }
+            ApiError::Store { code, reason } => {
+                Self::core(STORE_EXIT, "store", code).with("reason", reason)
             }
             ApiError::Closed => Self::own(STORE_EXIT, "closed", "error-closed"),
         }
@@ -179,12 +189,21 @@ mod tests {
             Failure::from(ApiError::SignInAgain { code: "device_revoked".to_owned() }),
             Failure::from(ApiError::Denied { code: "text_empty".to_owned(), params: [].into() }),
             Failure::from(ApiError::WrongKey),
+            Failure::from(ApiError::KeyUnavailable),
+            Failure::from(ApiError::Store { code: "files".to_owned(), reason: String::new() }),
+            Failure::from(ApiError::StoreDamaged {
+                code: "truncated".to_owned(),
+                reason: String::new(),
+            }),
             Failure::ambiguous_record("ab", 2),
         ] {
             for language in [Language::ZhCn, Language::En] {
                 let text = failure.text(language);
                 assert!(!text.contains("error-") && !text.contains("denial-"), "{text}");
-                assert!(!text.contains("problem-") && !text.contains("{ $"), "{text}");
+                assert!(
+                    !text.contains("problem-") && !text.contains("store-") && !text.contains("{ $"),
+                    "{text}"
+                );
             }
         }
         let patient = Failure::from(ApiError::RetryLater { delay_ms: 1_001 });

@@ -114,7 +114,7 @@ pub async fn refused(handset: &Handset) -> Result<Answer, Failure> {
     Ok(Answer { document: json!({ "refused": documents }), lines })
 }
 
-/// What the server has and cannot decide yet.
+/// What the server has and cannot decide yet, and what does not read any more.
 pub async fn waiting(handset: &Handset) -> Result<Answer, Failure> {
     let words = handset.language;
     let ids = handset.records().await?.1;
@@ -133,10 +133,22 @@ pub async fn waiting(handset: &Handset) -> Result<Answer, Failure> {
             "saved_wall_ms": row.saved_wall_ms,
         }));
     }
+    let mut lost = Vec::new();
+    for row in handset.phone.lost().await? {
+        let why = words.code("lost", &row.code);
+        let number = row.number.to_string();
+        let record = row.record.as_deref().map_or("?", |record| short(record, &ids));
+        let arguments = [("number", number.as_str()), ("record", record), ("why", &why)];
+        lines.push(words.say("lost", &arguments));
+        lost.push(json!({
+            "number": row.number, "record": row.record, "code": row.code, "text": why,
+            "saved_wall_ms": row.saved_wall_ms, "found_wall_ms": row.found_wall_ms,
+        }));
+    }
     if lines.is_empty() {
         lines.push(words.say("waiting-none", &[]));
     }
-    Ok(Answer { document: json!({ "waiting": documents }), lines })
+    Ok(Answer { document: json!({ "waiting": documents, "lost": lost }), lines })
 }
 
 /// What the office asks about a command, and the answer, said with its first one.

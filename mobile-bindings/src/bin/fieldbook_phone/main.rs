@@ -13,7 +13,9 @@ mod outbox;
 mod patrol;
 mod profile;
 mod run;
+mod salvage;
 mod show;
+mod signing;
 mod value;
 mod words;
 

@@ -9,6 +9,7 @@ use fieldbook_mobile::{Outbox, OutboxCommand};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
+use crate::arguments::OutboxTask;
 use crate::failure::Failure;
 use crate::open::{Handset, read};
 use crate::profile::write_private;
@@ -17,8 +18,17 @@ use crate::value::short;
 /// The form of an export.
 const FORMAT: &str = "fieldbook-outbox/1";
 
+/// Lists it, or writes it to a file.
+pub async fn task(handset: &Handset, task: Option<OutboxTask>) -> Result<Answer, Failure> {
+    match task {
+        None => outbox(handset).await,
+        Some(OutboxTask::HandOver { file }) => hand_over(handset, &file).await,
+        Some(OutboxTask::Export { file }) => export(handset, &file).await,
+    }
+}
+
 /// Lists it by record, each with how long it waits.
-pub async fn outbox(handset: &Handset) -> Result<Answer, Failure> {
+async fn outbox(handset: &Handset) -> Result<Answer, Failure> {
     let outbox = handset.phone.outbox().await?;
     let ids = handset.records().await?.1;
     let now_ms = now_ms();
@@ -80,7 +90,7 @@ fn facts(command: &OutboxCommand) -> Result<BTreeMap<String, String>, Failure> {
 
 /// Writes it to a file that only its owner reads. The same outbox gives the same bytes; a file
 /// that is no export is not touched.
-pub async fn export(handset: &Handset, file: &Path) -> Result<Answer, Failure> {
+async fn export(handset: &Handset, file: &Path) -> Result<Answer, Failure> {
     let outbox = handset.phone.outbox().await?;
     let identity = handset.phone.identity().await?.ok_or_else(Failure::not_enrolled)?;
     let mut document = exported(&outbox)?;
@@ -106,7 +116,7 @@ pub async fn export(handset: &Handset, file: &Path) -> Result<Answer, Failure> {
 }
 
 /// Writes it to a sealed file for the office; the code is shown and stands nowhere else.
-pub async fn hand_over(handset: &Handset, file: &Path) -> Result<Answer, Failure> {
+async fn hand_over(handset: &Handset, file: &Path) -> Result<Answer, Failure> {
     let path = file.display().to_string();
     if file.exists() {
         return Err(Failure::file_exists(path));

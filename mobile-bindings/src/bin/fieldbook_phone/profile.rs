@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use fieldbook_mobile::ApiError;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
@@ -78,7 +79,7 @@ impl Profile {
         }
         if self.store().exists() {
             // Another key would never open it.
-            return Err(Failure::file(path.display(), &"missing"));
+            return Err(Failure::from(ApiError::KeyUnavailable));
         }
         DirBuilder::new()
             .recursive(true)

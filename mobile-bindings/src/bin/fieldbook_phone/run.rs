@@ -7,7 +7,7 @@ use fieldbook_mobile::{Account, ApiError, Pause, SyncReport};
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Out};
-use crate::arguments::{Arguments, Enrol, OutboxTask, Sign, Step, Switch, Task};
+use crate::arguments::{Arguments, Enrol, Sign, Step, Switch, Task};
 use crate::demo;
 use crate::failure::Failure;
 use crate::form;
@@ -17,7 +17,9 @@ use crate::open::{Handset, profile, read};
 use crate::outbox;
 use crate::patrol;
 use crate::profile::Remembered;
+use crate::salvage;
 use crate::show;
+use crate::signing;
 use crate::value;
 
 /// Runs what the arguments ask for.
@@ -26,6 +28,10 @@ pub async fn run(arguments: Arguments, out: &Out) -> Result<(), Failure> {
     let language = arguments.lang.or_else(|| profile.language()).unwrap_or(out.language());
     out.speak(language);
     let (handset, task) = match arguments.task {
+        Some(Task::Salvage) => {
+            out.answer(&salvage::salvage(&profile, language).await?);
+            return Ok(());
+        }
         None => return demo::run(arguments.demo.as_deref(), profile, out).await,
         Some(Task::Enrol(enrol)) => {
             let mut remembered = profile.remembered.clone().unwrap_or_default();
@@ -62,6 +68,9 @@ pub async fn task_of(handset: &mut Handset, task: Task) -> Result<Answer, Failur
             let remembered = handset.remembered();
             self::enrol(handset, enrol, remembered).await
         }
+        // Whoever has the store open needs no salvage.
+        Task::Salvage => salvage::salvage(&handset.profile, handset.language).await,
+        Task::Signing { action } => signing::signing(handset, action).await,
         Task::SignOut { hand_over } => sign_out(handset, hand_over).await,
         Task::Whoami => whoami(handset).await,
         Task::List { kind, open } => list::list(handset, kind.as_deref(), open).await,
@@ -115,13 +124,7 @@ pub async fn task_of(handset: &mut Handset, task: Task) -> Result<Answer, Failur
         Task::Refused => list::refused(handset).await,
         Task::Waiting => list::waiting(handset).await,
         Task::Reference => list::reference(handset).await,
-        Task::Outbox { action: None } => outbox::outbox(handset).await,
-        Task::Outbox { action: Some(OutboxTask::HandOver { file }) } => {
-            outbox::hand_over(handset, &file).await
-        }
-        Task::Outbox { action: Some(OutboxTask::Export { file }) } => {
-            outbox::export(handset, &file).await
-        }
+        Task::Outbox { action } => outbox::task(handset, action).await,
     }
 }
 
@@ -378,9 +381,16 @@ async fn account(handset: &Handset) -> Result<Answer, Failure> {
             ("on_phone", &numbers[4]),
         ],
     );
-    let document = json!({
+    let mut document = json!({
         "saved": saved, "accepted": accepted, "held": held, "refused": refused,
         "on_phone": on_phone,
     });
-    Ok(Answer::line(document, line))
+    let mut lines = vec![line];
+    let lost: Vec<u64> = handset.phone.lost().await?.iter().map(|row| row.number).collect();
+    if !lost.is_empty() {
+        let numbers: Vec<String> = lost.iter().map(ToString::to_string).collect();
+        lines.push(handset.language.say("account-lost", &[("numbers", &numbers.join(", "))]));
+        document["lost"] = json!(lost);
+    }
+    Ok(Answer { document, lines })
 }

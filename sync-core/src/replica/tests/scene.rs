@@ -108,10 +108,20 @@ impl Scene {
         }
     }
 
+    /// The same for a store that another scene has made: nothing is drawn twice.
+    pub(super) fn later() -> Self {
+        Self { randomness: Arc::new(Counting(AtomicU64::new(1 << 32))), ..Self::new() }
+    }
+
+    /// The store's file.
+    pub(super) fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("phone.db")
+    }
+
     /// Opens the store, as the app does when it starts.
     pub(super) async fn open(&self) -> Replica {
         let replica = Replica::open(ReplicaOptions {
-            path: self.folder.path().join("phone.db"),
+            path: self.path(),
             key: StoreKey::new([3; 32]),
             server_url: "script:".to_owned(),
             app_version: "tested".to_owned(),

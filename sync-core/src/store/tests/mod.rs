@@ -2,7 +2,10 @@
 
 mod crash;
 mod damage;
+mod full;
+mod older;
 mod opening;
+mod salvage;
 mod script;
 
 use std::collections::BTreeMap;
@@ -53,6 +56,17 @@ fn options(folder: &TempDir, key: u8) -> OpenOptions {
         key: Some(StoreKey::new([key; 32])),
         hooks: Arc::new(NoHooks),
         randomness: Arc::new(Counting::default()),
+    }
+}
+
+fn salvage_options(folder: &TempDir, key: u8) -> SalvageOptions {
+    SalvageOptions {
+        path: path(folder),
+        key: Some(StoreKey::new([key; 32])),
+        hooks: Arc::new(NoHooks),
+        randomness: Arc::new(Counting::default()),
+        // 2026-11-25T00:00:00Z
+        wall_ms: 1_795_564_800_000,
     }
 }
 

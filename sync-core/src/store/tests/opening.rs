@@ -31,7 +31,8 @@ async fn a_second_opening_is_locked_out_until_the_first_is_closed() {
     let store = open(&folder).await;
     let second = Store::open(options(&folder, 7)).await;
     assert!(matches!(second, Err(StoreError::Locked)), "{second:?}");
-    assert!(matches!(move_aside(&path(&folder)), Err(StoreError::Locked)));
+    let salvaged = salvage(salvage_options(&folder, 7)).await;
+    assert!(matches!(salvaged, Err(StoreError::Locked)), "{salvaged:?}");
     store.close().await;
     open(&folder).await.close().await;
     // A failed opening frees the lock too.
@@ -60,7 +61,7 @@ async fn saved_means_on_the_disk_and_deleted_means_overwritten() {
     assert_eq!(inner.pragma("synchronous").await.expect("reads"), "2", "FULL");
     assert_eq!(inner.pragma("journal_mode").await.expect("reads"), "wal");
     assert_eq!(inner.pragma("secure_delete").await.expect("reads"), "1");
-    assert_eq!(inner.pragma("user_version").await.expect("reads"), "5");
+    assert_eq!(inner.pragma("user_version").await.expect("reads"), open::SCHEMA.to_string());
     drop(inner);
     store.close().await;
 }
@@ -76,6 +77,46 @@ async fn a_newer_schema_is_refused_untouched() {
     let newer = Store::open(options(&folder, 7)).await;
     assert!(matches!(newer, Err(StoreError::Newer { version: 9 })), "{newer:?}");
     assert_eq!(std::fs::read(path(&folder)).expect("reads"), before);
+}
+
+#[tokio::test]
+async fn a_newer_schema_that_stands_in_the_log_is_refused_and_the_log_untouched() {
+    let folder = folder();
+    let store = open(&folder).await;
+    apply(&store, &command(WANG, RECORD, 1)).await;
+    sql(&store, "pragma user_version = 9").await;
+    let copy = tempfile::tempdir().expect("a temporary folder");
+    let names = ["store.db", "store.db-wal", "store.db.lock"];
+    for name in names {
+        std::fs::copy(folder.path().join(name), copy.path().join(name)).expect("copies");
+    }
+    store.close().await;
+    let bytes = || names.map(|name| std::fs::read(copy.path().join(name)).expect("is there"));
+    let before = bytes();
+    assert!(!before[1].is_empty());
+    let newer = Store::open(options(&copy, 7)).await;
+    assert!(matches!(newer, Err(StoreError::Newer { version: 9 })), "{newer:?}");
+    assert_eq!(newer.map(|_| ()).expect_err("refused").code(), "store_newer");
+    assert!(bytes() == before, "neither file nor log");
+}
+
+#[tokio::test]
+async fn a_damaged_row_that_was_to_tell_the_key_is_put_right_by_the_right_key() {
+    for harm in ["update key_check set sealed = zeroblob(60)", "delete from key_check"] {
+        let folder = folder();
+        let store = open(&folder).await;
+        apply(&store, &command(WANG, RECORD, 1)).await;
+        sql(&store, harm).await;
+        store.close().await;
+        let wrong = Store::open(options(&folder, 8)).await;
+        assert!(matches!(wrong, Err(StoreError::WrongKey)), "{wrong:?}");
+        let store = open(&folder).await;
+        assert_eq!(store.pending(WANG, None).await.expect("reads"), [pending(1, RECORD)]);
+        sql(&store, "delete from pending; delete from list").await;
+        store.close().await;
+        // Nothing else is left that the key could open.
+        open(&folder).await.close().await;
+    }
 }
 
 #[tokio::test]
@@ -163,22 +204,4 @@ async fn a_short_file_with_a_log_that_lacks_the_rest_is_cut_short() {
     let copy = cut_with_log(&folder, 1).await;
     let cut = Store::open(options(&copy, 7)).await;
     assert!(matches!(cut, Err(StoreError::Truncated)), "{cut:?}");
-}
-
-#[tokio::test]
-async fn a_file_moved_aside_is_kept_and_a_new_store_takes_its_place() {
-    let folder = folder();
-    let store = open(&folder).await;
-    apply(&store, &command(WANG, RECORD, 1)).await;
-    store.close().await;
-    let first = move_aside(&path(&folder)).expect("moves");
-    let store = open(&folder).await;
-    assert_eq!(store.pending(WANG, None).await.expect("reads"), []);
-    store.close().await;
-    let second = move_aside(&path(&folder)).expect("moves");
-    assert_ne!(first, second);
-    let store = Store::open(OpenOptions { path: first, ..options(&folder, 7) }).await;
-    let store = store.expect("what was moved aside opens");
-    assert_eq!(store.pending(WANG, None).await.expect("reads"), [pending(1, RECORD)]);
-    store.close().await;
 }
