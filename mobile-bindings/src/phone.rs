@@ -16,8 +16,8 @@ use tokio::sync::{RwLock, RwLockReadGuard};
 use crate::error::bad_json;
 use crate::record::json;
 use crate::{
-    Account, ApiError, Identity, ListItem, Lost, Outbox, Parcel, Pause, Performed, Question, Refused,
-    Statement, SyncReport, Waiting,
+    Account, ApiError, Identity, ListItem, Lost, Outbox, Parcel, Pause, Performed, Question,
+    Refused, Statement, SyncReport, Waiting,
 };
 
 /// One person's phone: a sealed store, the rules, and sync. What it calls saved is committed to

@@ -251,12 +251,12 @@ impl Phone {
 
     /// The same, with something that happens to the file meanwhile.
     pub async fn reopen_after(self, meanwhile: impl Future<Output = ()>) -> Self {
-        let Self { replica, clock, wire, device, path, url, seed } = self;
+        let Self { replica, clock, wire, device, path, url, seed, version } = self;
         replica.close().await;
         meanwhile.await;
         let seed = seed + 1_000;
-        let replica = open(&path, &url, &clock, &wire, seed).await;
-        Self { replica, clock, wire, device, path, url, seed }
+        let replica = open(&path, &url, &clock, &wire, (seed, version)).await;
+        Self { replica, clock, wire, device, path, url, seed, version }
     }
 
     pub async fn sync(&self) -> SyncReport {

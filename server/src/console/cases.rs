@@ -19,7 +19,6 @@ use super::timeline::{detail, fact_name, field_value};
 use super::words::{Words, Zone, yuan};
 use super::{account, cash};
 use crate::Result;
-use crate::sync::DeskCaseRow;
 use crate::sync::account_day::LATE;
 use crate::sync::asking::{RETURNED, STRAY_ANSWER};
 use crate::sync::cash_days::CASH_UNACCOUNTED;

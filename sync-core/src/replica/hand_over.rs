@@ -380,7 +380,7 @@ impl Replica {
     /// If the store does not answer, or it is more than an office takes in one file.
     pub async fn parcel(&self) -> Result<Parcel> {
         let mut inner = self.inner().await?;
-        self.park_unreadable(&mut inner).await?;
+        self.set_unreadable_aside(&mut inner).await?;
         let mut messages = Vec::new();
         for id in self.store.hand_overs().await? {
             match self.store.hand_over(id).await {
@@ -418,7 +418,7 @@ impl Replica {
         let _one_at_a_time = self.in_flight.lock().await;
         let mut inner = self.inner().await?;
         inner.owner()?;
-        self.park_unreadable(&mut inner).await?;
+        self.set_unreadable_aside(&mut inner).await?;
         let identity = inner.identity.clone().expect("owner() was there");
         let commands = self.unsent(&identity).await?;
         if commands > 0 && !hand_over {

@@ -22,7 +22,7 @@ impl Replica {
     /// # Errors
     /// If the store does not answer, or before anybody enrolled.
     pub async fn lost(&self) -> Result<Vec<LostRow>> {
-        self.park().await?;
+        self.set_lost_aside().await?;
         let inner = self.inner().await?;
         inner.owner()?;
         Ok(inner.lost.clone())
@@ -30,20 +30,20 @@ impl Replica {
 
     /// At opening there may be no room to park anything: then it is done later.
     pub(super) async fn park_at_opening(&self) -> Result<()> {
-        match self.park().await {
+        match self.set_lost_aside().await {
             Err(Error::Store(StoreError::DiskFull)) => Ok(()),
             other => other,
         }
     }
 
     /// Parks what does not read.
-    pub(super) async fn park(&self) -> Result<()> {
+    pub(super) async fn set_lost_aside(&self) -> Result<()> {
         let mut inner = self.inner().await?;
-        self.park_unreadable(&mut inner).await
+        self.set_unreadable_aside(&mut inner).await
     }
 
     /// The same, for whoever holds the memory.
-    pub(super) async fn park_unreadable(&self, inner: &mut Inner) -> Result<()> {
+    pub(super) async fn set_unreadable_aside(&self, inner: &mut Inner) -> Result<()> {
         let Ok(owner) = inner.owner() else { return Ok(()) };
         let (rows, unreadable) = self.store.pending_apart(owner).await?;
         if !unreadable.is_empty() {

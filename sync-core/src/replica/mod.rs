@@ -250,7 +250,7 @@ impl Replica {
     pub async fn review(&self, record: RecordId) -> Result<Option<Review>> {
         match self.try_review(record).await {
             Err(error) if lost::is_unreadable_pending(&error) => {
-                self.park().await?;
+                self.set_lost_aside().await?;
                 self.try_review(record).await
             }
             other => other,

@@ -111,7 +111,7 @@ impl Replica {
         let person = answer.certificate.person;
         let mut inner = self.inner().await?;
         // What has to be signed by the former key is what can be read.
-        self.park_unreadable(&mut inner).await?;
+        self.set_unreadable_aside(&mut inner).await?;
         // Whoever was here before says what is to become of their work; the code stays good.
         let mut farewell = Vec::new();
         if let Some(other) = inner.identity.as_ref().filter(|identity| identity.person != person) {

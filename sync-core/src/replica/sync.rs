@@ -84,7 +84,7 @@ impl Replica {
         }
         let mut result = self.exchange().await;
         if result.as_ref().is_err_and(is_unreadable_pending) {
-            result = match self.park().await {
+            result = match self.set_lost_aside().await {
                 Ok(()) => self.exchange().await,
                 Err(error) => Err(error),
             };
@@ -141,7 +141,7 @@ impl Replica {
             let alarms = self.alarms.load(Ordering::SeqCst);
             let mut in_flight = self.build_request(&inner).await?;
             // Where there is no room to park it, the others go without it.
-            if in_flight.unreadable && self.park_unreadable(&mut inner).await.is_ok() {
+            if in_flight.unreadable && self.set_unreadable_aside(&mut inner).await.is_ok() {
                 in_flight = self.build_request(&inner).await?;
             }
             (in_flight, alarms)

@@ -36,7 +36,7 @@ impl Replica {
     pub async fn perform(&self, command: &Command, record: Option<RecordId>) -> Result<Performed> {
         match self.try_perform(command, record).await {
             Err(error) if is_unreadable_pending(&error) => {
-                self.park().await?;
+                self.set_lost_aside().await?;
                 self.try_perform(command, record).await
             }
             other => other,

@@ -31,8 +31,9 @@ use tokio::sync::{Mutex, MutexGuard};
 pub use error::{LOST_CODES, ROW_DAMAGED, ROW_MISSING, STORE_CODES, StoreError};
 pub use open::OpenOptions;
 pub use row::{
-    ChangeHeader, DamagedRow, HandOverId, Identity, ListRow, LostRow, OwnSession, Parked, PendingRow,
-    PendingState, PendingSummary, RecordRow, RefusedRow, SentRow, StoredChange, SyncState,
+    ChangeHeader, DamagedRow, HandOverId, Identity, ListRow, LostRow, OwnSession, Parked,
+    PendingRow, PendingState, PendingSummary, RecordRow, RefusedRow, SentRow, StoredChange,
+    SyncState,
 };
 pub use salvage::{LostCommand, SalvageOptions, Salvaged, salvage};
 pub use seal::StoreKey;

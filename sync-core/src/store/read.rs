@@ -8,8 +8,8 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::column::Columns;
 use super::content::{Attested, Command, Secrets};
 use super::row::{
-    ChangeHeader, HandOverId, Identity, ListRow, LostRow, OwnSession, Parked, PendingRow, PendingState,
-    PendingSummary, RecordRow, RefusedRow, SentRow, StoredChange, SyncState,
+    ChangeHeader, HandOverId, Identity, ListRow, LostRow, OwnSession, Parked, PendingRow,
+    PendingState, PendingSummary, RecordRow, RefusedRow, SentRow, StoredChange, SyncState,
 };
 use super::seal::{OVERHEAD_BYTES, Sealer};
 use super::statement::Statement;

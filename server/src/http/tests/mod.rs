@@ -1,7 +1,7 @@
 //! The HTTP interface by exact status and body, in process; one test over a real socket.
 
-mod audited;
 mod account_days;
+mod audited;
 mod cash;
 mod devices;
 mod edges;

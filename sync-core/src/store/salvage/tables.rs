@@ -71,6 +71,8 @@ pub(super) const LIST: Table =
     Table { name: "list", columns: &[Int, Text, Blob], sealed: Some(2), names: &[0, 1] };
 pub(super) const SIGNING: Table =
     Table { name: "signing", columns: &[Position, Text, Blob], sealed: Some(2), names: &[0, 1] };
+pub(super) const CASE_ANSWER: Table =
+    Table { name: "case_answer", columns: &[Int, Int, Blob], sealed: Some(2), names: &[0, 1] };
 pub(super) const ENROLLING: Table =
     Table { name: "enrolling", columns: &[Position, Blob], sealed: Some(1), names: &[0] };
 pub(super) const LOST: Table = Table {
@@ -87,7 +89,7 @@ pub(super) const PROGRESS: Table = Table {
 };
 
 /// Every table that is salvaged.
-pub(super) const TABLES: [&Table; 12] = [
+pub(super) const TABLES: [&Table; 13] = [
     &IDENTITY,
     &OWN_SESSION,
     &RECORD,
@@ -97,6 +99,7 @@ pub(super) const TABLES: [&Table; 12] = [
     &HAND_OVER,
     &LIST,
     &SIGNING,
+    &CASE_ANSWER,
     &ENROLLING,
     &LOST,
     &PROGRESS,
