@@ -469,7 +469,7 @@ async fn the_documents_keep_their_members() {
         (&["account"], "accepted held on_phone refused saved"),
         (&["sync"], "more pushed re_enrol received refused"),
         (&["refused"], "refused"),
-        (&["waiting"], "waiting"),
+        (&["waiting"], "lost waiting"),
         (&["rounds"], "rounds"),
         (&["inbox"], "items"),
         (

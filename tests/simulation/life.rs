@@ -1,5 +1,5 @@
-//! What befalls phones and people between their turns: locked, lost, revoked, handed over to somebody
-//! else, exported to a file, out of a role; and how each is made good again.
+//! What befalls phones and people between their turns: locked, lost, revoked, handed over to
+//! somebody else, exported to a file, out of a role; and how each is made good again.
 
 use fieldbook_server::people::Act;
 use fieldbook_server::people::device::{self, Befalls};

@@ -1,5 +1,5 @@
-//! Customers who sign with a finger while the app may be killed at any moment: what was drawn outlives
-//! it, and only the command `sign` makes a signature of it.
+//! Customers who sign with a finger while the app may be killed at any moment: what was drawn
+//! outlives it, and only the command `sign` makes a signature of it.
 
 use serde_json::{Value, json};
 use sync_core::model::id::{FactKey, RecordId};

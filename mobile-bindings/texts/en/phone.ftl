@@ -51,6 +51,7 @@ demo-finding = A lamp is out and its cover hangs loose.
 demo-nothing = The list is empty: nothing to work on.
 demo-changed = Look at the office page: it shows the work just done here.
 
+# salvage
 salvage-none = Nothing is wrong with the store: nothing was done
 salvaged = Salvaged: { $count } commands are there and are sent with the next sync; { $rows } other rows do not read. The damaged file is kept as { $file }
 salvage-lost = Number { $number } in { $record } could not be read

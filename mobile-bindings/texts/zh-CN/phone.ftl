@@ -51,6 +51,18 @@ demo-finding = 一盏灯不亮，灯罩松脱。
 demo-nothing = 列表是空的，没有可做的事。
 demo-changed = 请看办公室页面：刚才做的已经显示出来。
 
+# 修复存储
+salvage-none = 存储没有损坏，没有做任何改动
+salvaged = 已抢救：{ $count } 条记录都在，下次联系服务器时送出；另有 { $rows } 行读不出来。损坏的文件保留为 { $file }
+salvage-lost = { $record } 的第 { $number } 条读不出来
+salvage-re-enrol = 没有找到最后的编号：请先用新的代码重新登记，再继续记录
+account-lost = 这部手机上已读不出来的编号：{ $numbers }
+
+# 签名
+signing-none = 没有进行中的签名
+signing-strokes = 已画 { $count } 笔
+signing-changed = 内容已经变了：请重新出示，之前画的已作废
+
 # 失败
 error-bad-input = 看不懂：{ $reason }
 error-file = { $what }：{ $why }

@@ -1,11 +1,16 @@
 //! Every auditor sees what it is there for: in a world that is in order one thing after another is
 //! put wrong.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use sync_core::model::id::RecordId;
+use tokio::runtime::Runtime;
 
 use super::super::coverage::Coverage;
 use super::super::world::World;
 use super::super::{AllSaved, play, runtime};
+use super::facts::Record;
 use super::{Audit, accounted, derived, facts, ladder, money, projections};
 
 /// A world after its faults, audited, in which there is something of everything.
@@ -90,27 +95,7 @@ fn every_auditor_sees_what_is_put_wrong() {
     });
     records.insert(task.record, task);
 
-    let accounted = |audit: &mut Audit, coverage: &mut Coverage| {
-        runtime.block_on(accounted::audit(&world, &records, &saved, (audit, coverage)));
-    };
-    accounted(&mut audit, &mut coverage);
-    let marks = "update desk_case set kind = '!' || kind where kind = 'backdated'";
-    runtime.block_on(execute(&world, marks));
-    sees("a clock was turned back", || accounted(&mut audit, &mut coverage));
-    let marks = "update desk_case set kind = substr(kind, 2) where kind = '!backdated'";
-    runtime.block_on(execute(&world, marks));
-    accounted(&mut audit, &mut coverage);
-
-    let inks = || world.phones.iter().map(|phone| phone.ink.lock().expect("not poisoned"));
-    let given: Vec<_> = inks().map(|mut ink| std::mem::take(&mut ink.given)).collect();
-    sees("nobody gave this signature", || accounted(&mut audit, &mut coverage));
-    inks().zip(given).for_each(|(mut ink, given)| ink.given = given);
-    accounted(&mut audit, &mut coverage);
-
-    runtime.block_on(execute(&world, "update change set state = 'lost' where state = 'refused'"));
-    sees("what was refused is gone", || accounted(&mut audit, &mut coverage));
-    runtime.block_on(execute(&world, "update change set state = 'refused' where state = 'lost'"));
-    accounted(&mut audit, &mut coverage);
+    lives(&runtime, (&world, &saved), &records, (&mut audit, &mut coverage));
 
     let written = saved.phones.iter().flatten().find(|saved| {
         records.get(&saved.record).is_some_and(|record| record.facts.contains_key(&saved.key))
@@ -121,4 +106,34 @@ fn every_auditor_sees_what_is_put_wrong() {
         let counts = (&mut audit, &mut coverage);
         runtime.block_on(accounted::audit(&world, &records, &saved, counts));
     });
+}
+
+/// What befalls phones and people.
+fn lives(
+    runtime: &Runtime,
+    (world, saved): (&World, &AllSaved),
+    records: &BTreeMap<RecordId, Record>,
+    (audit, coverage): (&mut Audit, &mut Coverage),
+) {
+    let mut accounted = || {
+        runtime.block_on(accounted::audit(world, records, saved, (audit, coverage)));
+    };
+    accounted();
+    let marks = "update desk_case set kind = '!' || kind where kind = 'backdated'";
+    runtime.block_on(execute(world, marks));
+    sees("a clock was turned back", || accounted());
+    let marks = "update desk_case set kind = substr(kind, 2) where kind = '!backdated'";
+    runtime.block_on(execute(world, marks));
+    accounted();
+
+    let inks = || world.phones.iter().map(|phone| phone.ink.lock().expect("not poisoned"));
+    let given: Vec<_> = inks().map(|mut ink| std::mem::take(&mut ink.given)).collect();
+    sees("nobody gave this signature", || accounted());
+    inks().zip(given).for_each(|(mut ink, given)| ink.given = given);
+    accounted();
+
+    runtime.block_on(execute(world, "update change set state = 'lost' where state = 'refused'"));
+    sees("what was refused is gone", || accounted());
+    runtime.block_on(execute(world, "update change set state = 'refused' where state = 'lost'"));
+    accounted();
 }

@@ -136,7 +136,9 @@ mod tests {
             include_str!("outbox.rs"),
             include_str!("patrol.rs"),
             include_str!("run.rs"),
+            include_str!("salvage.rs"),
             include_str!("show.rs"),
+            include_str!("signing.rs"),
         ];
         for id in EN.keys() {
             let named = format!("\"{id}\"");

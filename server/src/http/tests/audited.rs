@@ -35,9 +35,12 @@ const ROSTER: &str = "http/tests/roster.rs";
 const PROPOSED: &str = "a_swap_changes_nothing_before_another_supervisor_approves_it";
 const CLOSED: &str = "what_is_rejected_or_withdrawn_is_not_approved";
 
-const TABLE: [(&str, &str, Leaves); 54] = [
+const TABLE: [(&str, &str, Leaves); 59] = [
     ("get", "/healthz", Nothing(ABOUT)),
     ("get", "/v1/account", Nothing(LOOK)),
+    ("get", "/v1/account/days/{day}", Nothing(LOOK)),
+    ("post", "/v1/account/days/{day}/close", Row("account_day_closed")),
+    ("post", "/v1/account/days/{day}/reopen", Row("account_day_reopened")),
     ("get", "/v1/cash", Nothing(LOOK)),
     ("get", "/v1/contacts", Nothing(LOOK)),
     ("post", "/v1/contacts", Facts),
@@ -76,6 +79,8 @@ const TABLE: [(&str, &str, Leaves); 54] = [
             "an_exported_outbox_is_imported_twice_with_the_effect_of_once",
         ),
     ),
+    ("post", "/v1/office/desk-cases/{case}/return", Log("desk_case_action")),
+    ("post", "/v1/office/desk-cases/{case}/undo", Log("desk_case_action")),
     ("get", "/v1/office/session", Nothing("the caller's own")),
     ("post", "/v1/office/sign-in", Row("office_signed_in")),
     ("post", "/v1/office/sign-out", Row("office_signed_out")),
@@ -227,6 +232,14 @@ impl Scene {
                 site.get(url, &self.root.reads()).await
             }
             ("get", "/v1/records/{record}/evidence") => site.get(&url, &self.desk.reads()).await,
+            ("post", path) if path.starts_with("/v1/account/days/") => {
+                let url = path.replace("{day}", "2026-09-01");
+                let mut body = json!({ "site": 7 });
+                if path.ends_with("/reopen") {
+                    body["reason"] = json!("补送");
+                }
+                site.post(&url, &self.desk.writes(&key), &body).await
+            }
             ("post", path) if path.starts_with("/v1/devices/") => {
                 site.post(&url, &root, &json!({})).await
             }

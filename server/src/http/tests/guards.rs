@@ -35,6 +35,7 @@ fn filled(path: &str) -> String {
         ("{record}", "AAAAAAAAAAAAAAAAAAAAAA"),
         ("{action}", "note"),
         ("{case}", "1"),
+        ("{day}", "2026-11-25"),
         ("{device}", "1"),
         ("{swap}", "1"),
         ("{table}", "units"),

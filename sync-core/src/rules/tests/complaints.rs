@@ -190,7 +190,7 @@ fn what_comes_late_and_shows_an_escalation_wrong_withdraws_it_once() {
     }
 }
 
-/// R2.12: a pause that turns out to have lasted no time leaves the very moment that was told before.
+/// R2.12: a pause that turns out to have lasted no time leaves the moment that was told before.
 #[test]
 fn an_escalation_that_was_withdrawn_and_is_due_after_all_stands_again_once() {
     let (mut story, _) = story();

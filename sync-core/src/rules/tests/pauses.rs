@@ -404,7 +404,7 @@ fn what_a_pause_that_arrives_later_shows_to_be_wrong_is_withdrawn_and_not_erased
     assert!(kept.any(|entry| entry.key == fell[0].key), "marked, not erased");
 }
 
-/// R3.17: a pause that turns out to have lasted no time leaves the very moment that was told before.
+/// R3.17: a pause that turns out to have lasted no time leaves the moment that was told before.
 #[test]
 fn what_was_withdrawn_and_is_so_after_all_is_told_again_once() {
     let mut scene = Scene::new();
