@@ -94,7 +94,7 @@ async fn adds_up(phone: &Phone, sum: Equation) {
     let own = phone.replica().account().await.expect("an account");
     let parts = (sum.saved, sum.accepted, sum.held, sum.refused, sum.on_phone);
     let expected = (own.saved, own.accepted, own.held, own.refused, own.on_phone);
-    assert_eq!(parts, expected, "{}: the days are all of it", phone.device);
+    assert_eq!(parts, expected, "{:?}: the days are all of it", phone.devices);
 }
 
 /// A command is of the day it was written on, or of a later one where that cannot be verified. The

@@ -121,19 +121,19 @@ fn lives(
     accounted();
     let marks = "update desk_case set kind = '!' || kind where kind = 'backdated'";
     runtime.block_on(execute(world, marks));
-    sees("a clock was turned back", || accounted());
+    sees("a clock was turned back", &mut accounted);
     let marks = "update desk_case set kind = substr(kind, 2) where kind = '!backdated'";
     runtime.block_on(execute(world, marks));
     accounted();
 
     let inks = || world.phones.iter().map(|phone| phone.ink.lock().expect("not poisoned"));
     let given: Vec<_> = inks().map(|mut ink| std::mem::take(&mut ink.given)).collect();
-    sees("nobody gave this signature", || accounted());
+    sees("nobody gave this signature", &mut accounted);
     inks().zip(given).for_each(|(mut ink, given)| ink.given = given);
     accounted();
 
     runtime.block_on(execute(world, "update change set state = 'lost' where state = 'refused'"));
-    sees("what was refused is gone", || accounted());
+    sees("what was refused is gone", &mut accounted);
     runtime.block_on(execute(world, "update change set state = 'refused' where state = 'lost'"));
     accounted();
 }
