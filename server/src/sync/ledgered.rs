@@ -82,7 +82,7 @@ pub(super) async fn carry_out_some(
 /// What a process at the machine does before it changes anything: as a server before it serves.
 ///
 /// # Errors
-/// As [`carry_out_some`].
+/// As `carry_out_some`.
 pub async fn begin(conn: &mut SqliteConnection, ledger: &Ledger, now_ms: WallMs) -> Result<()> {
     let mut pokes = Vec::new();
     catch_up(&NoHooks, conn, ledger, now_ms, &mut pokes).await?;
