@@ -35,7 +35,7 @@ const ROSTER: &str = "http/tests/roster.rs";
 const PROPOSED: &str = "a_swap_changes_nothing_before_another_supervisor_approves_it";
 const CLOSED: &str = "what_is_rejected_or_withdrawn_is_not_approved";
 
-const TABLE: [(&str, &str, Leaves); 54] = [
+const TABLE: [(&str, &str, Leaves); 55] = [
     ("get", "/healthz", Nothing(ABOUT)),
     ("get", "/v1/account", Nothing(LOOK)),
     ("get", "/v1/cash", Nothing(LOOK)),
@@ -67,6 +67,7 @@ const TABLE: [(&str, &str, Leaves); 54] = [
             "a_refused_command_is_accepted_after_all_by_its_button",
         ),
     ),
+    ("post", "/v1/office/desk-cases/{case}/merge", Facts),
     (
         "post",
         "/v1/office/hand-ins",
