@@ -158,6 +158,11 @@ pub async fn on_desk_case(
 ) -> Result<Response> {
     let Post { desk, fields, name } = post;
     let done = async {
+        if let Ok(goes_on) = fields.text("goes_on").parse() {
+            let word = (goes_on, fields.text("reason").to_owned());
+            let by = (desk.user.clone(), name.clone());
+            return desk_cases::merge_duplicates(&app, by, case, word).await;
+        }
         let decision = decision_of(fields.text("decision"))?;
         let said = if decision == CaseDecision::ReturnToWorker { "question" } else { "reason" };
         let word = (decision, fields.text(said).to_owned());

@@ -78,6 +78,7 @@ pub async fn answer(
         h1 #content {
             (title) " " (badge("status", &words.code("status", &sheet.review.status.code())))
         }
+        (cases::put_aside(words, &sheet.review))
         @if let Some(typed) = typed {
             p.problem role="alert" { (asked::problem(words, &kind, typed)) }
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use sqlx::SqliteConnection;
 use sync_core::model::id::{FactKey, PersonId};
 use sync_core::protocol::message::ANSWER;
-use sync_core::rules::{Case, CaseSide, Field, FieldValue};
+use sync_core::rules::{Case, CaseSide, Field, FieldValue, Review};
 
 use super::desk::Desk;
 use super::form::Fields;
@@ -22,6 +22,7 @@ use crate::Result;
 use crate::sync::account_day::LATE;
 use crate::sync::asking::{RETURNED, STRAY_ANSWER};
 use crate::sync::cash_days::CASH_UNACCOUNTED;
+use crate::sync::duplicates::DUPLICATE_SUSPECT;
 use crate::sync::strokes::EQUAL_STROKES;
 use crate::sync::waiting::{self, WaitingFact};
 use crate::sync::{CaseWord, DeskCaseRow};
@@ -326,6 +327,7 @@ pub fn desk_case(desk: &Desk, zone: Zone, case: &DeskCaseRow, around: Around<'_>
             @if decisions.contains(&RETURNED) { (question_input(desk, &form, around.typed)) }
             (reason_input(desk, &form, &reason))
             div.choices {
+                (merges(words, case))
                 @for decision in decisions {
                     button type="submit" name="decision" value=(decision) {
                         (words.code("office-decision", decision))
@@ -394,6 +396,14 @@ fn about(words: Words, case: &DeskCaseRow) -> Markup {
                 }
             }
         }
+        (DUPLICATE_SUSPECT, _) => {
+            let first = params["record"].as_str().unwrap_or_default();
+            html! {
+                p {
+                    a href={ "/office/records/" (first) } { (words.say("office-duplicate-first")) }
+                }
+            }
+        }
         (EQUAL_STROKES, _) => {
             let first = params["record"].as_str().unwrap_or_default();
             html! {
@@ -401,6 +411,35 @@ fn about(words: Words, case: &DeskCaseRow) -> Markup {
             }
         }
         _ => html! {},
+    }
+}
+
+/// A button for each of two records that goes on when they are one.
+fn merges(words: Words, case: &DeskCaseRow) -> Markup {
+    let first = case.params.as_ref().and_then(|params| params["record"].as_str());
+    let (true, None, Some(first), Some(later)) =
+        (case.kind == DUPLICATE_SUSPECT, case.closed_ms, first, case.record)
+    else {
+        return html! {};
+    };
+    html! {
+        button type="submit" name="goes_on" value=(first) {
+            (words.say("office-merge-into-first"))
+        }
+        button type="submit" name="goes_on" value=(later) {
+            (words.say("office-merge-into-later"))
+        }
+    }
+}
+
+/// Which record goes on in a record's place, while it is put aside.
+pub fn put_aside(words: Words, review: &Review) -> Markup {
+    html! {
+        @if let Some(other) = review.duplicate_of {
+            p data-duplicate-of=(other) {
+                a href={ "/office/records/" (other) } { (words.say("office-put-aside")) }
+            }
+        }
     }
 }
 

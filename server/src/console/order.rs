@@ -108,6 +108,7 @@ pub async fn answer(
             (title) " "
             (badge("status", &words.code("status", &order.review.status.code())))
         }
+        (cases::put_aside(words, &order.review))
         @if let Some(typed) = typed { p.problem role="alert" { (typed.problem) } }
         div.two {
             div {

@@ -14,7 +14,8 @@ use crate::Result;
 pub struct DeskCase {
     /// Its number.
     pub case: i64,
-    /// `refused`, `held`, `number_gap`, `clone`, `equal_strokes`, `backdated`, `quota`,
+    /// `refused`, `held`, `number_gap`, `clone`, `equal_strokes`, `duplicate_suspect`,
+    /// `backdated`, `quota`,
     /// `stray_answer`, `device_unknown`.
     pub kind: String,
     /// Whose commands.

@@ -71,11 +71,34 @@ pub async fn command_of_any<T>(
     write(app, (post.user, post.name), Some(record), (200, command)).await
 }
 
+/// Writes a command after `check`, which a request that was answered before is not asked again: 200.
+///
+/// # Errors
+/// What the check says; a denial.
+pub async fn command_after(
+    app: &App,
+    (user, name): (OfficeUser, RequestName),
+    (record, command): (RecordId, Command),
+    check: impl AsyncFnOnce() -> Result<()>,
+) -> Result<Response> {
+    checked(app, (user, name), Some(record), (200, command), check).await
+}
+
 async fn write(
+    app: &App,
+    by: (OfficeUser, RequestName),
+    record: Option<RecordId>,
+    command: (u16, Command),
+) -> Result<Response> {
+    checked(app, by, record, command, async || Ok(())).await
+}
+
+async fn checked(
     app: &App,
     (user, name): (OfficeUser, RequestName),
     record: Option<RecordId>,
     (status, command): (u16, Command),
+    check: impl AsyncFnOnce() -> Result<()>,
 ) -> Result<Response> {
     let write = OfficeWrite {
         person: user.person(),
@@ -86,6 +109,7 @@ async fn write(
     };
     let keep = KeepAnswer { name: name.clone(), status, body: body_of };
     let work = async || {
+        check().await?;
         let written = app.sync.office_keeping(write, Some(keep)).await?;
         Ok((status, body_of(&written)))
     };

@@ -9,17 +9,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sync_core::model::id::{DeviceId, PersonId, RecordId, SiteId};
 use sync_core::protocol::problem::ProblemCode;
-use sync_core::rules;
+use sync_core::rules::{self, Command};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::command::{Written, command_after};
 use super::extract::{OfficeUser, PathId, QueryOf};
 use super::idempotency::{OfficePost, once};
 use super::names::names;
 use super::schema;
 use super::time::rfc3339;
 use crate::idempotency::RequestName;
+use crate::sync::duplicates::DUPLICATE_SUSPECT;
 use crate::sync::{CaseDecision, CloseCase, DeskCaseRow, KeepClosing};
 use crate::{App, Error, Result};
 
@@ -34,6 +36,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(close))
         .routes(routes!(return_to_worker))
         .routes(routes!(undo))
+        .routes(routes!(merge))
 }
 
 /// Which cases.
@@ -73,7 +76,8 @@ struct DeskCaseItem {
     /// The record.
     #[schema(value_type = Option<String>)]
     record: Option<RecordId>,
-    /// `refused`, `held`, `number_gap`, `clone`, `equal_strokes`, `backdated`, `quota`,
+    /// `refused`, `held`, `number_gap`, `clone`, `equal_strokes`, `duplicate_suspect`,
+    /// `backdated`, `quota`,
     /// `stray_answer`, `device_unknown`, `late_for_closed_day`.
     kind: String,
     /// Whose commands.
@@ -271,6 +275,75 @@ async fn undo(
 ) -> Result<Response> {
     let OfficePost { user, body: WhyUndone { reason }, name } = post;
     decide(&app, (&user, &name), case, (CaseDecision::Undo, reason)).await
+}
+
+/// Which of two records goes on.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Merge {
+    /// The one that goes on; the other is put aside.
+    #[schema(value_type = String)]
+    goes_on: RecordId,
+    /// Why.
+    #[schema(max_length = 200)]
+    reason: String,
+}
+
+/// Put one of the two records of a `duplicate_suspect` aside. It is cancelled (a reception closed)
+/// and names the one that goes on; nothing of either is moved or deleted. One that carries a
+/// signature or money is not put aside (`carries_signature_or_money`): the other way round is
+/// allowed if that one has none. The case closes with it.
+#[utoipa::path(
+    post, path = "/v1/office/desk-cases/{case}/merge", tag = "office", request_body = Merge,
+    params(("case" = i64, Path, description = "The case"), schema::IdempotencyKey),
+    responses(
+        (status = 200, body = Written),
+        (status = "4XX", body = schema::Problem, content_type = "application/problem+json"),
+    ),
+    security(("cookie" = []))
+)]
+async fn merge(
+    State(app): State<App>,
+    PathId(case): PathId<i64>,
+    post: OfficePost<Merge>,
+) -> Result<Response> {
+    let OfficePost { user, body: Merge { goes_on, reason }, name } = post;
+    merge_duplicates(&app, (user, name), case, (goes_on, reason)).await
+}
+
+/// Puts one of the two records of a case aside, once.
+///
+/// # Errors
+/// `not_found` for a case of another office; `decision_refused` for a case of another kind
+/// (`no_duplicates`) or a record that is put aside itself (`put_aside_itself`); a denial.
+pub(crate) async fn merge_duplicates(
+    app: &App,
+    (user, name): (OfficeUser, RequestName),
+    case: i64,
+    (goes_on, reason): (RecordId, String),
+) -> Result<Response> {
+    let refused = |why| Error::problem(ProblemCode::DecisionRefused).with("why", why);
+    let found = app.sync.desk_case(case).await?;
+    let of_office =
+        |case: &DeskCaseRow| case.site.is_some_and(|site| user.in_office_of(site).is_ok());
+    let found = found.filter(of_office).ok_or(Error::problem(ProblemCode::NotFound))?;
+    let other = found.params.as_ref().and_then(|params| params["record"].as_str()?.parse().ok());
+    let (true, Some(later), Some(first)) = (found.kind == DUPLICATE_SUSPECT, found.record, other)
+    else {
+        return Err(refused("no_duplicates"));
+    };
+    let aside = match goes_on {
+        record if record == later => first,
+        record if record == first => later,
+        _ => return Err(Error::malformed("goes_on")),
+    };
+    let check = async || {
+        let read = app.sync.read(goes_on).await?;
+        let (_, _, review) = read.ok_or(Error::problem(ProblemCode::NotFound))?;
+        if review.duplicate_of.is_some() { Err(refused("put_aside_itself")) } else { Ok(()) }
+    };
+    let command = Command::MergeInto { record: goes_on, reason };
+    command_after(app, (user, name), (aside, command), check).await
 }
 
 /// The office's word on a case, given once.

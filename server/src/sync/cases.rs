@@ -27,6 +27,7 @@ pub struct DeskCaseRow {
     /// The site; `None` where nobody knows yet.
     pub site: Option<SiteId>,
     /// `refused`, `held`, `clone`, `number_gap`, `cash_unaccounted`, `equal_strokes`,
+    /// `duplicate_suspect`,
     /// `backdated`, `quota`, `stray_answer`, `device_unknown`, `late_for_closed_day`.
     pub kind: String,
     /// The record.

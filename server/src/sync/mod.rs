@@ -20,6 +20,7 @@ pub mod decide;
 mod deliver;
 mod derive;
 pub mod due;
+pub mod duplicates;
 mod feed;
 mod gaps;
 mod hand_in;

@@ -16,6 +16,7 @@ use super::audience;
 use super::decide::{
     DeskCase, HeldPack, KeptDecided, QUOTA, Quarantined, RecordPlan, RowChange, Verdict,
 };
+use super::duplicates;
 use super::load::{self, list, number};
 use super::log::{DISCARDED, LogRow, RowState, Why, facts_to_cell, hashes_to_cell};
 use super::projection;
@@ -82,6 +83,7 @@ pub async fn plans(
     stops.inside().await?;
     let named = projection::write(conn, planned, context.now_ms).await?;
     let equal_strokes = strokes::write(conn, planned, context.now_ms).await?;
+    let duplicates = duplicates::write(conn, planned, context.now_ms).await?;
     let moved = audience::write(conn, planned).await?;
     let mut pokes = moved.pokes;
     stops.inside().await?;
@@ -91,7 +93,10 @@ pub async fn plans(
     aside(conn, planned, context.now_ms).await?;
     // A case is news for the office also where nothing was accepted.
     let with_cases = planned.iter().filter(|planned| !planned.plan.desk_cases.is_empty());
-    let sites = with_cases.filter_map(|planned| planned.plan.case_site()).chain(equal_strokes);
+    let sites = with_cases
+        .filter_map(|planned| planned.plan.case_site())
+        .chain(equal_strokes)
+        .chain(duplicates);
     pokes.extend(sites.map(Poke::office));
     stops.inside().await?;
     receipts(conn, planned, context.epoch, &last).await?;

@@ -10,7 +10,7 @@ use super::canonical::NotCanonical;
 use super::complaint::{ComplaintCreated, ComplaintFact};
 use super::follow_up::{FollowUpCreated, FollowUpFact};
 use super::hand_over::{HandOverCreated, HandOverFact};
-use super::id::{FactKey, PersonId, SiteId};
+use super::id::{FactKey, PersonId, RecordId, SiteId};
 use super::paid_service::{PaidServiceCreated, PaidServiceFact};
 use super::patrol::PatrolFact;
 use super::periodic::{PeriodicFact, PeriodicTaskCreated};
@@ -243,6 +243,18 @@ pub enum GeneralFact {
     FellDue(FellDue),
     /// What a `fell_due` rested on turned out otherwise; only the server writes it.
     DueWithdrawn(DueWithdrawn),
+    /// The matter stands in another record too, which goes on: this one is put aside. Opening it
+    /// again takes this back.
+    DuplicateOf(DuplicateOf),
+}
+
+/// Payload of `duplicate_of`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DuplicateOf {
+    /// The record that goes on, of the same kind and site.
+    pub record: RecordId,
+    /// Why, at most 200 characters.
+    pub reason: String,
 }
 
 /// Payload of `attached`.

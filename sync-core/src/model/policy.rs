@@ -94,6 +94,9 @@ pub struct SlaPolicy {
     /// The supervisor has checked a paid service so many days after it was finished (五 4.5.2; the
     /// number is ours).
     pub quality_checked_days: u32,
+    /// Two open records of one unit and sort that others opened within so long are told to the
+    /// office as perhaps one (ours); 0 tells of none.
+    pub duplicate_within_ms: i64,
 }
 
 /// What the days of the complaint ladder are counted from.
@@ -150,6 +153,7 @@ impl Default for SlaPolicy {
             reconciling_talk_days: 7,
             invoice_delivered_days: 1,
             quality_checked_days: 2,
+            duplicate_within_ms: 24 * 60 * MINUTE,
         }
     }
 }

@@ -63,6 +63,7 @@ fn general(fact: &GeneralFact, kind: &str) -> Result<(), Denial> {
             of.deadlines.iter().try_for_each(|deadline| name("deadlines", deadline))?;
             reason(&of.reason)
         }
+        GeneralFact::DuplicateOf(of) => reason(&of.reason),
         _ => Ok(()),
     }
 }

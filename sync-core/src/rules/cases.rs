@@ -56,10 +56,10 @@ pub struct CaseSide {
 }
 
 /// Nobody reads more of one kind on one record; what hostile facts could make is not bounded.
-const CASES_OF_A_KIND_MAX: usize = 100;
+pub(super) const CASES_OF_A_KIND_MAX: usize = 100;
 
 /// Every kind of record case.
-pub const CASES: [&str; 43] = [
+pub const CASES: [&str; 44] = [
     "appointments_disagree",
     "carried_out_unaccepted",
     "cash_not_balanced",
@@ -103,6 +103,7 @@ pub const CASES: [&str; 43] = [
     "step_deviation",
     "step_skipped",
     "two_peoples_visits",
+    "written_by_outsider",
 ];
 
 /// What the cases are found from.
@@ -180,6 +181,7 @@ pub(super) fn cases(input: &CaseInput<'_>, of_kind: Vec<Case>) -> Vec<Case> {
     all.extend(changed_after_signature(input));
     all.extend(super::money_cases::money_cases(input));
     all.extend(dispatched_though_over(input));
+    all.extend(super::outsiders::written_by_outsiders(input));
     for visit in input.visits {
         all.extend(signatures_disagree(input, visit));
         if !visit.verified {
@@ -345,7 +347,8 @@ fn dispatched_though_over(input: &CaseInput<'_>) -> Option<Case> {
         Payload::WorkOrder(WorkOrderFact::Dispatched) => Some(Turn::Reopens),
         Payload::WorkOrder(
             WorkOrderFact::Cancelled(_) | WorkOrderFact::Returned | WorkOrderFact::Closed,
-        ) => Some(Turn::Closes),
+        )
+        | Payload::General(GeneralFact::DuplicateOf(_)) => Some(Turn::Closes),
         _ => None,
     });
     turns.case("dispatched_though_over", input.causality, input.sessions)
@@ -398,7 +401,9 @@ fn done_after_reassignment(input: &CaseInput<'_>) -> Vec<Case> {
 }
 
 /// Every value the assignee ever had: where, to whom, and what it replaced.
-fn assignments<'a>(input: &'a CaseInput<'_>) -> Vec<(FactKey, &'a Value, &'a [FactKey])> {
+pub(super) fn assignments<'a>(
+    input: &'a CaseInput<'_>,
+) -> Vec<(FactKey, &'a Value, &'a [FactKey])> {
     let facts = input.causality.facts.iter();
     let writes = facts.filter_map(|fact| match &fact.payload {
         Payload::General(GeneralFact::Set(set)) if set.field == "assignee" => {

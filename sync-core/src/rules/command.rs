@@ -11,6 +11,7 @@ use super::check::{
 };
 use super::check_patrol;
 use super::denial::{Denial, DenialCode};
+use super::duplicates;
 use super::kind;
 use super::limits::{self, text};
 use super::permission::permit;
@@ -179,6 +180,13 @@ pub enum Command {
         case: String,
         /// What it rests on.
         rests_on: Vec<FactKey>,
+        /// Why.
+        reason: String,
+    },
+    /// Puts the record aside: its matter stands in another one, which goes on.
+    MergeInto {
+        /// The one that goes on, of the same kind and site.
+        record: RecordId,
         /// Why.
         reason: String,
     },
@@ -407,6 +415,9 @@ fn payload(command: &Command, review: Option<&Review>, fact: &mut Fact) -> Resul
         }
         Command::ReopenCase { case, rests_on, reason } => {
             GeneralFact::CaseReopened(case_reopened(review, case, rests_on, reason)?)
+        }
+        Command::MergeInto { record, reason } => {
+            GeneralFact::DuplicateOf(duplicates::put_aside(review, *record, reason)?)
         }
         Command::Record { fact: step, said_at_ms, on_behalf_of, corrects } => {
             fact.said_at_ms = *said_at_ms;

@@ -47,11 +47,13 @@ pub enum DenialCode {
     ProofMissing,
     /// Something has to be on record first; `needs` says what.
     PreconditionMissing,
+    /// A signature or money stands there, and neither merges by itself; `carries` names the facts.
+    CarriesSignatureOrMoney,
 }
 
 impl DenialCode {
     /// Every code.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::RecordNotHere,
         Self::RecordLeft,
         Self::NotYourRole,
@@ -71,6 +73,7 @@ impl DenialCode {
         Self::RecordExists,
         Self::ProofMissing,
         Self::PreconditionMissing,
+        Self::CarriesSignatureOrMoney,
     ];
 }
 

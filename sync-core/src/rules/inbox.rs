@@ -37,6 +37,8 @@ pub enum InboxKind {
     Assigned,
     /// Work given to somebody else.
     Reassigned,
+    /// A record of this person's that was put aside: another one goes on in its place.
+    PutAside,
     /// A customer's matter or message passed on to this person.
     PassedOn,
     /// A complaint that is this person's step now.
@@ -49,7 +51,7 @@ pub enum InboxKind {
 
 impl InboxKind {
     /// Every kind, most pressing first.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Alarm,
         Self::Escalated,
         Self::Question,
@@ -57,6 +59,7 @@ impl InboxKind {
         Self::Refused,
         Self::Assigned,
         Self::Reassigned,
+        Self::PutAside,
         Self::PassedOn,
         Self::EscalatedToYou,
         Self::ReportDue,
@@ -96,7 +99,7 @@ pub struct InboxItem {
     pub at_ms: WallMs,
     /// What the record is about.
     pub title: String,
-    /// The question's text; why something was refused.
+    /// The question's text; why something was refused or put aside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// The person has read it.
@@ -113,6 +116,7 @@ const ITEMS_MAX: usize = 50;
 pub fn inbox(review: &Review) -> Vec<InboxItem> {
     let mut items = Vec::new();
     let mut assigned: Option<PersonId> = None;
+    let mut opened: Option<PersonId> = None;
     for entry in review.timeline.iter().filter(|entry| !entry.unknown) {
         let number = |name: &str| {
             let number = entry.content.get(name)?.as_u64()?;
@@ -127,6 +131,13 @@ pub fn inbox(review: &Review) -> Vec<InboxItem> {
                 items.extend(
                     number("person").filter(is_mine).map(|to| item(review, entry, kind, to)),
                 );
+            }
+            "created" => opened = opened.or(entry.by),
+            // R3.48
+            "duplicate_of" => {
+                let of: BTreeSet<PersonId> = assigned.into_iter().chain(opened).collect();
+                let of = of.into_iter().filter(is_mine);
+                items.extend(of.map(|to| item(review, entry, InboxKind::PutAside, to)));
             }
             "asked" => {
                 let to = number("person").filter(is_mine);
@@ -362,6 +373,7 @@ fn item(review: &Review, entry: &TimelineEntry, kind: InboxKind, person: PersonI
         .iter()
         .any(|of_passing| kind == InboxKind::PassedOn && of(of_passing, "passing", entry.key))
         || of("answered", "question", entry.key);
+    let said = if kind == InboxKind::PutAside { "reason" } else { "text" };
     InboxItem {
         record: review.record,
         record_kind: review.kind.clone(),
@@ -371,7 +383,7 @@ fn item(review: &Review, entry: &TimelineEntry, kind: InboxKind, person: PersonI
         by: entry.by,
         at_ms: entry.at_ms,
         title: super::projection::title(review),
-        text: entry.content["text"].as_str().map(str::to_owned),
+        text: entry.content[said].as_str().map(str::to_owned),
         read: acknowledged || answered || of("read", "of", entry.key),
         done: acknowledged || taken || answered,
     }

@@ -55,6 +55,7 @@ pub fn links(review: &Review) -> BTreeSet<Link> {
         let of_facts = kind.links(review).into_iter();
         links.extend(of_facts.map(|(field, target)| link(field, target)));
     }
+    links.extend(review.duplicate_of.map(|target| link("duplicate_of", target)));
     links
 }
 
@@ -88,5 +89,5 @@ pub fn outage_over(review: &Review) -> Option<WallMs> {
         let mut ends = known.filter(|entry| types.contains(&entry.fact_type.as_str()));
         ends.next().map(|entry| entry.at_ms)
     };
-    last(&["finish_work"]).or_else(|| last(&["returned", "closed", "cancelled"]))
+    last(&["finish_work"]).or_else(|| last(&["returned", "closed", "cancelled", "duplicate_of"]))
 }

@@ -5,6 +5,7 @@
 use super::bounds::check_bounds;
 use super::check::check_attached;
 use super::denial::{Denial, DenialCode};
+use super::duplicates;
 use super::kind::{self, Needs};
 use super::review::{Review, TimelineEntry};
 use super::written::Written;
@@ -236,6 +237,14 @@ fn needs(fact: &Fact, kind: &str, before: Option<&Review>) -> Result<Needs, Deni
 fn general_needs(fact: &GeneralFact, kind: &str, before: Option<&Review>) -> Result<Needs, Denial> {
     match (fact, kind::kind(kind)) {
         (GeneralFact::FellDue(_) | GeneralFact::DueWithdrawn(_), _) => Ok(Needs::server()),
+        // R3.48
+        (GeneralFact::DuplicateOf(_), _) if !duplicates::KINDS.contains(&kind) => {
+            Err(Denial::new(DenialCode::WrongKind))
+        }
+        (GeneralFact::DuplicateOf(_), rules) => {
+            let departments = rules.zip(before).map(|(rules, before)| rules.departments(before));
+            Ok(Needs::roles(DESK).of_any(departments.unwrap_or_default()))
+        }
         (GeneralFact::Attached(attached), _) => check_attached(attached).map(|()| Needs::anyone()),
         (GeneralFact::Created(created), Some(rules)) => opening_needs(created, rules),
         (GeneralFact::Acknowledged(of), _) if kind == alarm::KIND => {
@@ -310,6 +319,7 @@ fn opening_needs(created: &Created, rules: &dyn kind::Kind) -> Result<Needs, Den
 fn general_roles(fact: &GeneralFact, kind: &str) -> &'static [Role] {
     match fact {
         GeneralFact::Created(_) if kind == work_order::KIND => DESK,
+        GeneralFact::DuplicateOf(_) => DESK,
         GeneralFact::Created(_) if kind == contact::KIND => DESK_AND_ADMIN,
         // The plan is the department's (六 3.1); rounds are walked and alarms raised by anyone.
         GeneralFact::Created(_) if kind == patrol::PLAN => PLANNERS,
@@ -345,7 +355,7 @@ fn alarm_roles(fact: &AlarmFact) -> &'static [Role] {
 }
 
 // R0.2
-fn order_roles(fact: &WorkOrderFact) -> &'static [Role] {
+pub(super) fn order_roles(fact: &WorkOrderFact) -> &'static [Role] {
     use WorkOrderFact as F;
     match fact {
         F::Dispatched
@@ -396,7 +406,8 @@ fn unread_roles(fact_type: &str) -> &'static [Role] {
         | "no_answer_confirmed"
         | "invoiced"
         | "refunded"
-        | "called_back" => DESK,
+        | "called_back"
+        | "duplicate_of" => DESK,
         "asked" | "deadline_paused" | "deadline_resumed" | "returned" => DESK_AND_LEAD,
         "handed_in" | "invoice_delivered" => EVERYONE_ON_ORDERS,
         "received" | "declined" | "waiting_for_parts" | "out_of_scope" | "set_out" | "prepare"

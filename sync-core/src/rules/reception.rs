@@ -23,7 +23,7 @@ use crate::model::audience::Audience;
 use crate::model::department::Department;
 use crate::model::fact::Fact;
 use crate::model::id::{FactKey, PersonId, RecordId};
-use crate::model::payload::{OpeningContent, Payload};
+use crate::model::payload::{GeneralFact, OpeningContent, Payload};
 use crate::model::person::Role;
 use crate::model::reception::{
     KIND, Matter, Owner, PassedTo, PriceTold, ReceptionCreated, ReceptionFact, SCHEMA,
@@ -238,6 +238,10 @@ fn passed_to(review: &Review, key: FactKey) -> Result<&PassedTo, Denial> {
 
 /// A message is closed by the colleague's word, everything else by the desk's (R1.6).
 fn turn(reception: &Reception, fact: &Fact) -> Option<Turn> {
+    // R3.48
+    if matches!(fact.payload, Payload::General(GeneralFact::DuplicateOf(_))) {
+        return Some(Turn::Closes);
+    }
     let Payload::Reception(content) = &fact.payload else { return None };
     let received = || {
         let mut passings = reception.passings.iter();

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::alarm::{Alarm, alarm};
 use super::cases::{Case, CaseInput, cases};
 use super::deadlines::{Deadline, deadlines};
+use super::duplicates;
 use super::fields::{Field, fields};
 use super::kind::{self, Details, FoldInput};
 use super::money::{Money, money};
@@ -82,6 +83,9 @@ pub struct Review {
     /// When it was closed, of a kind that is kept for a time; none while it is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at_ms: Option<WallMs>,
+    /// The record that goes on in its place, while it is put aside as a duplicate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duplicate_of: Option<RecordId>,
     /// Its cases, closed ones too.
     pub cases: Vec<Case>,
     /// Every fact, in causal order.
@@ -206,6 +210,7 @@ pub fn review(input: &ReviewInput<'_>) -> Review {
         money,
         round,
         alarm,
+        duplicate_of: duplicates::duplicate_of(&causality),
         closed_at_ms: of_kind.as_ref().and_then(|folded| folded.closed_at_ms),
         details: of_kind.and_then(|folded| folded.details),
         cases,
@@ -275,7 +280,7 @@ fn visits(
 }
 
 /// The version in force at `at_ms`: the latest that had begun (R0.8).
-fn policy(policies: &[SlaPolicy], at_ms: WallMs) -> SlaPolicy {
+pub(super) fn policy(policies: &[SlaPolicy], at_ms: WallMs) -> SlaPolicy {
     let begun = policies.iter().filter(|policy| policy.from_ms <= at_ms);
     let latest = begun.max_by_key(|policy| (policy.from_ms, policy.version));
     latest

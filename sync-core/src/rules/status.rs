@@ -7,8 +7,8 @@ use super::order::Causality;
 use super::visit::{Visit, VisitState};
 use crate::model::fact::Fact;
 use crate::model::id::FactKey;
-use crate::model::payload::Payload;
-use crate::model::work_order::WorkOrderFact;
+use crate::model::payload::{GeneralFact, Payload};
+use crate::model::work_order::{Reason, WorkOrderFact};
 
 /// The status of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -222,6 +222,11 @@ pub(super) fn standing(
     let of = |wanted: fn(&WorkOrderFact) -> bool| {
         causality.facts.iter().filter_map(move |fact| match &fact.payload {
             Payload::WorkOrder(content) if wanted(content) => Some(fact.key),
+            // What was put aside as a duplicate is cancelled, and no more than that (R3.48).
+            Payload::General(GeneralFact::DuplicateOf(of)) => {
+                let reason = of.reason.clone();
+                wanted(&WorkOrderFact::Cancelled(Reason { reason })).then_some(fact.key)
+            }
             _ => None,
         })
     };

@@ -119,6 +119,7 @@ case-finding-not-reported = A finding is neither settled nor reported to the sup
 case-signatures-disagree = Two people recorded how the customer ended one visit, neither knowing of the other
 case-step-deviation = The visit deviates from the procedure
 case-two-peoples-visits = Two people's visits to one order overlap or both finish
+case-written-by-outsider = Steps by somebody who was never on the order: neither named for it nor a helper
 
 # denials
 denial-record-not-here = The record is not here
@@ -140,6 +141,7 @@ denial-record-full = The record is full
 denial-record-exists = This record is here already
 denial-proof-missing = What shows that you were there is missing ({ $field })
 denial-precondition-missing = First this has to be on record: { $needs }
+denial-carries-signature-or-money = It carries a signature or money ({ $carries }) and cannot be put aside; let it be the one that goes on
 
 # refusals beside the rules' own
 refusal-rests-on-refused = What it stands on was refused
@@ -253,6 +255,7 @@ fact-alarm-settled = Alarm over
 fact-alarm-withdrawn = Alarm withdrawn
 fact-case-closed = Case closed
 fact-case-reopened = Case opened again
+fact-duplicate-of = Duplicate of another record
 fact-dispatched = Dispatched
 fact-told = Engineering told
 fact-received = Signed for
@@ -516,3 +519,4 @@ inbox-returned = Returned by the office with a question
 inbox-refused = Refused
 inbox-assigned = Given to you
 inbox-reassigned = Given to somebody else
+inbox-put-aside = Put aside as a duplicate

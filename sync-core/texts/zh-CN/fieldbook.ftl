@@ -119,6 +119,7 @@ case-finding-not-reported = 发现的问题尚未处理，也未向主管报告
 case-signatures-disagree = 同一次上门，客户签字的结果有两份互不知情的记录
 case-step-deviation = 上门步骤与规定不符
 case-two-peoples-visits = 两个人为同一张单上门，时间重叠或都完工
+case-written-by-outsider = 写下步骤的人，从未被派到这张单，也不是协助人员
 
 # denials
 denial-record-not-here = 手机上没有这份记录
@@ -140,6 +141,7 @@ denial-record-full = 这份记录的步骤已满
 denial-record-exists = 这份记录已经有了
 denial-proof-missing = 缺少到场凭据（{ $field }）
 denial-precondition-missing = 还缺前提：{ $needs }
+denial-carries-signature-or-money = 那张单上已有签字或款项（{ $carries }），不能作废；可改为以它为准
 
 # refusals beside the rules' own
 refusal-rests-on-refused = 所依据的步骤没有被接受
@@ -253,6 +255,7 @@ fact-alarm-settled = 报警解除
 fact-alarm-withdrawn = 报警撤回
 fact-case-closed = 事项了结
 fact-case-reopened = 事项重开
+fact-duplicate-of = 与另一张单重复
 fact-dispatched = 派出
 fact-told = 通知工程
 fact-received = 领单签收
@@ -516,3 +519,4 @@ inbox-returned = 办公室退回询问
 inbox-refused = 被退回
 inbox-assigned = 派给您
 inbox-reassigned = 改派他人
+inbox-put-aside = 重复的单已作废

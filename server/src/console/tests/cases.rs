@@ -81,3 +81,34 @@ async fn a_command_is_returned_with_a_question_discarded_and_taken_back_on_the_p
     let answer = press(&site, &desk, &path, "5", &word("undo")).await;
     assert_eq!(answer.status, 409);
 }
+
+/// R3.48
+#[tokio::test]
+async fn one_of_two_records_is_put_aside_by_its_button() {
+    let site = Site::new().await;
+    let (desk, second) = (site.desk("chen").await, site.desk("chen").await);
+    let first = site.order(&desk, "厨房水管漏水").await;
+    let order = json!({
+        "site": 7, "category": "household", "unit": "3-2-1501", "priority": "urgent",
+        "description": "厨房漏水",
+    });
+    let later = site.post("/v1/work-orders", &second.writes("another"), &order).await;
+    let later = later.json()["record"].as_str().expect("a record").to_owned();
+    let page = site.open(&desk, &format!("/office/orders/{later}")).await;
+    assert!(
+        page.contains("data-case=\"duplicate_suspect\"") && page.contains("先开的单"),
+        "{page}"
+    );
+    assert!(page.contains(&format!("name=\"goes_on\" value=\"{first}\"")));
+    let case = site.count("select id from desk_case").await;
+    let path = format!("/office/desk-cases/{case}");
+    let (goes_on, back) = (first.to_string(), later.clone());
+    let word = |reason: &'static str| {
+        [("reason", reason), ("goes_on", goes_on.as_str()), ("back", back.as_str())]
+    };
+    assert_eq!(press(&site, &desk, &path, "1", &word(" ")).await.status, 422);
+    assert_eq!(press(&site, &desk, &path, "2", &word("同一件事")).await.status, 303);
+    let page = site.open(&desk, &format!("/office/orders/{later}")).await;
+    assert!(page.contains(&format!("data-duplicate-of=\"{first}\"")), "{page}");
+    assert!(!page.contains("data-case=\"duplicate_suspect\""));
+}

@@ -35,7 +35,7 @@ const ROSTER: &str = "http/tests/roster.rs";
 const PROPOSED: &str = "a_swap_changes_nothing_before_another_supervisor_approves_it";
 const CLOSED: &str = "what_is_rejected_or_withdrawn_is_not_approved";
 
-const TABLE: [(&str, &str, Leaves); 59] = [
+const TABLE: [(&str, &str, Leaves); 60] = [
     ("get", "/healthz", Nothing(ABOUT)),
     ("get", "/v1/account", Nothing(LOOK)),
     ("get", "/v1/account/days/{day}", Nothing(LOOK)),
@@ -70,6 +70,7 @@ const TABLE: [(&str, &str, Leaves); 59] = [
             "a_refused_command_is_accepted_after_all_by_its_button",
         ),
     ),
+    ("post", "/v1/office/desk-cases/{case}/merge", Facts),
     (
         "post",
         "/v1/office/hand-ins",

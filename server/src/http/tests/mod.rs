@@ -10,6 +10,7 @@ mod evidence;
 mod gates;
 mod guards;
 mod imports;
+mod merge;
 mod office;
 mod prices;
 mod records;

@@ -9,6 +9,7 @@ use sync_core::model::payload::{Created, GeneralFact, Payload};
 use sync_core::model::session::Origin;
 use sync_core::model::work_order::WorkOrderFact;
 use sync_core::protocol::message::Outcome;
+use sync_core::rules::duplicates::{Likeness, likeness, within_ms};
 use sync_core::rules::{self, DenialCode, Review, ReviewInput, Written, signature};
 
 use super::contact::Dated;
@@ -45,6 +46,8 @@ pub(super) struct Work<'a> {
     pub(super) rewritten: Vec<StoredFact>,
     /// Facts were added that are no command's.
     pub(super) derived: bool,
+    /// The record was opened now.
+    pub(super) opened: bool,
     /// The facts of commands accepted now.
     pub(super) new_keys: BTreeMap<Author, Vec<FactKey>>,
 }
@@ -82,6 +85,7 @@ impl<'a> Work<'a> {
             before: None,
             rewritten: Vec::new(),
             derived: false,
+            opened: false,
             new_keys: BTreeMap::new(),
         };
         if work.heads.is_empty() {
@@ -339,6 +343,7 @@ impl<'a> Work<'a> {
         if self.plan.site.is_none()
             && let Ok(Some(created)) = opening(self.deciding.state.record, facts)
         {
+            self.opened = true;
             self.plan.site = Some(created.site);
             self.plan.kind = Some(created.kind.clone());
             self.review = self.reviewed(&self.facts);
@@ -433,9 +438,18 @@ impl<'a> Work<'a> {
         {
             self.tell_cases(&after);
             self.plan.audiences = rules::audiences(&after);
+            self.plan.opened_like = self.opened_like(&after);
             self.plan.review = Some(Box::new(after));
         }
         self.plan
+    }
+
+    /// What a record that was opened now can be taken for another by.
+    fn opened_like(&self, after: &Review) -> Option<(Likeness, i64)> {
+        let like = likeness(after).filter(|_| self.opened)?;
+        let policies = self.deciding.policies.get(&like.site).map_or(&[][..], Vec::as_slice);
+        let within_ms = within_ms(policies, like.opened_ms);
+        Some((like, within_ms))
     }
 
     /// The site that an opening names which nobody accepted, as it is stored or came now. R5.20.

@@ -38,6 +38,7 @@ use sync_core::model::session::SessionRows;
 use sync_core::model::time::WallMs;
 use sync_core::protocol::message::Outcome;
 use sync_core::rules::Review;
+use sync_core::rules::duplicates::Likeness;
 
 use super::account_day::Place;
 use super::log::{Author, DISCARDED, LogRow, RecordState, RowState, Why};
@@ -294,6 +295,8 @@ pub struct RecordPlan {
     pub desk_cases: Vec<DeskCase>,
     /// The device's numbers were used by another store too.
     pub cloned: bool,
+    /// The record was opened here: what it can be taken for another by, and within so long.
+    pub opened_like: Option<(Likeness, i64)>,
     /// The review afterwards, when something was accepted.
     pub review: Option<Box<Review>>,
     /// Whom the record concerns afterwards, when something was accepted.

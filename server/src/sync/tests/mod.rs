@@ -6,6 +6,7 @@ mod contacts;
 mod copies;
 mod derive;
 mod desk;
+mod duplicates;
 mod feed;
 mod office;
 mod purge;

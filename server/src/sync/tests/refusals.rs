@@ -128,6 +128,7 @@ fn of_rules(denial: D) -> Source {
         | D::NotInConflict
         | D::StatementDiffers
         | D::RecordExists
+        | D::CarriesSignatureOrMoney
         | D::ProofMissing => Never("the phone's own rules say so before anything is saved"),
     }
 }

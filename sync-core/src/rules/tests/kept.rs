@@ -328,7 +328,9 @@ impl<'a> Beside<'a> {
                 number(&now) - number(&was) == number(&one) + number(&other) - 2 * number(&was)
             }
             Holds::Together => {
-                [&one, &other].iter().all(|word| now.contains(word.trim_matches('"')))
+                // Others may stand between the words of one.
+                let words = [&one, &other].into_iter().flat_map(|said| said.split(" / "));
+                words.map(|word| word.trim_matches('"')).all(|word| now.contains(word))
             }
         }
     }

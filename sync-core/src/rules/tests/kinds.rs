@@ -54,6 +54,7 @@ fn facts_of_orders() -> Vec<(&'static str, Value)> {
         ("note", json!({ "text": "t" })),
         ("case_closed", json!({ "case": "step_deviation", "reason": "r", "rests_on": [V] })),
         ("case_reopened", json!({ "case": "step_deviation", "reason": "r", "rests_on": [V] })),
+        ("duplicate_of", json!({ "reason": "r", "record": "AQEBAQEBAQEBAQEBAQEBAQ" })),
         ("dispatched", json!({})),
         ("told", json!({})),
         ("received", json!({})),

@@ -10,6 +10,7 @@ mod complaint_story;
 mod complaints;
 mod deadlines;
 mod draws;
+mod duplicates;
 mod evidence;
 mod fields;
 mod follow_ups;

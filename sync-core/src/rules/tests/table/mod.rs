@@ -245,7 +245,7 @@ fn every_role_kind_command_and_fact_type_stands_in_the_table() {
 }
 
 /// The fact that each command writes; `record` writes the step that it is given.
-const COMMANDS: [(&str, &str); 22] = [
+const COMMANDS: [(&str, &str); 23] = [
     ("create_work_order", "created"),
     ("create_contact", "created"),
     ("create_patrol_plan", "created"),
@@ -266,6 +266,7 @@ const COMMANDS: [(&str, &str); 22] = [
     ("attach", "attached"),
     ("close_case", "case_closed"),
     ("reopen_case", "case_reopened"),
+    ("merge_into", "duplicate_of"),
     ("record", ""),
     ("sign", "signed"),
 ];
