@@ -202,6 +202,7 @@ fn messages(made: &mut Made, record: RecordId, changes: &[Change]) {
             app_version: "x 1".to_owned(),
             storage_free_bytes: None,
             numbers_after: None,
+            parked: None,
         },
         packs,
         repairs: Vec::new(),

@@ -4,6 +4,7 @@
 use sqlx::SqliteConnection;
 use sync_core::model::id::{DeviceId, PersonId};
 use sync_core::model::time::WallMs;
+use sync_core::protocol::chain::Numbers;
 
 use super::account_day;
 use super::decide::DeskCase;
@@ -25,13 +26,15 @@ const FORMER_MAX: i64 = 20;
 
 /// Whose numbers are looked at.
 #[derive(Debug, Clone, Copy)]
-pub struct Look {
+pub struct Look<'a> {
     /// The person.
     pub person: PersonId,
     /// The device.
     pub device: DeviceId,
     /// Gaps from this number on become cases; none while more may come.
     pub opens_from: Option<u64>,
+    /// What the phone says that it has and does not send by itself: not missing.
+    pub parked: &'a [Numbers],
     /// Why they are cases.
     pub code: &'static str,
     /// Server time.
@@ -118,7 +121,7 @@ struct Standing {
 ///
 /// # Errors
 /// If the database does not answer.
-pub async fn look(conn: &mut SqliteConnection, look: &Look) -> Result<()> {
+pub async fn look(conn: &mut SqliteConnection, look: &Look<'_>) -> Result<()> {
     let standing: Option<Standing> = sqlx::query_as(
         "select d.first_number, d.highest_number,
            (select coalesce(sum(min(r.to_number, d.highest_number)
@@ -143,7 +146,10 @@ pub async fn look(conn: &mut SqliteConnection, look: &Look) -> Result<()> {
         return Ok(());
     }
     let (first, highest) = (first_number.unsigned_abs(), highest_number.unsigned_abs());
-    let gaps = gaps(&told_of(conn, look.device, first, highest).await?, first, highest);
+    let mut there = told_of(conn, look.device, first, highest).await?;
+    there.extend(look.parked.iter().map(|Numbers { from, to }| Gap { from: *from, to: *to }));
+    there.sort_unstable_by_key(|range| range.from);
+    let gaps = gaps(&there, first, highest);
     let changes = changes(&gaps, &cases(conn, look.device).await?, look.opens_from);
     carry_out(conn, look, &changes).await
 }
@@ -182,7 +188,7 @@ async fn cases(conn: &mut SqliteConnection, device: DeviceId) -> Result<Vec<GapC
     Ok(rows.into_iter().map(case).collect())
 }
 
-async fn carry_out(conn: &mut SqliteConnection, look: &Look, changes: &Changes) -> Result<()> {
+async fn carry_out(conn: &mut SqliteConnection, look: &Look<'_>, changes: &Changes) -> Result<()> {
     let Look { person, device, code, now_ms, .. } = *look;
     for Gap { from, to } in changes.opened.iter().copied() {
         let why = Why::new(code);
@@ -228,7 +234,7 @@ pub async fn of_former_devices(conn: &mut SqliteConnection, report: &Report) -> 
     for device in devices {
         let (person, device) = (report.person, DeviceId(device));
         let (opens_from, code, now_ms) = (Some(0), ENROLLED_ELSEWHERE, report.now_ms);
-        look(conn, &Look { person, device, opens_from, code, now_ms }).await?;
+        look(conn, &Look { person, device, opens_from, parked: &[], code, now_ms }).await?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sync_core::document::{self, RecordPack};
 use sync_core::model::id::{SessionId, SiteId};
 use sync_core::model::time::{Anchor, WallMs};
-use sync_core::protocol::limits::CASE_ANSWERS_MAX;
+use sync_core::protocol::limits::{CASE_ANSWERS_MAX, PARKED_RANGES_MAX};
 use sync_core::protocol::message::{
     ANSWER, CaseAnswer, Outcome, Receipt, SyncRequest, SyncResponse,
 };
@@ -123,6 +123,10 @@ impl Sync {
         if told.iter().any(|number| *number > NUMBER_MAX) {
             return Err(Error::problem(ProblemCode::Malformed));
         }
+        let mut parked = state.parked.iter().flatten();
+        if !parked.all(|range| range.from <= range.to && range.to <= NUMBER_MAX) {
+            return Err(Error::problem(ProblemCode::Malformed));
+        }
         let answers = request.answers.iter().flatten();
         let reads = |answer: &CaseAnswer| {
             answer.question <= NUMBER_MAX && check_case_text(ANSWER, &answer.text).is_ok()
@@ -132,6 +136,7 @@ impl Sync {
         }
         let limits = &self.shared.limits;
         let within = answers.count() <= CASE_ANSWERS_MAX
+            && state.parked.as_ref().is_none_or(|parked| parked.len() <= PARKED_RANGES_MAX)
             && request.cursors.len() as u64 <= limits.cursors_max
             && request.sessions.len() as u64 <= limits.sessions_max
             && request.repairs.len() as u64 <= limits.repairs_max
@@ -319,6 +324,8 @@ fn says_news(report: &Report, standing: &Standing) -> bool {
         || said.highest_number != known.highest_number
         || said.unsent != known.unsent
         || said.oldest_unsent_wall_ms != known.oldest_unsent_wall_ms
+        // Which are parked is not stored: looked at while there are any.
+        || said.parked.is_some()
         || standing.confirmed.learns_from(&report.contact)
 }
 

@@ -113,6 +113,7 @@ pub async fn standing(
             app_version: row.app_version.unwrap_or_default(),
             storage_free_bytes: None,
             numbers_after: None,
+            parked: None,
         },
         confirmed,
     })

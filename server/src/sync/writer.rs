@@ -10,6 +10,7 @@ use sqlx::SqliteConnection;
 use sync_core::model::audience::Audience;
 use sync_core::model::id::{DeviceId, PersonId};
 use sync_core::model::time::{Anchor, WallMs};
+use sync_core::protocol::chain::Numbers;
 use sync_core::protocol::message::{ClockReading, Outcome, PhoneState};
 use sync_core::protocol::problem::ProblemCode;
 use tokio::sync::{mpsc, oneshot};
@@ -126,6 +127,13 @@ pub struct Report {
     pub contact: decide::Contact,
     /// When it said so.
     pub now_ms: WallMs,
+}
+
+impl Report {
+    /// What it has and does not send by itself.
+    fn parked(&self) -> &[Numbers] {
+        self.state.parked.as_deref().unwrap_or_default()
+    }
 }
 
 /// Jobs written by one commit at most.
@@ -288,9 +296,10 @@ fn settle<T: Send + 'static>(
 /// What a phone says of itself, and the gap it shows where it has nothing more to send.
 async fn reported(conn: &mut SqliteConnection, report: &Report) -> Result<()> {
     report::write(conn, report).await?;
-    let opens_from = (report.state.unsent == 0).then_some(0);
+    let opens_from = (report.state.to_come() == 0).then_some(0);
     let (person, device, now_ms) = (report.person, report.device, report.now_ms);
-    gaps::look(conn, &Look { person, device, opens_from, code: MISSING, now_ms }).await?;
+    let parked = report.parked();
+    gaps::look(conn, &Look { person, device, opens_from, parked, code: MISSING, now_ms }).await?;
     gaps::of_former_devices(conn, report).await
 }
 
@@ -316,7 +325,7 @@ async fn push(
     let opens_from = match &word {
         Word::OfPhone(report) => {
             report::write(conn, report).await?;
-            opens(report.state.unsent).then_some(0)
+            opens(report.state.to_come()).then_some(0)
         }
         Word::OfHandOver(handed_in) => {
             let stored = push.numbers.len().saturating_sub(not_stored) as u64;
@@ -325,9 +334,12 @@ async fn push(
             opens(handed_in.told().unsent).then(|| push.numbers.first().copied().unwrap_or(0))
         }
     };
-    let (person, device) = (push.person, push.device);
-    gaps::look(conn, &Look { person, device, opens_from, code: MISSING, now_ms: push.now_ms })
-        .await?;
+    let parked = match &word {
+        Word::OfPhone(report) => report.parked(),
+        Word::OfHandOver(_) => &[],
+    };
+    let (person, device, now_ms) = (push.person, push.device, push.now_ms);
+    gaps::look(conn, &Look { person, device, opens_from, parked, code: MISSING, now_ms }).await?;
     if let Word::OfPhone(report) = &word {
         gaps::of_former_devices(conn, report).await?;
     }

@@ -83,8 +83,9 @@ impl Schedule {
 
     /// A command was saved, or the server poked: due now unless a failure's delay is running.
     pub fn handle_work(&mut self, now_ms: MonotonicMs) {
+        let due_now_ms = self.patient(now_ms);
         match &mut self.phase {
-            Phase::Waiting { due_ms } if self.attempts == 0 => *due_ms = now_ms.min(*due_ms),
+            Phase::Waiting { due_ms } if self.attempts == 0 => *due_ms = due_now_ms.min(*due_ms),
             Phase::InFlight { again } => *again = true,
             Phase::Waiting { .. } | Phase::Paused(_) => {}
         }
@@ -109,7 +110,7 @@ impl Schedule {
     /// The driver's call was dropped: nobody waits for the request any more, ask again.
     pub fn handle_dropped(&mut self, now_ms: MonotonicMs) {
         if matches!(self.phase, Phase::InFlight { .. }) {
-            self.phase = Phase::Waiting { due_ms: now_ms };
+            self.phase = Phase::Waiting { due_ms: self.patient(now_ms) };
         }
     }
 
@@ -156,6 +157,12 @@ impl Schedule {
             self.attempts = 0;
             self.phase = Phase::Waiting { due_ms: self.patient(now_ms) };
         }
+    }
+
+    /// For how many milliseconds more the server has asked not to be asked; none if it may be.
+    pub fn patience(&self, now_ms: MonotonicMs) -> Option<i64> {
+        let left_ms = self.patient_until_ms?.saturating_sub(now_ms);
+        (left_ms > 0).then_some(left_ms)
     }
 
     /// Now, or when the server's wish for patience is over.
@@ -289,6 +296,9 @@ mod tests {
         schedule.handle_paused(Pause::Airplane);
         schedule.handle_resumed(400);
         assert_eq!(schedule.poll_timeout(), Some(30_100));
+        schedule.handle_work(500);
+        assert_eq!(schedule.poll_timeout(), Some(30_100));
+        assert_eq!((schedule.patience(500), schedule.patience(30_100)), (Some(29_600), None));
         assert!(schedule.poll_due(30_100));
         schedule.handle_started();
         schedule.handle_success(30_200, false);

@@ -38,6 +38,13 @@ pub struct Limits {
 /// Answers to questions of the office in one request.
 pub const CASE_ANSWERS_MAX: usize = 50;
 
+/// Ranges of parked commands in one request.
+pub const PARKED_RANGES_MAX: usize = 500;
+
+/// Bytes of commands in a message to be handed in (ours): what is signed cannot be divided when a
+/// proxy finds it too large, and many allow 1 MiB.
+pub const HAND_OVER_BYTES_MAX: u64 = 512 << 10;
+
 /// This version's limits (DESIGN 13).
 pub const LIMITS: Limits = Limits {
     request_bytes_max: 8 << 20,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use minicbor::{Decode, Encode};
 
+use super::chain::Numbers;
 use crate::model::audience::Audience;
 use crate::model::id::{DeviceId, PersonId, RecordId, SessionId, SiteId};
 use crate::model::session::{Origin, SessionRow};
@@ -152,6 +153,19 @@ pub struct PhoneState {
     /// device that the same phone was before; none is 0.
     #[n(5)]
     pub numbers_after: Option<u64>,
+    /// Of the unsent ones those that are parked, in order: they stay on the phone, and the server
+    /// need not wait for them to tell what is missing. R0.31.
+    #[n(6)]
+    pub parked: Option<Vec<Numbers>>,
+}
+
+impl PhoneState {
+    /// How many commands may still come by themselves: unsent and not parked.
+    pub fn to_come(&self) -> u64 {
+        let parked = self.parked.iter().flatten();
+        let parked = parked.map(|range| range.to.saturating_sub(range.from).saturating_add(1));
+        self.unsent.saturating_sub(parked.fold(0, u64::saturating_add))
+    }
 }
 
 /// The server's answer.

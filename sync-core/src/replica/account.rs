@@ -15,10 +15,11 @@ impl Replica {
             return Ok(Account::default());
         };
         let (before, carried) = self.before_sign_out(identity).await?;
+        let (refused, unreadable) = self.store.refused_apart(identity.person).await?;
         let mut account = Account {
             saved: inner.state.highest_number.saturating_sub(before).saturating_add(carried),
             on_phone: carried,
-            refused: self.store.refused(identity.person).await?.len() as u64,
+            refused: (refused.len() + unreadable.len()) as u64,
             ..Account::default()
         };
         for waiting in self.store.pending_summary(identity.person).await? {

@@ -20,10 +20,10 @@ use crate::protocol::chain::{
     Entry, HandInRequest, HandInResponse, HandOver, Told, chain_head, chain_statement,
 };
 use crate::protocol::identity::Certificate;
-use crate::protocol::limits::LIMITS;
+use crate::protocol::limits::{HAND_OVER_BYTES_MAX, LIMITS, Limits};
 use crate::protocol::message::{ClockReading, Outcome};
 use crate::protocol::parcel::{self, NONCE_BYTES, PARCEL_BYTES_MAX, ParcelCode};
-use crate::store::{HandOverId, Identity, StoreError, StoreWrite};
+use crate::store::{HandOverId, Identity, Parked, StoreError, StoreWrite};
 use crate::{Error, Result};
 
 /// What is on a phone alone, as a sealed file.
@@ -49,9 +49,25 @@ fn numbers(hand_over: &HandOver) -> Option<BTreeSet<u64>> {
     (!numbers.is_empty()).then_some(numbers)
 }
 
+/// The numbers of each message. What is parked goes last and record by record: the server may
+/// refuse the whole message for it, and nothing else may be in it. R0.32.
+fn messages_of(waiting: &[Waiting], parked: &BTreeMap<RecordId, Parked>) -> Vec<BTreeSet<u64>> {
+    let is_parked = |w: &Waiting| parked.get(&w.record).is_some_and(|parked| parked.n <= w.n);
+    let (aside, sound): (Vec<Waiting>, Vec<Waiting>) = waiting.iter().partition(|w| is_parked(w));
+    let limits = Limits { request_bytes_max: 2 * HAND_OVER_BYTES_MAX, ..LIMITS };
+    let mut messages = portions(&sound, &limits);
+    for record in parked.keys() {
+        let of_record: Vec<Waiting> =
+            aside.iter().filter(|w| w.record == *record).copied().collect();
+        messages.extend(portions(&of_record, &limits));
+    }
+    messages
+}
+
 impl Replica {
     /// How many commands of the person are on the phone alone, and not signed to be handed in.
-    /// Those of a former device that a restored server has lost are among them.
+    /// Those of a former device that a restored server has lost are among them, and answers to the
+    /// office: no signature takes those along.
     pub(super) async fn unsent(&self, identity: &Identity) -> Result<u64> {
         let summary = self.store.pending_summary(identity.person).await?;
         let signed = self.signed_numbers(identity.person).await?;
@@ -59,7 +75,8 @@ impl Replica {
             matches!(convert::state(row.state), PendingState::Unsent | PendingState::NotStored)
                 && !signed.contains(&row.n)
         });
-        Ok(unsent.count() as u64)
+        let state = self.store.sync_state(identity.person).await?;
+        Ok(unsent.count() as u64 + state.case_answers.len() as u64)
     }
 
     /// The numbers in the person's messages that wait to be handed in.
@@ -109,7 +126,7 @@ impl Replica {
         let (mut messages, mut signed) = (Vec::new(), BTreeSet::new());
         let mut unsent = 0;
         // From the last to the first: each tells how many come with it and after it.
-        for numbers in portions(&waiting, &LIMITS).into_iter().rev() {
+        for numbers in messages_of(&waiting, &state.parked).into_iter().rev() {
             let commands = self.commands(owner, &numbers, &had).await?;
             let Some(n) = commands.values().flatten().map(|command| command.n).min() else {
                 continue;
@@ -238,7 +255,8 @@ impl Replica {
     /// kept and offered again later: it holds up nobody's sync.
     ///
     /// # Errors
-    /// If the carrier has to sign in again, or the store does not answer.
+    /// If the carrier has to sign in again, the server asks for patience, or the store does not
+    /// answer.
     pub(super) async fn hand_in(&self) -> Result<bool> {
         let (waiting, alarms) = {
             let inner = self.inner().await?;
@@ -271,7 +289,12 @@ impl Replica {
                     tracing::warn!(%error, person = %id.person, "handed-in work was not taken");
                     self.set_aside(id, Some(REFUSED_DELAY_MS)).await;
                 }
-                Err(error @ (Error::Offline { .. } | Error::RetryAfter { .. })) => {
+                // It asks for patience in everything, not only in this.
+                Err(error @ Error::RetryAfter { delay_ms }) => {
+                    self.set_aside(id, Some(delay_ms.saturating_mul(2))).await;
+                    return Err(error);
+                }
+                Err(error @ Error::Offline { .. }) => {
                     tracing::warn!(%error, person = %id.person, "handed-in work has no answer");
                     self.set_aside(id, None).await;
                 }

@@ -64,7 +64,7 @@ impl Replica {
 
     /// What the office has in its review list of this person's; its word ends the matter.
     async fn refused_items(&self, inner: &Inner, owner: PersonId) -> Result<Vec<InboxItem>> {
-        let mut rows = self.store.refused(owner).await?;
+        let mut rows = self.store.refused_apart(owner).await?.0;
         // A question about it says more.
         rows.retain(|row| !row.params.contains_key(QUESTION_ID));
         // R0.14

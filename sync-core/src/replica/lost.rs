@@ -46,10 +46,14 @@ impl Replica {
     pub(super) async fn set_unreadable_aside(&self, inner: &mut Inner) -> Result<()> {
         let Ok(owner) = inner.owner() else { return Ok(()) };
         let (rows, unreadable) = self.store.pending_apart(owner).await?;
-        if !unreadable.is_empty() {
+        // What was parked and is not waiting any more keeps nothing behind it. R0.32.
+        let waits = |record, n| rows.iter().any(|row| row.record == record && row.n == n);
+        let settled = inner.settled_parked(|record, n| !waits(record, n));
+        if !(unreadable.is_empty() && settled.is_empty()) {
             let found_wall_ms = self.clock.wall_ms();
             let parked = |n: &u64| StoreWrite::ParkPending { owner, n: *n, found_wall_ms };
-            let writes: Vec<StoreWrite> = unreadable.iter().map(parked).collect();
+            let mut writes: Vec<StoreWrite> = unreadable.iter().map(parked).collect();
+            writes.extend(settled.iter().map(|r| StoreWrite::DeleteParked { owner, record: *r }));
             for n in &unreadable {
                 tracing::warn!(n, "a command does not read");
             }

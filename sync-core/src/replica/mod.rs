@@ -200,7 +200,7 @@ impl Replica {
         };
         replica.park_at_opening().await?;
         replica.make_list_anew().await?;
-        replica.unpark(|parked, version| parked.app_version != version).await?;
+        replica.unpark_at_opening().await?;
         Ok(replica)
     }
 
@@ -266,13 +266,14 @@ impl Replica {
         Ok(Some(self.review_state(&inner, &state, &SessionRows::new()).await?))
     }
 
-    /// The commands that were refused, with the reasons.
+    /// The commands that were refused, with the reasons; those whose content does not read without
+    /// facts.
     ///
     /// # Errors
     /// If the store does not answer.
     pub async fn refused(&self) -> Result<Vec<RefusedRow>> {
         let owner = self.inner().await?.owner()?;
-        Ok(self.store.refused(owner).await?)
+        Ok(self.store.refused_apart(owner).await?.0)
     }
 
     /// The roles, names and policies the server last sent.

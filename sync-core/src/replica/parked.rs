@@ -7,7 +7,7 @@ use super::request::InFlight;
 use super::{Inner, Replica, SyncReport};
 use crate::engine::triage::{Culprit, Finding};
 use crate::model::id::RecordId;
-use crate::store::{Parked, StoreWrite};
+use crate::store::{Parked, StoreError, StoreWrite};
 use crate::{Error, Result};
 
 impl Replica {
@@ -44,6 +44,15 @@ impl Replica {
         Ok(())
     }
 
+    /// Another version of the app than the one that parked something tries again. There may be no
+    /// room to write that down: then it stays parked, and the phone opens.
+    pub(super) async fn unpark_at_opening(&self) -> Result<()> {
+        match self.unpark(|parked, version| parked.app_version != version).await {
+            Err(Error::Store(StoreError::DiskFull)) => Ok(()),
+            other => other,
+        }
+    }
+
     /// Sends again what was parked and is `wanted`, given this app's version.
     pub(super) async fn unpark(&self, wanted: impl Fn(&Parked, &str) -> bool) -> Result<()> {
         let mut inner = self.inner.lock().await;
@@ -65,8 +74,18 @@ impl Replica {
 }
 
 impl Inner {
-    /// Whether a command is one that the server refuses whole requests for, or stands on one.
+    /// Whether a command is one that the server refuses whole requests for, or stands on one. What
+    /// a former device left parked is handed in on its own: nothing of the new one stands on it.
     pub(super) fn is_parked(&self, record: RecordId, n: u64) -> bool {
-        self.state.parked.get(&record).is_some_and(|parked| parked.n <= n)
+        let first = self.first_number();
+        let parked = self.state.parked.get(&record);
+        parked.is_some_and(|parked| parked.n <= n && (first <= parked.n || n < first))
+    }
+
+    /// The records whose parked command is `settled` otherwise: the rest of them goes again.
+    pub(super) fn settled_parked(&self, settled: impl Fn(RecordId, u64) -> bool) -> Vec<RecordId> {
+        let parked = self.state.parked.iter();
+        let settled = parked.filter(|(record, parked)| settled(**record, parked.n));
+        settled.map(|(record, _)| *record).collect()
     }
 }

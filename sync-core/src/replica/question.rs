@@ -59,14 +59,15 @@ impl Replica {
         inner: &Inner,
         owner: PersonId,
     ) -> Result<Vec<Question>> {
-        let refused = self.store.refused(owner).await?.into_iter().map(|row| Asked {
+        let refused = self.store.refused_apart(owner).await?.0.into_iter().map(|row| Asked {
             n: row.n,
             record: row.record,
             key: row.facts.first().map(|fact| fact.key),
             at_ms: row.refused_wall_ms,
             params: row.params,
         });
-        let pending = self.store.pending(owner, None).await?;
+        // Of what does not read nobody knows what is asked.
+        let pending = self.store.pending_apart(owner).await?.0;
         let held = pending.into_iter().filter(|row| row.state == PendingState::Held);
         let held = held.map(|row| Asked {
             n: row.n,
@@ -131,5 +132,10 @@ impl Inner {
             .map(|(question, text)| CaseAnswer { question: *question, text: text.clone() })
             .collect();
         (!answers.is_empty()).then_some(answers)
+    }
+
+    /// Whether one request does not take them all.
+    pub(super) fn has_more_answers(&self) -> bool {
+        self.state.case_answers.len() > CASE_ANSWERS_MAX
     }
 }

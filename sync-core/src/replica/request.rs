@@ -12,8 +12,9 @@ use crate::engine::PendingState;
 use crate::engine::outbox::{self, Waiting};
 use crate::engine::triage::Turn;
 use crate::model::id::ChangeHash;
+use crate::protocol::chain::Numbers;
 use crate::protocol::identity::session_statement;
-use crate::protocol::limits::LIMITS;
+use crate::protocol::limits::{LIMITS, PARKED_RANGES_MAX};
 use crate::protocol::message::{ClockReading, Cursor, PhoneState, SessionRegistration};
 use crate::protocol::{SyncRequest, VERSION};
 use crate::store::{OwnSession, StoreError};
@@ -25,6 +26,8 @@ pub(super) struct InFlight {
     pub(super) commands: BTreeMap<u64, ChangeHash>,
     /// Something had to wait for the next request.
     pub(super) more: bool,
+    /// There are more answers to the office than one request takes.
+    pub(super) more_answers: bool,
     /// What of the waiting commands went out.
     pub(super) push: outbox::Push,
     /// Everything that may be sent, parked commands left out.
@@ -55,6 +58,8 @@ impl Replica {
         let unsent = waiting
             .iter()
             .filter(|w| matches!(w.state, PendingState::Unsent | PendingState::NotStored));
+        let parked = unsent.clone().filter(|w| inner.is_parked(w.record, w.n));
+        let parked = parked_ranges(parked.map(|w| w.n));
         let unsent = unsent.count() as u64;
         waiting.retain(|w| !inner.is_parked(w.record, w.n));
         let (mut may_go, turn) = inner.triage.poll(&waiting);
@@ -74,6 +79,7 @@ impl Replica {
             app_version: self.app_version.clone(),
             storage_free_bytes: None,
             numbers_after: first.checked_sub(1).filter(|before| *before > 0),
+            parked: (!parked.is_empty()).then_some(parked),
         };
         let identity = inner.identity.as_ref().expect("owner() was there");
         let request = SyncRequest {
@@ -100,9 +106,12 @@ impl Replica {
             state,
             packs,
             repairs: inner.state.repairs.iter().copied().take(repairs_max()).collect(),
-            answers: inner.case_answers(),
+            // Nothing but the push is searched: an answer must not look like a bad one, or like a
+            // bad server.
+            answers: inner.case_answers().filter(|_| turn == Turn::Plan),
         };
-        Ok(InFlight { request, commands, more: push.more, push, waiting, turn, unreadable })
+        let (more, more_answers) = (push.more, inner.has_more_answers());
+        Ok(InFlight { request, commands, more, more_answers, push, waiting, turn, unreadable })
     }
 
     async fn packs(
@@ -165,6 +174,21 @@ pub(super) fn registration(session: &OwnSession, key: &SigningKey) -> SessionReg
     let statement = session_statement(session.person, session.device, &registration);
     registration.signature = key.sign(&statement).to_bytes();
     registration
+}
+
+/// Numbers in order as ranges, no more than a request takes.
+fn parked_ranges(numbers: impl Iterator<Item = u64>) -> Vec<Numbers> {
+    let mut ranges: Vec<Numbers> = Vec::new();
+    for n in numbers {
+        if let Some(last) = ranges.last_mut().filter(|last| last.to.checked_add(1) == Some(n)) {
+            last.to = n;
+        } else if ranges.len() < PARKED_RANGES_MAX {
+            ranges.push(Numbers { from: n, to: n });
+        } else {
+            break;
+        }
+    }
+    ranges
 }
 
 fn repairs_max() -> usize {

@@ -10,9 +10,9 @@ use super::lost::is_unreadable_pending;
 use super::request::InFlight;
 use super::transport::{HttpRequest, Method, accept};
 use super::{Inner, Replica, convert};
-use crate::engine::RecordState;
 use crate::engine::schedule::Failure;
 use crate::engine::triage::Turn;
+use crate::engine::{PendingState, RecordState, Triage};
 use crate::model::id::{ChangeHash, FactKey, PersonId, RecordId, SessionId};
 use crate::model::session::SessionRows;
 use crate::model::time::Seen;
@@ -81,6 +81,10 @@ impl Replica {
         let _one_at_a_time = self.in_flight.lock().await;
         if let Some(pause) = self.paused().await {
             return Err(Error::Offline { detail: format!("paused: {pause:?}") });
+        }
+        if let Some(delay_ms) = self.inner.lock().await.schedule.patience(self.clock.monotonic_ms())
+        {
+            return Err(Error::RetryAfter { delay_ms });
         }
         let mut result = self.exchange().await;
         if result.as_ref().is_err_and(is_unreadable_pending) {
@@ -165,7 +169,8 @@ impl Replica {
         if let Some(found) = found {
             self.park(&mut inner, found).await?;
         }
-        report.more |= in_flight.turn != Turn::Plan;
+        // An alarm goes before the search and does not end it.
+        report.more |= in_flight.turn != Turn::Plan || inner.triage != Triage::Calm;
         Ok(report)
     }
 
@@ -305,13 +310,13 @@ impl Replica {
         if answer.response.records.is_empty() {
             return Ok(());
         }
-        for row in self.store.refused(owner).await? {
+        for row in self.store.refused_apart(owner).await?.0 {
             let Some(state) = states.iter().find(|state| state.record == row.record) else {
                 continue;
             };
             let facts = state.accepted.iter().flat_map(|change| &change.facts);
             let keys: BTreeSet<FactKey> = facts.map(|fact| fact.key).collect();
-            // Of one that was lost here nobody knows the facts.
+            // Of one that was lost or damaged here nobody knows the facts.
             let known = !row.facts.is_empty();
             if known && row.facts.iter().all(|fact| keys.contains(&fact.key)) {
                 plan.writes.push(StoreWrite::DeleteRefused { owner, n: row.n });
@@ -327,7 +332,7 @@ impl Replica {
         answer: &Answer,
         plan: &mut Plan,
     ) -> Result<()> {
-        for row in &self.store.refused(owner).await? {
+        for row in &self.store.refused_apart(owner).await?.0 {
             let receipt =
                 answer.receipts.get(&row.n).copied().map(|i| &answer.response.receipts[i]);
             let Some(receipt) = receipt else { continue };
@@ -466,6 +471,7 @@ impl Replica {
             // A repair that was asked for and did not help is no reason to hurry.
             more: answer.response.more
                 || in_flight.more
+                || (in_flight.more_answers && answer.response.answered.is_some())
                 || plan.wanted.iter().any(|record| !in_flight.request.repairs.contains(record)),
             re_enrol: answer.response.re_enrol,
         })
@@ -489,6 +495,16 @@ impl Replica {
             plan.writes.push(StoreWrite::PutList { owner, record: state.record, json });
             items.insert(state.record, item);
         }
+        let waits = |state: &RecordState, n| {
+            let mut pending = state.pending.iter();
+            pending.any(|p| p.n == n && p.state != PendingState::Accepted)
+        };
+        // What was parked and has come otherwise keeps nothing behind it. R0.32.
+        let settled = inner.settled_parked(|record, n| {
+            states.iter().any(|state| state.record == record && !waits(state, n))
+        });
+        let unpark = settled.iter().map(|r| StoreWrite::DeleteParked { owner, record: *r });
+        plan.writes.extend(unpark);
         self.store.apply("answer", &plan.writes).await?;
         inner.in_doubt = false;
         if let Some(lost) = plan.lost.take() {
@@ -496,7 +512,10 @@ impl Replica {
         }
         inner.list.extend(items);
         inner.list.retain(|record, _| !plan.purged.contains(record));
-        inner.state.parked.retain(|record, _| !plan.purged.contains(record));
+        inner
+            .state
+            .parked
+            .retain(|record, _| !plan.purged.contains(record) && !settled.contains(record));
         inner.state.repairs.retain(|record| !plan.repaired.contains(record));
         inner.state.repairs.extend(&plan.wanted);
         Ok(())

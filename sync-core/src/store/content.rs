@@ -118,6 +118,9 @@ pub(super) struct IdentityCopy {
     pub(super) first_number: i64,
     #[cbor(n(4), with = "minicbor::bytes")]
     pub(super) sealed: Vec<u8>,
+    /// Older copies have none: where the account begins is then not known.
+    #[n(5)]
+    pub(super) account_from: Option<i64>,
 }
 
 impl IdentityCopy {
@@ -128,6 +131,7 @@ impl IdentityCopy {
             enrolled_wall_ms: columns.time("enrolled_wall_ms")?,
             first_number: columns.time("first_number")?,
             sealed: columns.sealed()?.to_vec(),
+            account_from: Some(columns.time("account_from")?),
         })
     }
 
@@ -136,10 +140,11 @@ impl IdentityCopy {
         content.is_ok_and(|content| Secrets::from_bytes(&content).is_some())
     }
 
-    /// Binds the device, the time, the first number and the sealed part.
+    /// Binds the device, the time, the first number, the sealed part and the account's beginning.
     pub(super) fn bound(&self, statement: Statement) -> Statement {
         let statement = statement.bind(self.device).bind(self.enrolled_wall_ms);
-        statement.bind(self.first_number).bind(self.sealed.clone())
+        let statement = statement.bind(self.first_number).bind(self.sealed.clone());
+        statement.bind(self.account_from)
     }
 
     /// The bytes of several copies.
@@ -227,6 +232,16 @@ mod tests {
         let expected =
             format!("a400{}015820{signing}02{}035820{installation}", text("a"), text("{}"));
         assert_eq!(hex(&secrets), expected);
+    }
+
+    #[test]
+    fn a_copy_of_an_earlier_version_has_no_beginning_of_the_account() {
+        let copy = "8 1a5 00181f 0109 021863 0301 044106".replace(' ', "");
+        let bytes = data_encoding::HEXLOWER.decode(copy.as_bytes()).expect("hex");
+        let copies = IdentityCopy::read(&bytes);
+        let read: Vec<_> = copies.iter().map(|copy| (copy.person, copy.account_from)).collect();
+        assert_eq!(read, [(31, None)]);
+        assert_eq!(IdentityCopy::write(&copies), bytes);
     }
 
     #[test]

@@ -39,6 +39,9 @@ pub use salvage::{LostCommand, SalvageOptions, Salvaged, salvage};
 pub use seal::StoreKey;
 pub use write::StoreWrite;
 
+#[cfg(test)]
+pub(crate) use rotate::SEALED;
+
 use crate::environment::{HookPlace, HookPoint, Hooks};
 use content::IdentityCopy;
 use files::Lock;
@@ -127,10 +130,24 @@ impl Store {
     }
 
     /// Harms the file: one statement as it is.
-    pub(crate) async fn harm(&self, statement: &'static str) {
+    pub(crate) async fn harm(&self, statement: impl sqlx::SqlSafeStr) {
         let mut inner = self.lock().await.expect("usable");
         let done = sqlx::query(statement).execute(&mut inner.connection).await.expect("runs");
         assert!(done.rows_affected() > 0, "something was harmed");
+    }
+}
+
+#[cfg(test)]
+impl Store {
+    /// Whatever takes a parked row away finds the disk full, until the store is closed.
+    pub(crate) async fn fill_at_unparking(&self) {
+        let mut inner = self.lock().await.expect("usable");
+        let fill = "create temp trigger full before delete on main.parked begin \
+                    insert into lost (owner, n, state, code, found_wall_ms, remains) \
+                    values (1, 1, 'unsent', '', 0, zeroblob(1000000)); end";
+        sqlx::raw_sql(fill).execute(&mut inner.connection).await.expect("runs");
+        drop(inner);
+        self.limit_pages(1).await;
     }
 }
 

@@ -253,7 +253,8 @@ impl Inner {
             let mut former = former.filter(|former| former.person == copy.person);
             if let Some(sound) = former.find(|former| former.opens(&self.sealer)) {
                 let update = "update identity set device = ?, enrolled_wall_ms = ?, \
-                              first_number = ?, sealed = ? where person = ?";
+                              first_number = ?, sealed = ?, \
+                              account_from = coalesce(?, account_from) where person = ?";
                 healed.push(sound.bound(Statement::new(update)).bind(sound.person));
                 *copy = sound;
             }

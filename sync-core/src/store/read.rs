@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::column::Columns;
-use super::content::{Attested, Command, Secrets};
+use super::content::{Attested, Command, CommandParts, Secrets};
 use super::row::{
     ChangeHeader, HandOverId, Identity, ListRow, LostRow, OwnSession, Parked, PendingRow,
     PendingState, PendingSummary, RecordRow, RefusedRow, SentRow, StoredChange, SyncState,
@@ -64,10 +64,11 @@ impl Store {
         Ok(message.transpose()?.map(|message| message.to_vec()))
     }
 
-    /// How far the owner's sync has come; the default before the first contact.
+    /// How far the owner's sync has come; the default before the first contact. Answers and parked
+    /// commands whose rows do not read are left out.
     ///
     /// # Errors
-    /// If a row is damaged or the database fails.
+    /// If another row is damaged or the database fails.
     pub async fn sync_state(&self, owner: PersonId) -> Result<SyncState, StoreError> {
         let mut inner = self.lock().await?;
         let (connection, sealer) = inner.parts();
@@ -98,16 +99,16 @@ impl Store {
         }
         for row in fetch(connection, of_owner(PARKED, owner)).await? {
             let columns = Columns::new("parked", &row);
-            let parked = Parked {
-                n: columns.number("n")?,
-                code: columns.text("code")?,
-                app_version: columns.text("app_version")?,
-            };
-            state.parked.insert(columns.text("record")?, parked);
+            // What does not read is left out: the search finds it again. R0.32.
+            if let Some((record, row)) = readable(parked(&columns))? {
+                state.parked.insert(record, row);
+            }
         }
         for row in fetch(connection, of_owner(CASE_ANSWERS, owner)).await? {
             let columns = Columns::new("case_answer", &row);
-            state.case_answers.insert(columns.number("question")?, columns.content(sealer)?);
+            let answer = columns.number("question").and_then(|n| Ok((n, columns.content(sealer)?)));
+            // What does not read is kept, and keeps no phone from opening.
+            state.case_answers.extend(readable(answer)?);
         }
         state.anchors = anchors(connection).await?;
         Ok(state)
@@ -288,6 +289,34 @@ impl Store {
         rows.iter().map(|row| refused(&Columns::new("refused", row), sealer)).collect()
     }
 
+    /// The same, also where rows are damaged: one whose content does not open comes without facts
+    /// and parameters; the numbers of those that do not read at all stand beside.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn refused_apart(
+        &self,
+        owner: PersonId,
+    ) -> Result<(Vec<RefusedRow>, Vec<u64>), StoreError> {
+        let mut inner = self.lock().await?;
+        let (connection, sealer) = inner.parts();
+        let (mut rows, mut damaged) = (Vec::new(), Vec::new());
+        for row in fetch(connection, of_owner(REFUSED, owner)).await? {
+            let columns = Columns::new("refused", &row);
+            let read = match refused(&columns, sealer) {
+                Err(StoreError::Damaged { .. }) => {
+                    refused_of(&columns, Command::new(&[]).into_parts())
+                }
+                other => other,
+            };
+            match readable(read)? {
+                Some(row) => rows.push(row),
+                None => damaged.push(columns.number("n")?),
+            }
+        }
+        Ok((rows, damaged))
+    }
+
     /// The owner's accepted work that no backup has yet, by number.
     ///
     /// # Errors
@@ -325,6 +354,17 @@ impl Store {
         let mut inner = self.lock().await?;
         let rows = fetch(inner.parts().0, of_owner(OWN_SESSIONS, owner)).await?;
         rows.iter().map(|row| own_session(&Columns::new("own_session", row))).collect()
+    }
+}
+
+/// None, with a warning, where the row is damaged.
+fn readable<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match read {
+        Err(StoreError::Damaged { table, row }) => {
+            tracing::warn!(table, row, "a damaged row");
+            Ok(None)
+        }
+        other => other.map(Some),
     }
 }
 
@@ -469,14 +509,26 @@ fn lost(columns: &Columns<'_>) -> Result<LostRow, StoreError> {
         // It stood in a row that was damaged itself.
         record: columns.text("record").ok(),
         saved_wall_ms: columns.optional_time("saved_wall_ms").unwrap_or_default(),
-        state: state(columns)?,
+        // As for the rows they were: a state that is none is taken for unsent.
+        state: state(columns).unwrap_or(PendingState::Unsent),
         code: columns.text("code")?,
         found_wall_ms: columns.time("found_wall_ms")?,
     })
 }
 
+fn parked(columns: &Columns<'_>) -> Result<(RecordId, Parked), StoreError> {
+    let (code, app_version) = (columns.text("code")?, columns.text("app_version")?);
+    Ok((columns.text("record")?, Parked { n: columns.number("n")?, code, app_version }))
+}
+
 fn refused(columns: &Columns<'_>, sealer: &Sealer) -> Result<RefusedRow, StoreError> {
-    let parts = columns.content::<Command>(sealer)?.into_parts();
+    refused_of(columns, columns.content::<Command>(sealer)?.into_parts())
+}
+
+fn refused_of(
+    columns: &Columns<'_>,
+    parts: Option<CommandParts>,
+) -> Result<RefusedRow, StoreError> {
     let parts = parts.ok_or_else(|| columns.damaged())?;
     Ok(RefusedRow {
         n: columns.number("n")?,

@@ -12,7 +12,7 @@ use super::{Inner, Store, StoreError};
 use crate::environment::{HookPlace, HookPoint, Hooks};
 
 /// The tables with sealed rows and how their rows are named.
-pub(super) const SEALED: [(&str, &str); 13] = [
+pub(crate) const SEALED: [(&str, &str); 13] = [
     ("identity", "cast(person as text)"),
     ("record", "owner || '/' || record"),
     ("accepted", "owner || '/' || record || '/' || lower(hex(hash))"),

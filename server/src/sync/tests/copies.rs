@@ -1,5 +1,6 @@
 //! Copies of a phone's store, and numbers that never came.
 
+use sync_core::protocol::chain::Numbers;
 use sync_core::protocol::problem::ProblemCode;
 
 use super::*;
@@ -116,6 +117,40 @@ async fn a_sync_without_a_push_opens_a_gap_and_what_comes_closes_it() {
     world.settle(&mut chen).await;
     assert_eq!(world.count(GAPS).await, 0);
     assert_eq!(world.count("select count(*) from desk_case").await, 1, "one case in all");
+}
+
+/// R0.31
+#[tokio::test]
+async fn what_is_parked_on_a_phone_is_no_gap_and_hides_none() {
+    let world = World::new().await;
+    let (mut wang, record) = wang_with_an_order(&world).await;
+    let parked = |from, to| Some(vec![Numbers { from, to }]);
+    let mut request = wang.request();
+    (request.state.highest_number, request.state.unsent) = (4, 2);
+    request.state.parked = parked(2, 3);
+    world.send(&wang, request.clone()).await.expect("an answer");
+    assert_eq!(world.count(GAPS).await, 2, "before and after what is parked");
+    let alone = "select count(*) from desk_case where kind = 'number_gap'
+                 and from_number = to_number and from_number in (1, 4)";
+    assert_eq!(world.count(alone).await, 2);
+    // With a push, too: nothing else is to come.
+    wang.write(record, "note", json!({ "text": "one" }));
+    let mut request = wang.request();
+    (request.state.highest_number, request.state.unsent) = (5, 3);
+    request.state.parked = parked(2, 3);
+    world.send(&wang, request).await.expect("an answer");
+    assert_eq!(world.count(GAPS).await, 1, "the first has come");
+    let rest = "select count(*) from desk_case where kind = 'number_gap' and closed_ms is null
+                and from_number = 4 and to_number = 5";
+    assert_eq!(world.count(rest).await, 1);
+    for (from, to) in [(3, 2), (1, u64::MAX)] {
+        let mut request = wang.request();
+        request.state.parked = parked(from, to);
+        match world.send(&wang, request).await {
+            Err(Error::Problem { code: ProblemCode::Malformed, .. }) => {}
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 /// R0.31

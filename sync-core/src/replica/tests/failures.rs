@@ -93,7 +93,13 @@ async fn a_server_that_asks_for_patience_gets_it() -> Result<()> {
     let answered = phone.sync_once().await;
     assert!(matches!(answered, Err(Error::RetryAfter { delay_ms: 30_000 })), "{answered:?}");
     assert_eq!(phone.next_sync_ms().await, Some(31_000));
-    scene.clock.advance_ms(30_000);
+    let asked = scene.server.sent().len();
+    scene.clock.advance_ms(10_000);
+    let by_hand = phone.sync(3).await;
+    assert!(matches!(by_hand, Err(Error::RetryAfter { delay_ms: 20_000 })), "{by_hand:?}");
+    assert_eq!(scene.server.sent().len(), asked, "nothing goes out meanwhile");
+    assert_eq!(phone.next_sync_ms().await, Some(31_000));
+    scene.clock.advance_ms(20_000);
     for code in [ProblemCode::Unavailable, ProblemCode::Internal] {
         scene.server.next([Reply::Problem(code, Vec::new(), None)]);
         let answered = phone.sync_once().await;

@@ -125,3 +125,63 @@ async fn the_account_stays_where_it_began_however_often_the_phone_is_enrolled_an
     assert_eq!(of(phone.account().await.expect("reads")), [2, 1, 1]);
     phone.close().await;
 }
+
+#[tokio::test]
+async fn a_server_that_asks_for_patience_in_a_hand_in_gets_it_and_holds_up_nobody() {
+    let scene = Scene::new();
+    let phone = scene.ready(1).await;
+    save(&phone, order(0), "一").await;
+    phone.enrol("new code", "电话", None).await.expect("enrols anew");
+    let refused = Some(ProblemCode::TooManyRequests);
+    *scene.server.hand_in_problem.lock().expect("not poisoned") = refused;
+    scene.server.answers_as_it_should(1);
+    let answered = phone.sync_once().await;
+    assert!(matches!(answered, Err(Error::RetryAfter { delay_ms: 60_000 })), "{answered:?}");
+    assert!(scene.server.sent().is_empty());
+    scene.clock.advance_ms(60_000);
+    phone.sync_once().await.expect("the person's own goes on");
+    assert_eq!(scene.server.sent().len(), 1);
+    phone.close().await;
+}
+
+#[tokio::test]
+async fn no_message_is_a_wall_for_a_usual_proxy() {
+    let scene = Scene::new();
+    let phone = scene.ready(2).await;
+    let large = "满".repeat(1_000);
+    for n in 0..240 {
+        save(&phone, order(n % 2), &large).await;
+    }
+    phone.enrol("new code", "电话", None).await.expect("enrols anew");
+    let messages = phone.store.hand_overs().await.expect("reads");
+    assert!(messages.len() >= 2, "{}", messages.len());
+    for id in messages {
+        let message = phone.store.hand_over(id).await.expect("reads").expect("one");
+        assert!(message.len() < 900 << 10, "{} bytes", message.len());
+    }
+    assert_eq!(phone.signed_numbers(WANG).await.expect("reads").len(), 240);
+    phone.close().await;
+}
+
+#[tokio::test]
+async fn an_answer_to_the_office_that_is_not_sent_is_asked_about_and_stays() {
+    let scene = Scene::new();
+    let phone = scene.ready(1).await;
+    let answer =
+        StoreWrite::PutCaseAnswer { owner: WANG, question: 7, text: "已换阀门".to_owned() };
+    phone.store.apply("test", &[answer]).await.expect("writes");
+    let refused = phone.sign_out(false).await;
+    assert!(matches!(refused, Err(Error::UnsentWork { commands: 1 })), "{refused:?}");
+    {
+        let mut inner = phone.inner.lock().await;
+        phone.purge_if_sent(&mut inner).await.expect("looks");
+        assert!(inner.identity.is_some(), "nothing is purged while it is on the phone alone");
+    }
+    phone.sign_out(true).await.expect("signs out");
+    phone.enrol("new code", "电话", None).await.expect("enrols anew");
+    scene.server.answers_as_it_should(1);
+    phone.sync_once().await.expect("syncs");
+    let request = scene.server.sent().pop().expect("sent").request;
+    assert_eq!(request.answers.expect("it goes").len(), 1);
+    phone.close().await;
+}

@@ -10,6 +10,7 @@ mod hand_over;
 mod lost;
 mod offline;
 mod older;
+mod parked;
 mod purged;
 mod salvage;
 mod scene;

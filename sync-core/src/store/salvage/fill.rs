@@ -58,6 +58,10 @@ impl Found {
                     enrolled_wall_ms: *wall_ms,
                     first_number,
                     sealed: sealed.clone(),
+                    account_from: match values.get(5) {
+                        Some(Value::Int(from)) => Some(*from),
+                        _ => None,
+                    },
                 })
             }
             _ => None,

@@ -220,7 +220,8 @@ impl Found {
                 let [person, device, wall_ms, first] =
                     [copy.person, copy.device, copy.enrolled_wall_ms, copy.first_number]
                         .map(Value::Int);
-                let values = vec![person, device, wall_ms, Value::Blob(copy.sealed), first];
+                let from = Value::Int(copy.account_from.unwrap_or(0));
+                let values = vec![person, device, wall_ms, Value::Blob(copy.sealed), first, from];
                 rows.insert(copy.person.to_string(), values);
             }
         }

@@ -144,3 +144,18 @@ async fn a_page_damaged_inside_is_told_from_a_damaged_row() {
     let broken = Store::open(options(&folder, 7)).await;
     assert!(matches!(broken, Err(StoreError::Broken(_))), "{broken:?}");
 }
+
+#[tokio::test]
+async fn a_lost_command_with_a_state_that_is_none_is_lost_as_unsent() {
+    let folder = folder();
+    let store = two_records(&folder).await;
+    let park = StoreWrite::ParkPending { owner: WANG, n: 1, found_wall_ms: 1 };
+    apply(&store, &[park]).await;
+    sql(&store, "pragma ignore_check_constraints = on; update lost set state = 'unsemt'").await;
+    let lost = store.lost(WANG).await.expect("reads");
+    assert_eq!(
+        lost.iter().map(|row| (row.n, row.state)).collect::<Vec<_>>(),
+        [(1, PendingState::Unsent)]
+    );
+    store.close().await;
+}

@@ -439,3 +439,24 @@ async fn the_same_damaged_file_gives_the_same_store_twice() {
     assert_eq!(Salvaged { damaged: first.damaged.clone(), ..second }, first);
     assert_eq!(pending_there(&folder).await, there);
 }
+
+#[tokio::test]
+async fn the_second_copy_of_a_key_knows_where_the_account_begins() {
+    let folder = folder();
+    let store = filled(&folder).await;
+    let enrolled = Identity { account_from: 40, ..identity(WANG) };
+    apply(&store, &[StoreWrite::PutIdentity(enrolled.clone())]).await;
+    sql(&store, "update identity set sealed = x'00', account_from = 0").await;
+    store.close().await;
+    let store = open(&folder).await;
+    assert_eq!(store.identities().await.expect("reads"), [enrolled.clone()], "put right");
+    sql(&store, "delete from identity").await;
+    store.close().await;
+    let mut bytes = std::fs::read(path(&folder)).expect("reads");
+    bytes[..100].fill(0xab);
+    std::fs::write(path(&folder), &bytes).expect("writes");
+    salvaged(&folder).await;
+    let store = open(&folder).await;
+    assert_eq!(store.identities().await.expect("reads"), [enrolled], "salvaged");
+    store.close().await;
+}
