@@ -71,7 +71,7 @@ pub async fn command_of_any<T>(
     write(app, (post.user, post.name), Some(record), (200, command)).await
 }
 
-/// Writes a command after `check`, which a request that was answered before is not asked again: 200.
+/// Writes a command after `check`, which a request that was answered is not asked again: 200.
 ///
 /// # Errors
 /// What the check says; a denial.

@@ -410,14 +410,8 @@ fn payload(command: &Command, review: Option<&Review>, fact: &mut Fact) -> Resul
             check_attached(attachment)?;
             GeneralFact::Attached(attachment.clone())
         }
-        Command::CloseCase { case, rests_on, reason } => {
-            GeneralFact::CaseClosed(case_closed(review, case, rests_on, reason)?)
-        }
-        Command::ReopenCase { case, rests_on, reason } => {
-            GeneralFact::CaseReopened(case_reopened(review, case, rests_on, reason)?)
-        }
-        Command::MergeInto { record, reason } => {
-            GeneralFact::DuplicateOf(duplicates::put_aside(review, *record, reason)?)
+        Command::CloseCase { .. } | Command::ReopenCase { .. } | Command::MergeInto { .. } => {
+            word(command, review)?
         }
         Command::Record { fact: step, said_at_ms, on_behalf_of, corrects } => {
             fact.said_at_ms = *said_at_ms;
@@ -428,6 +422,22 @@ fn payload(command: &Command, review: Option<&Review>, fact: &mut Fact) -> Resul
         Command::Sign { .. } => return signed(command, review).map(Payload::WorkOrder),
     };
     Ok(Payload::General(general))
+}
+
+/// The office's word on a case, or on a record that stands twice.
+fn word(command: &Command, review: &Review) -> Result<GeneralFact, Denial> {
+    Ok(match command {
+        Command::CloseCase { case, rests_on, reason } => {
+            GeneralFact::CaseClosed(case_closed(review, case, rests_on, reason)?)
+        }
+        Command::ReopenCase { case, rests_on, reason } => {
+            GeneralFact::CaseReopened(case_reopened(review, case, rests_on, reason)?)
+        }
+        Command::MergeInto { record, reason } => {
+            GeneralFact::DuplicateOf(duplicates::put_aside(review, *record, reason)?)
+        }
+        _ => return Err(Denial::new(DenialCode::WrongKind)),
+    })
 }
 
 /// What a command that creates a record opens it with.

@@ -1,5 +1,5 @@
-//! Steps in other people's visits by somebody who was never on the order. They are accepted, since
-//! only what its author may never do is refused, and a helper may be named late; the office sees it.
+//! Steps in other people's visits by somebody who was never on the order. They are accepted: only
+//! what its author may never do is refused, and a helper may be named late. The office sees it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
