@@ -11,7 +11,9 @@ use crate::document::pack::encode;
 use crate::engine::PendingState;
 use crate::engine::outbox::{self, Waiting};
 use crate::engine::triage::Turn;
+use crate::model::audience::Audience;
 use crate::model::id::ChangeHash;
+use crate::model::time::Seen;
 use crate::protocol::chain::Numbers;
 use crate::protocol::identity::session_statement;
 use crate::protocol::limits::{LIMITS, PARKED_RANGES_MAX};
@@ -90,16 +92,7 @@ impl Replica {
                 monotonic_ms: self.clock.monotonic_ms(),
                 wall_ms: self.clock.wall_ms(),
             },
-            cursors: inner
-                .state
-                .cursors
-                .iter()
-                .map(|(audience, seen)| Cursor {
-                    epoch: seen.epoch,
-                    audience: *audience,
-                    sequence: seen.sequence,
-                })
-                .collect(),
+            cursors: cursors(inner),
             receipts_after: inner.state.receipts_after,
             reference_version: inner.state.reference_version,
             sessions,
@@ -174,6 +167,15 @@ pub(super) fn registration(session: &OwnSession, key: &SigningKey) -> SessionReg
     let statement = session_statement(session.person, session.device, &registration);
     registration.signature = key.sign(&statement).to_bytes();
     registration
+}
+
+fn cursors(inner: &Inner) -> Vec<Cursor> {
+    let cursor = |(audience, seen): &(Audience, Seen)| Cursor {
+        epoch: seen.epoch,
+        audience: *audience,
+        sequence: seen.sequence,
+    };
+    inner.state.cursors.iter().map(cursor).collect()
 }
 
 /// Numbers in order as ranges, no more than a request takes.

@@ -130,8 +130,9 @@ impl Store {
     }
 
     /// Harms the file: one statement as it is.
-    pub(crate) async fn harm(&self, statement: impl sqlx::SqlSafeStr) {
+    pub(crate) async fn harm(&self, statement: impl Into<String>) {
         let mut inner = self.lock().await.expect("usable");
+        let statement = sqlx::AssertSqlSafe(statement.into());
         let done = sqlx::query(statement).execute(&mut inner.connection).await.expect("runs");
         assert!(done.rows_affected() > 0, "something was harmed");
     }

@@ -1,7 +1,5 @@
 //! One row that does not read holds up nothing but its record, and is made anew.
 
-use sqlx::AssertSqlSafe;
-
 use super::super::Replica;
 use super::scene::{Scene, WANG, notes, order, save};
 use crate::model::id::{DeviceId, PersonId};
@@ -87,7 +85,7 @@ async fn one_damaged_row_of_any_table_keeps_no_phone_from_opening_and_pushing() 
             "update {table} set sealed = zeroblob(60) \
              where {name} = (select min({name}) from {table})"
         );
-        phone.store.harm(AssertSqlSafe(harm)).await;
+        phone.store.harm(harm).await;
         let phone = scene.reopen(phone).await;
         scene.server.answers_as_it_should(6);
         phone.sync(3).await.unwrap_or_else(|error| panic!("{table}: {error:?}"));
