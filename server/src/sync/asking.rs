@@ -9,6 +9,7 @@ use sync_core::model::audience::Audience;
 use sync_core::model::id::{DeviceId, PersonId, SiteId};
 use sync_core::model::time::WallMs;
 use sync_core::protocol::message::{ANSWER, ASKED_BY, CaseAnswer, Outcome, QUESTION, QUESTION_ID};
+use sync_core::rules::check_case_text;
 
 use super::cases::{CloseCase, DeskCaseRow};
 use super::closing::refused;
@@ -128,45 +129,81 @@ pub struct AnswersJob {
 }
 
 /// Writes answers into the logs of their cases, each once; the office is waited for from then on.
+/// Says of which questions the phone need not send its answer again.
 ///
 /// # Errors
 /// If the database does not answer.
 pub(super) async fn take_answers(
     conn: &mut SqliteConnection,
     job: AnswersJob,
-) -> Result<((), Vec<Poke>)> {
-    let mut pokes = Vec::new();
+) -> Result<(Vec<u64>, Vec<Poke>)> {
+    let (mut answered, mut pokes) = (Vec::new(), Vec::new());
     for answer in &job.answers {
-        pokes.extend(take_answer(conn, &job, answer).await?.map(Poke::office));
+        let Taken { is_kept, office } = take_answer(conn, &job, answer).await?;
+        answered.extend(is_kept.then_some(answer.question));
+        pokes.extend(office.map(Poke::office));
     }
-    Ok(((), pokes))
+    Ok((answered, pokes))
 }
 
-/// An answer, kept once. R5.22.
+/// What became of an answer.
+struct Taken {
+    /// It stands here, all of it.
+    is_kept: bool,
+    /// Who hears of it.
+    office: Option<SiteId>,
+}
+
+impl Taken {
+    fn nothing(is_kept: bool) -> Self {
+        Self { is_kept, office: None }
+    }
+}
+
+/// Answers to one question that are kept at most; the phone keeps what is beyond (ours).
+const ANSWERS_MAX: usize = 20;
+/// Characters that are kept of an answer that is too long: as many as one may have.
+const CUT_CHARACTERS: usize = 1_000;
+/// Cases of a device's answers to no question that are open at a time at most (ours).
+const STRAY_MAX: i64 = 50;
+
+/// An answer, kept once; a corrected one stands beside the earlier ones. R5.22.
 async fn take_answer(
     conn: &mut SqliteConnection,
     job: &AnswersJob,
     answer: &CaseAnswer,
-) -> Result<Option<SiteId>> {
+) -> Result<Taken> {
     let CaseAnswer { question, text } = answer;
-    let person = job.who.person;
-    let asked: Option<(i64, Option<u32>, u32, i64, i64)> = sqlx::query_as(
-        "select d.id, d.site, d.device, d.from_number, d.to_number from desk_case_action a
-           join desk_case d on d.id = a.desk_case
-         where a.question = ? and a.action = ? and d.person = ?",
-    )
-    .bind(number(*question))
-    .bind(RETURNED)
-    .bind(person.0)
-    .fetch_optional(&mut *conn)
-    .await?;
-    let Some((case, site, device, from, to)) = asked else {
+    if text.trim().is_empty() {
+        return Ok(Taken::nothing(false));
+    }
+    // What no phone of ours writes: the office sees its beginning, the phone keeps it.
+    if check_case_text(ANSWER, text).is_err() {
+        let text = text.chars().take(CUT_CHARACTERS).collect();
+        let cut = CaseAnswer { question: *question, text };
+        let office = stray(conn, job, &cut).await?.office;
+        return Ok(Taken { is_kept: false, office });
+    }
+    let Some((case, site, device, from, to)) = asked(conn, job, *question).await? else {
         return stray(conn, job, answer).await;
     };
-    let written = sqlx::query(
+    let person = job.who.person;
+    let earlier: Vec<String> = sqlx::query_scalar(
+        "select reason from desk_case_action where question = ? and action = ? order by id desc",
+    )
+    .bind(number(*question))
+    .bind(ANSWERED)
+    .fetch_all(&mut *conn)
+    .await?;
+    if earlier.first() == Some(text) {
+        return Ok(Taken::nothing(true));
+    }
+    if earlier.len() >= ANSWERS_MAX {
+        return Ok(Taken::nothing(false));
+    }
+    sqlx::query(
         "insert into desk_case_action (desk_case, at_ms, person, action, reason, question)
-         select ?1, ?2, ?3, ?4, ?5, ?6 where not exists
-           (select 1 from desk_case_action where question = ?6 and action = ?4)",
+         values (?, ?, ?, ?, ?, ?)",
     )
     .bind(case)
     .bind(job.now_ms)
@@ -176,10 +213,9 @@ async fn take_answer(
     .bind(number(*question))
     .execute(&mut *conn)
     .await?;
-    if written.rows_affected() == 0 {
-        return Ok(None);
+    if earlier.is_empty() {
+        waits_for(conn, case, None).await?;
     }
-    waits_for(conn, case, None).await?;
     let device = DeviceId(device);
     let numbers = (from.unsigned_abs(), to.unsigned_abs());
     let asked = question.to_string();
@@ -196,34 +232,55 @@ async fn take_answer(
         news.extend((range.from..=range.to).map(|n| (n, told.clone())));
     }
     write::tell(conn, BTreeMap::from([((device, person), news)])).await?;
-    Ok(site.map(SiteId))
+    Ok(Taken { is_kept: true, office: site.map(SiteId) })
+}
+
+/// The case of a question that the person was asked: its id, site, device and numbers.
+type Asked = (i64, Option<u32>, u32, i64, i64);
+
+async fn asked(
+    conn: &mut SqliteConnection,
+    job: &AnswersJob,
+    question: u64,
+) -> Result<Option<Asked>> {
+    let Ok(question) = i64::try_from(question) else { return Ok(None) };
+    let asked = sqlx::query_as(
+        "select d.id, d.site, d.device, d.from_number, d.to_number from desk_case_action a
+           join desk_case d on d.id = a.desk_case
+         where a.question = ? and a.action = ? and d.person = ?",
+    );
+    let asked = asked.bind(question).bind(RETURNED).bind(job.who.person.0);
+    Ok(asked.fetch_optional(conn).await?)
 }
 
 /// An answer to no question that is known here, such as one asked after the backup that the server
-/// was restored from: it is somebody's saved work, and the office sees it.
+/// was restored from: it is somebody's saved work, and the office sees it. Beyond the most open
+/// cases of a device it stays the phone's.
 async fn stray(
     conn: &mut SqliteConnection,
     job: &AnswersJob,
     answer: &CaseAnswer,
-) -> Result<Option<SiteId>> {
+) -> Result<Taken> {
     let Bearer { person, device } = job.who;
     let asked = answer.question.to_string();
-    let known: i64 = sqlx::query_scalar(
-        "select count(*) from desk_case
-         where device = ? and kind = ? and json_extract(params, '$.question_id') = ?",
+    let (same, open): (i64, i64) = sqlx::query_as(
+        "select coalesce(sum(json_extract(params, '$.question_id') = ?
+             and json_extract(params, '$.answer') = ?), 0),
+           coalesce(sum(closed_ms is null), 0) from desk_case where device = ? and kind = ?",
     )
+    .bind(&asked)
+    .bind(&answer.text)
     .bind(device.0)
     .bind(STRAY_ANSWER)
-    .bind(&asked)
     .fetch_one(&mut *conn)
     .await?;
-    if known > 0 {
-        return Ok(None);
+    if same > 0 || open >= STRAY_MAX {
+        return Ok(Taken::nothing(same > 0));
     }
     let why = Why::new(STRAY_ANSWER).with(QUESTION_ID, asked).with(ANSWER, &answer.text);
     let case = DeskCase { kind: STRAY_ANSWER, person, device, from: 0, to: 0, why };
     write::desk_case(conn, job.site, None, &case, job.now_ms).await?;
-    Ok(job.site)
+    Ok(Taken { is_kept: true, office: job.site })
 }
 
 /// What somebody said of a case.

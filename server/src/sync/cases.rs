@@ -271,6 +271,7 @@ pub(super) async fn plan(
         held: &stored.held,
         incoming,
         known: &BTreeMap::new(),
+        kept: &[],
         twice: &BTreeSet::new(),
         sessions: &sessions,
         principals: &people.principals,

@@ -55,8 +55,11 @@ pub(super) async fn close(
         Some(pokes) => pokes,
         None => {
             let pokes = decide(shared, conn, (&case, &close), &people, (epoch, now_ms)).await?;
+            // Of more than one word decides of at once the rest waits for another one.
+            let closed_ms =
+                if waits(conn, case.case).await? { case.closed_ms } else { Some(now_ms) };
             sqlx::query("update desk_case set closed_ms = ?, waits_for = null where id = ?")
-                .bind(now_ms)
+                .bind(closed_ms)
                 .bind(case.case)
                 .execute(&mut *conn)
                 .await?;
@@ -90,6 +93,8 @@ async fn beside(
             }
             Some("discard") if case.record.is_none() => Err(refused("unreadable")),
             Some("discard") => Ok(None),
+            // More was discarded than one word takes back.
+            Some("undo") if kept_discarded(conn, case).await? => Ok(None),
             Some("accept_after_all") => Err(accepted_stays(conn, case.case).await?),
             _ => Err(decided_before(conn, case.case).await?),
         },
@@ -186,15 +191,27 @@ async fn ruled(
 ) -> Result<Incoming> {
     let (person, device, from, to) = (case.person, case.device, case.from, case.to);
     let word = match close.decision {
-        CaseDecision::AcceptAfterAll | CaseDecision::Undo => Word::Accept,
+        CaseDecision::AcceptAfterAll => Word::Accept,
+        CaseDecision::Undo => Word::TakeBack,
         _ => Word::Discard { reason: close.reason.clone() },
     };
     let kept = kept(conn, record, case, close.decision).await?;
     Ok(Incoming::Ruled { person, device, from, to, word, kept })
 }
 
-/// Commands of one case that were kept as they came, at most.
-const KEPT_MAX: i64 = 1_000;
+/// Commands that were kept as they came, of one case and one word at most; few where tests look.
+const KEPT_MAX: i64 = if cfg!(test) { 3 } else { 1_000 };
+
+/// Whether something of a case that was kept as it came and discarded is not taken back.
+async fn kept_discarded(conn: &mut SqliteConnection, case: &DeskCaseRow) -> Result<bool> {
+    let left = sqlx::query_scalar(
+        "select exists (select 1 from quarantine where record = ? and person = ? and device = ?
+           and decision = ? and coalesce(number, 0) between ? and ?)",
+    );
+    let left = left.bind(case.record.map(|record| record.0.to_vec())).bind(case.person.0);
+    let left = left.bind(case.device.0).bind(DISCARDED);
+    Ok(left.bind(number(case.from)).bind(number(case.to)).fetch_one(conn).await?)
+}
 
 /// What of a case was kept as it came, and nobody has decided yet.
 async fn kept(
@@ -268,6 +285,7 @@ async fn discard_unreadable(
     let kept: Vec<i64> = sqlx::query_scalar(
         "update quarantine set decision = ?
          where device = ? and person = ? and record is null and decision is null
+           and code = 'unreadable'
          returning length(bytes)",
     )
     .bind(DISCARDED)

@@ -100,6 +100,10 @@ fn changes(gaps: &[Gap], cases: &[GapCase], opens_from: Option<u64>) -> Changes 
                     changes.moved.push((case.id, *gap));
                 }
             }
+            // What is left of a case that was split stays a case, also while more may come.
+            None if cases.iter().filter(|case| case.is_open).any(|case| covers(&case)) => {
+                changes.opened.push(*gap);
+            }
             None if opens_from.is_some_and(|from| from <= gap.from) => changes.opened.push(*gap),
             None => {}
         }
@@ -273,8 +277,10 @@ mod tests {
         assert_eq!(same, Changes::default());
         let shrunk = changes(&[gap(6, 9)], &[case(1, 3, 9, true)], None);
         assert_eq!(shrunk.moved, [(1, gap(6, 9))]);
-        let split = changes(&[gap(3, 4), gap(6, 9)], &[case(1, 3, 9, true)], Some(0));
-        assert_eq!((split.moved, split.opened), (vec![(1, gap(3, 4))], vec![gap(6, 9)]));
+        for opens_from in [Some(0), None] {
+            let split = changes(&[gap(3, 4), gap(6, 9)], &[case(1, 3, 9, true)], opens_from);
+            assert_eq!((split.moved, split.opened), (vec![(1, gap(3, 4))], vec![gap(6, 9)]));
+        }
         let come = changes(&[], &[case(1, 3, 9, true)], None);
         assert_eq!(come.closed, [1]);
         let dismissed = changes(&[gap(3, 4)], &[case(1, 3, 9, false)], Some(0));

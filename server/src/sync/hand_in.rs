@@ -67,7 +67,7 @@ impl Sync {
     ///
     /// # Errors
     /// `chain_broken` if it is not as a device of this installation signed it: nothing was stored.
-    /// `device_unknown` where too much is kept of a device that can be nobody's here.
+    /// `too_large` where too much is kept of a device that can be nobody's here.
     pub async fn hand_in(&self, by: Carrier, hand_over: &HandOver) -> Result<HandInResponse> {
         let shared = &self.shared;
         let now_ms = shared.clock.wall_ms();

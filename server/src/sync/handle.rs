@@ -7,12 +7,9 @@ use sync_core::document::{self, RecordPack};
 use sync_core::model::id::{SessionId, SiteId};
 use sync_core::model::time::{Anchor, WallMs};
 use sync_core::protocol::limits::{CASE_ANSWERS_MAX, PARKED_RANGES_MAX};
-use sync_core::protocol::message::{
-    ANSWER, CaseAnswer, Outcome, Receipt, SyncRequest, SyncResponse,
-};
+use sync_core::protocol::message::{Outcome, Receipt, SyncRequest, SyncResponse};
 use sync_core::protocol::problem::ProblemCode;
 use sync_core::protocol::{VERSION, VERSION_MIN};
-use sync_core::rules::check_case_text;
 
 use super::answer::{Answering, Pushed};
 use super::asking::AnswersJob;
@@ -89,7 +86,7 @@ impl Sync {
         Ok(response)
     }
 
-    /// Takes what the phone answers to the office's questions; names the questions.
+    /// Takes what the phone answers to the office's questions; names those that need no other word.
     async fn take_answers(
         &self,
         who: Bearer,
@@ -100,11 +97,9 @@ impl Sync {
         let Some(answers) = request.answers.clone().filter(|answers| !answers.is_empty()) else {
             return Ok(None);
         };
-        let questions = answers.iter().map(|answer| answer.question).collect();
-        let site = people.audiences_ever(who.person).first().map(|audience| audience.site());
+        let site = people.office_of(who.person, now_ms);
         let job = Box::new(AnswersJob { who, answers, site, now_ms });
-        self.ask(|reply| Job::Answers(job, reply)).await?;
-        Ok(Some(questions))
+        Ok(Some(self.ask(|reply| Job::Answers(job, reply)).await?))
     }
 
     fn check_request(&self, who: Bearer, request: &SyncRequest) -> Result<()> {
@@ -128,12 +123,6 @@ impl Sync {
             return Err(Error::problem(ProblemCode::Malformed));
         }
         let answers = request.answers.iter().flatten();
-        let reads = |answer: &CaseAnswer| {
-            answer.question <= NUMBER_MAX && check_case_text(ANSWER, &answer.text).is_ok()
-        };
-        if !answers.clone().all(reads) {
-            return Err(Error::problem(ProblemCode::Malformed));
-        }
         let limits = &self.shared.limits;
         let within = answers.count() <= CASE_ANSWERS_MAX
             && state.parked.as_ref().is_none_or(|parked| parked.len() <= PARKED_RANGES_MAX)

@@ -29,8 +29,19 @@ pub async fn settle(conn: &mut SqliteConnection, ledger: &Ledger, now_ms: WallMs
     if !owed.is_empty() {
         // Who serves learns by the next sync: these are lines of a transaction that failed.
         let mut pokes = Vec::new();
+        let before = position(conn).await?.n;
         catch_up(&NoHooks, conn, ledger, now_ms, &mut pokes).await?;
+        let carried_out = position(conn).await?.n != before;
+        let events: Vec<Event> = owed.iter().map(|(_, event)| event.clone()).collect();
         pay(conn, ledger, owed).await?;
+        if carried_out {
+            // What this transaction has done came after those lines, and holds.
+            let last = position(conn).await?.n;
+            let first = last.saturating_sub(events.len() as u64);
+            for (n, event) in (first + 1..).zip(&events) {
+                again(conn, n, event, now_ms).await?;
+            }
+        }
     }
     tell_given(conn, ledger).await
 }
@@ -92,12 +103,11 @@ pub async fn begin(conn: &mut SqliteConnection, ledger: &Ledger, now_ms: WallMs)
 /// The ledger has what was owed to it, and numbers go on where they should.
 async fn even(conn: &mut SqliteConnection, ledger: &Ledger) -> Result<()> {
     let owed = owed::owed(conn).await?;
-    if owed.is_empty() {
-        go_on(conn, ledger).await?;
-    } else {
+    if !owed.is_empty() {
         tracing::warn!(lines = owed.len(), "lines that were owed to the ledger are written");
         pay(conn, ledger, owed).await?;
     }
+    go_on(conn, ledger).await?;
     tell_given(conn, ledger).await
 }
 
@@ -140,7 +150,7 @@ async fn carry_out(
                 note(conn, now_ms, "record_purged", &detail).await?;
             }
         } else {
-            again(conn, &entry, now_ms).await?;
+            again(conn, entry.n, &entry.event, now_ms).await?;
         }
         keep_position(conn, &Position::after(entry.n, entry.hash)).await?;
         stops.inside().await?;
@@ -158,9 +168,8 @@ async fn note(
 }
 
 /// Does again what befell devices, people and roles: the last line of a kind holds. R0.28.
-async fn again(conn: &mut SqliteConnection, entry: &Entry, now_ms: WallMs) -> Result<()> {
-    let n = entry.n;
-    match &entry.event {
+async fn again(conn: &mut SqliteConnection, n: u64, event: &Event, now_ms: WallMs) -> Result<()> {
+    match event {
         Event::Begun { .. } | Event::Purged { .. } => Ok(()),
         Event::Reserved { numbers, to, .. } => {
             sqlx::query("update number_given set reserved = max(reserved, ?) where numbers = ?")

@@ -51,6 +51,13 @@ impl People {
         audiences(in_force)
     }
 
+    /// The site whose office is asked about a person: the first where it has a role now, else where
+    /// it ever had one.
+    pub fn office_of(&self, person: PersonId, now_ms: WallMs) -> Option<SiteId> {
+        let now = self.audiences(person, now_ms).first().map(|audience| audience.site());
+        now.or_else(|| self.audiences_ever(person).first().map(|audience| audience.site()))
+    }
+
     /// Every audience that a person reads or has read.
     pub fn audiences_ever(&self, person: PersonId) -> BTreeSet<Audience> {
         audiences(self.principals.get(&person).into_iter().flat_map(|p| &p.grants))

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ed25519_dalek::VerifyingKey;
 use sqlx::SqliteConnection;
-use sync_core::document::RecordPack;
+use sync_core::document::{PackedChange, RecordPack, pack};
 use sync_core::model::audience::Audience;
 use sync_core::model::id::{DeviceId, FactKey, PersonId, RecordId, SessionId};
 use sync_core::protocol::limits::LIMITS;
@@ -114,6 +114,7 @@ pub async fn prepare(
     let phones = load::phones(conn, &devices).await?;
     let own = phones.get(&push.device).cloned().unwrap_or_default();
     let known = known(conn, push).await?;
+    let mut kept = kept(conn, push, &known).await?;
     let (confirmed, keys) = by_device(phones);
     let own_audiences = people.audiences_ever(push.person);
     let mut places = audience::places(conn, &push.records()).await?;
@@ -126,6 +127,7 @@ pub async fn prepare(
             held: &stored.held,
             incoming: Some(incoming),
             known: &known,
+            kept: &kept.remove(record).unwrap_or_default(),
             twice: &push.twice,
             sessions: &sessions,
             principals: &people.principals,
@@ -174,6 +176,34 @@ async fn known(conn: &mut SqliteConnection, push: &Push) -> Result<BTreeMap<u64,
         ranges.get(at).filter(|range| range.from <= *number).map(|range| range.told.outcome)
     };
     Ok(push.numbers.iter().filter_map(|n| told(n).map(|outcome| (*n, outcome))).collect())
+}
+
+/// What of the push's device was kept as it came under numbers that come again, by record; nothing
+/// is read where all of them were accepted.
+async fn kept(
+    conn: &mut SqliteConnection,
+    push: &Push,
+    known: &BTreeMap<u64, Outcome>,
+) -> Result<BTreeMap<RecordId, Vec<PackedChange>>> {
+    let mut told = known.iter().filter(|(_, told)| !told.is_accepted()).map(|(n, _)| *n);
+    let Some(first) = told.next() else { return Ok(BTreeMap::new()) };
+    let rows: Vec<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
+        "select record, bytes from quarantine
+         where device = ? and person = ? and number between ? and ? and record is not null",
+    )
+    .bind(push.device.0)
+    .bind(push.person.0)
+    .bind(load::number(first))
+    .bind(load::number(told.next_back().unwrap_or(first)))
+    .fetch_all(conn)
+    .await?;
+    let mut kept: BTreeMap<RecordId, Vec<PackedChange>> = BTreeMap::new();
+    for (record, bytes) in rows {
+        let packs = pack::decode(&bytes).unwrap_or_default();
+        let of_record = kept.entry(RecordId(load::exact(&record)?)).or_default();
+        of_record.extend(packs.into_iter().flat_map(|pack| pack.changes));
+    }
+    Ok(kept)
 }
 
 /// The devices whose commands wait in these records.

@@ -7,6 +7,7 @@ use sync_core::model::id::{DeviceId, PersonId, SiteId};
 use sync_core::model::time::WallMs;
 use sync_core::protocol::limits::LIMITS;
 
+use super::account_day;
 use super::decide::{DeskCase, QUOTA};
 use super::load::{self, number};
 use super::log::Why;
@@ -43,6 +44,9 @@ pub async fn write(conn: &mut SqliteConnection, report: &Report) -> Result<()> {
     .bind(clock.monotonic_ms)
     .execute(&mut *conn)
     .await?;
+    if state.numbers_after.is_some() {
+        account_day::forget_told(conn, *device).await?;
+    }
     let phones = load::phones(conn, &BTreeSet::from([*device])).await?;
     let mut confirmed = phones.get(device).cloned().unwrap_or_default().confirmed;
     confirmed.add(contact.clone());
@@ -74,12 +78,6 @@ pub async fn write(conn: &mut SqliteConnection, report: &Report) -> Result<()> {
 /// If the database does not answer.
 pub async fn keep_unreadable(conn: &mut SqliteConnection, unreadable: &Unreadable) -> Result<()> {
     let Unreadable { person, device, bytes, now_ms } = unreadable;
-    let phones = load::phones(conn, &BTreeSet::from([*device])).await?;
-    let used = phones.get(device).map_or(0, |phone| phone.quarantine_bytes);
-    let length = bytes.len() as u64;
-    if used.saturating_add(length) > LIMITS.quarantine_bytes_max {
-        return no_room(conn, (*person, *device), None, length, *now_ms).await.map(|_| ());
-    }
     let kept: i64 = sqlx::query_scalar(
         "select count(*) from quarantine where device = ? and number is null and bytes = ?",
     )
@@ -89,6 +87,12 @@ pub async fn keep_unreadable(conn: &mut SqliteConnection, unreadable: &Unreadabl
     .await?;
     if kept > 0 {
         return Ok(());
+    }
+    let phones = load::phones(conn, &BTreeSet::from([*device])).await?;
+    let used = phones.get(device).map_or(0, |phone| phone.quarantine_bytes);
+    let length = bytes.len() as u64;
+    if used.saturating_add(length) > LIMITS.quarantine_bytes_max {
+        return no_room(conn, (*person, *device), None, length, *now_ms).await.map(|_| ());
     }
     sqlx::query(
         "insert into quarantine (at_ms, person, device, code, bytes) values (?, ?, ?, ?, ?)",

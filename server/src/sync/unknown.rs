@@ -117,23 +117,25 @@ impl Strange {
 /// Keeps it as it came, once, with a case.
 ///
 /// # Errors
-/// `device_unknown` where too much of the device is kept: it stays the phone's.
+/// `too_large` where too much of the device is kept: it stays the phone's. It is the message that
+/// is refused, not whoever carries it.
 pub async fn keep(conn: &mut SqliteConnection, strange: &Strange) -> Result<()> {
     let Strange { who, why, bytes, now_ms } = strange;
     let (kept, same): (i64, i64) = sqlx::query_as(
-        "select coalesce(sum(length(bytes)), 0), coalesce(sum(bytes = ?), 0) from quarantine
-         where device = ? and person = ? and record is null",
+        "select coalesce(sum(length(bytes) * (decision is null)), 0), coalesce(sum(bytes = ?), 0)
+         from quarantine where device = ? and person = ? and code = ?",
     )
     .bind(bytes.as_slice())
     .bind(who.device.0)
     .bind(who.person.0)
+    .bind(why.code())
     .fetch_one(&mut *conn)
     .await?;
     if same > 0 {
         return Ok(());
     }
     if kept.saturating_add(number(bytes.len() as u64)) > number(LIMITS.quarantine_bytes_max) {
-        return Err(Error::problem(ProblemCode::DeviceUnknown));
+        return Err(Error::problem(ProblemCode::TooLarge));
     }
     sqlx::query(
         "insert into quarantine (at_ms, person, device, code, bytes) values (?, ?, ?, ?, ?)",

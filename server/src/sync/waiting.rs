@@ -41,6 +41,8 @@ pub(super) const WAITS: &str = "(d.kind = 'held' and exists
          and c.code is not 'discarded')
     or d.kind in ('refused', 'clone') and exists
       (select 1 from quarantine q where q.record is d.record and q.device = d.device
+         and q.person = d.person
+         and (q.record is not null or q.code = 'unreadable')
          and coalesce(q.number, 0) between d.from_number and d.to_number
          and q.decision is null))";
 
@@ -312,8 +314,8 @@ pub async fn contents(conn: &mut SqliteConnection, cases: &[i64]) -> Result<Vec<
     Ok(facts)
 }
 
-/// What a case's device sent that did not read, as it came: nobody knows which case each is of.
-/// None for a case of another kind.
+/// What a case's device sent that did not read, or what came from a stranger, as it came and as far
+/// as nobody has decided about it. None for a case of another kind.
 ///
 /// # Errors
 /// If the database does not answer.
@@ -323,10 +325,12 @@ pub async fn unreadable(conn: &mut SqliteConnection, case: &DeskCaseRow) -> Resu
     }
     let bytes = sqlx::query_scalar(
         "select bytes from quarantine where device = ? and person = ? and record is null
+           and code = ? and decision is null
          order by id limit ?",
     )
     .bind(case.device.0)
     .bind(case.person.0)
+    .bind(&case.code)
     .bind(UNREADABLE_MAX)
     .fetch_all(conn)
     .await?;

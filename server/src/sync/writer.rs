@@ -52,7 +52,7 @@ pub enum Job {
     /// Keep a hand-over that can be nobody's work here.
     Strange(Box<Strange>, Reply<()>),
     /// Write what workers answer to the office's questions.
-    Answers(Box<AnswersJob>, Reply<()>),
+    Answers(Box<AnswersJob>, Reply<Vec<u64>>),
     /// Close a desk case.
     Close(Box<CloseJob>, Reply<()>),
     /// Store an office person's command.
@@ -343,7 +343,7 @@ async fn push(
     if let Word::OfPhone(report) = &word {
         gaps::of_former_devices(conn, report).await?;
     }
-    let site = people.audiences_ever(push.person).first().map(|audience| audience.site());
+    let site = people.office_of(push.person, push.now_ms);
     pokes.extend(report::quota_full(conn, &push, &prepared.planned, site).await?);
     stops.inside().await?;
     Ok((prepared, pokes))

@@ -78,8 +78,9 @@ impl Answer {
         state.epoch = response.epoch;
         state.backed_up = response.backed_up.or(state.backed_up);
         state.re_enrol |= response.re_enrol;
-        let answered = response.answered.iter().flatten();
-        answered.for_each(|question| drop(state.case_answers.remove(question)));
+        for question in in_flight.answered(response, &state.case_answers) {
+            state.case_answers.remove(&question);
+        }
         if let Some(reference) = &response.reference {
             state.reference_version = reference.version;
             inner.reference = parse_reference(&reference.json)?;

@@ -23,6 +23,7 @@ use crate::protocol::identity::Certificate;
 use crate::protocol::limits::{HAND_OVER_BYTES_MAX, LIMITS, Limits};
 use crate::protocol::message::{ClockReading, Outcome};
 use crate::protocol::parcel::{self, NONCE_BYTES, PARCEL_BYTES_MAX, ParcelCode};
+use crate::protocol::problem::ProblemCode;
 use crate::store::{HandOverId, Identity, Parked, StoreError, StoreWrite};
 use crate::{Error, Result};
 
@@ -296,6 +297,12 @@ impl Replica {
                 }
                 Err(error @ Error::Offline { .. }) => {
                     tracing::warn!(%error, person = %id.person, "handed-in work has no answer");
+                    self.set_aside(id, None).await;
+                }
+                // Said of the message by a server that knows its device no more, or of the carrier:
+                // then the carrier's own sync hears it too.
+                Err(Error::SignInAgain { code }) if code == ProblemCode::DeviceUnknown.code() => {
+                    tracing::warn!(person = %id.person, "handed-in work is of an unknown device");
                     self.set_aside(id, None).await;
                 }
                 Err(error) => return Err(error),

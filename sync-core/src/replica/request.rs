@@ -18,7 +18,7 @@ use crate::protocol::chain::Numbers;
 use crate::protocol::identity::session_statement;
 use crate::protocol::limits::{LIMITS, PARKED_RANGES_MAX};
 use crate::protocol::message::{ClockReading, Cursor, PhoneState, SessionRegistration};
-use crate::protocol::{SyncRequest, VERSION};
+use crate::protocol::{SyncRequest, SyncResponse, VERSION};
 use crate::store::{OwnSession, StoreError};
 
 /// What is remembered of a request while it is under way.
@@ -38,6 +38,27 @@ pub(super) struct InFlight {
     pub(super) turn: Turn,
     /// A command did not read, and its record stayed behind.
     pub(super) unreadable: bool,
+}
+
+impl InFlight {
+    /// The questions whose answers the server has as they stand here: one that was corrected while
+    /// the request was under way is still to go.
+    pub(super) fn answered(
+        &self,
+        response: &SyncResponse,
+        saved: &BTreeMap<u64, String>,
+    ) -> Vec<u64> {
+        let sent = |question: &u64| {
+            let mut answers = self.request.answers.iter().flatten();
+            answers.find(|answer| answer.question == *question).map(|answer| &answer.text)
+        };
+        let had = response.answered.iter().flatten().copied();
+        had.filter(|question| {
+            let sent = sent(question);
+            sent.is_some() && saved.get(question) == sent
+        })
+        .collect()
+    }
 }
 
 impl Replica {

@@ -435,10 +435,9 @@ impl Replica {
             writes.push(StoreWrite::PutBackedUp { owner, seen: Some(seen) });
             writes.push(StoreWrite::DeleteSentUpTo { owner, seen });
         }
-        let answered = response.answered.iter().flatten();
-        writes.extend(
-            answered.map(|question| StoreWrite::DeleteCaseAnswer { owner, question: *question }),
-        );
+        let answered = in_flight.answered(response, &inner.state.case_answers);
+        let gone = |question| StoreWrite::DeleteCaseAnswer { owner, question };
+        writes.extend(answered.into_iter().map(gone));
         if response.re_enrol {
             writes.push(StoreWrite::PutReEnrol { owner, re_enrol: true });
         }

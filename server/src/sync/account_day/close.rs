@@ -98,7 +98,8 @@ pub async fn closing(
 /// comes second sees the first's. R8.16.
 ///
 /// # Errors
-/// If the database does not answer, or nobody does it.
+/// `decision_refused` with `too_much_to_sum` where the day has more than one account sums; if the
+/// database does not answer, or nobody does it.
 pub async fn close(
     conn: &mut SqliteConnection,
     act: Act,
@@ -109,6 +110,9 @@ pub async fn close(
     let known = read::read(conn, (site, day), span_ms).await?;
     if known.closing.as_ref().is_some_and(Closing::holds) {
         return Ok(());
+    }
+    if known.more {
+        return Err(Error::problem(ProblemCode::DecisionRefused).with("why", "too_much_to_sum"));
     }
     let as_of = as_of(&known);
     let account = serde_json::to_string(&as_of).map_err(|_| Error::Broken("an account"))?;

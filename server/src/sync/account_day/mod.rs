@@ -12,4 +12,4 @@ pub use self::close::{Closing, Reopening, close, closing, reopen};
 pub use self::late::LATE;
 pub use self::ranges::Place;
 pub use self::read::{DayAccount, DeviceDay, read};
-pub(super) use self::rows::{told, write};
+pub(super) use self::rows::{forget_told, told, write};

@@ -11,7 +11,9 @@ use sync_core::rules::account::{self, DatedBy, NumberRange};
 
 use super::late;
 use super::ranges::{Place, Placed, rewrite};
+use crate::people::grant;
 use crate::people::roster::{self, local};
+use crate::sync::decide;
 use crate::sync::load::{list, number};
 use crate::sync::rows::pieces;
 use crate::sync::write::{Planned, Poke};
@@ -191,25 +193,36 @@ pub async fn told(conn: &mut SqliteConnection, device: DeviceId, now_ms: WallMs)
     insert(conn, (device, PersonId(person)), &new).await
 }
 
-/// Where a person works now, and today's date there.
+/// Numbers that a device never gave, since it began above them, are no day's: what was noted of
+/// them while it had not said so goes. One range may reach above its beginning.
+///
+/// # Errors
+/// If the database does not answer.
+pub async fn forget_told(conn: &mut SqliteConnection, device: DeviceId) -> Result<()> {
+    let reaches = "update account_day_row set from_number = d.first_number from device d
+         where d.device = account_day_row.device and account_day_row.device = ?
+           and dated = 'told' and from_number < d.first_number and to_number >= d.first_number";
+    let below = "delete from account_day_row where device = ?1 and dated = 'told'
+           and from_number < (select first_number from device where device = ?1)";
+    for sql in [reaches, below] {
+        sqlx::query(sql).bind(device.0).execute(&mut *conn).await?;
+    }
+    Ok(())
+}
+
+/// Where a person works now, and today's date there; by UTC where the site has no policy.
 async fn home(
     conn: &mut SqliteConnection,
     person: PersonId,
     now_ms: WallMs,
 ) -> Result<(Option<SiteId>, NaiveDate)> {
-    let site: Option<u32> = sqlx::query_scalar(
-        "select site from role_grant g where person = ?
-           and exists (select 1 from policy p where p.site = g.site)
-         order by not (from_ms <= ? and (to_ms is null or to_ms > ?)), site limit 1",
-    )
-    .bind(person.0)
-    .bind(now_ms)
-    .bind(now_ms)
-    .fetch_optional(&mut *conn)
-    .await?;
-    let site = site.map(SiteId);
+    let site = decide::home(&grant::principal(conn, person).await?, now_ms);
     let zone = match site {
-        Some(site) => roster::zone(conn, site).await?,
+        Some(site) => match roster::zone(conn, site).await {
+            Ok(zone) => zone,
+            Err(Error::Problem { .. }) => chrono_tz::UTC,
+            Err(error) => return Err(error),
+        },
         None => chrono_tz::UTC,
     };
     Ok((site, local::date(zone, now_ms, 0)))

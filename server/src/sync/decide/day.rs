@@ -12,6 +12,7 @@ use sync_core::rules::{SiteTime, Written};
 
 use super::judge::{Work, site_of};
 use super::{Deciding, RecordPlan};
+use crate::people::grant;
 use crate::sync::account_day::Place;
 use crate::sync::log::Author;
 
@@ -46,7 +47,7 @@ impl Work<'_> {
 /// of, has no time that anybody vouches for: it is of the day it was received on.
 pub fn attribute(deciding: &Deciding<'_>, plan: &mut RecordPlan) {
     static UNKNOWN: LazyLock<SlaPolicy> = LazyLock::new(SlaPolicy::default);
-    let of_record = plan.case_site().filter(|site| deciding.policies.contains_key(site));
+    let of_record = plan.site.filter(|site| deciding.policies.contains_key(site));
     for verdict in plan.verdicts.iter().filter(|verdict| verdict.is_kept()) {
         let author = verdict.author;
         let home = || home(deciding.principals.get(&author.person)?, deciding.now_ms);
@@ -61,11 +62,8 @@ pub fn attribute(deciding: &Deciding<'_>, plan: &mut RecordPlan) {
 
 /// Where a person works: the first of the sites of its roles, of those it has now where there are
 /// any.
-fn home(principal: &Principal, now_ms: WallMs) -> Option<SiteId> {
-    let now = principal
-        .grants
-        .iter()
-        .filter(|grant| grant.from_ms <= now_ms && grant.to_ms.is_none_or(|to_ms| now_ms < to_ms));
+pub fn home(principal: &Principal, now_ms: WallMs) -> Option<SiteId> {
+    let now = principal.grants.iter().filter(|role| grant::in_force(role, now_ms));
     let first = now.map(|grant| grant.site).min();
     first.or_else(|| principal.grants.iter().map(|grant| grant.site).min())
 }

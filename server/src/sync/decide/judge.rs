@@ -14,6 +14,7 @@ use sync_core::rules::{self, DenialCode, Review, ReviewInput, Written, signature
 
 use super::contact::Dated;
 use super::log::Log;
+use super::pack::is_had;
 use super::{Deciding, DeskCase, Incoming, RecordPlan, Refusal, RowChange, Verdict};
 use crate::sync::log::{Author, LogRow, RowState, Why};
 
@@ -145,7 +146,7 @@ impl<'a> Work<'a> {
 
     /// Judges a command whose change the guard let pass. `stored` is its row if it was held there.
     pub(super) fn command(&mut self, author: Author, guarded: GuardedChange, stored: Option<i64>) {
-        let cloned = stored.is_none() && self.is_clone(&author);
+        let cloned = stored.is_none() && self.is_clone(&author, &guarded.change.facts);
         if stored.is_none() && self.note_time(author, &guarded.facts) {
             self.desk_case("backdated", author, &Why::new("backdated"));
         }
@@ -210,12 +211,13 @@ impl<'a> Work<'a> {
     }
 
     /// Another store has used the number: its command stands here with other facts, or elsewhere.
-    fn is_clone(&self, author: &Author) -> bool {
+    fn is_clone(&self, author: &Author, facts: &[StoredFact]) -> bool {
         let deciding = self.deciding;
         self.log.has_command(author)
             || (self.fresh
                 && (deciding.twice.contains(&author.number)
-                    || deciding.known.get(&author.number).is_some_and(|o| o.is_accepted())))
+                    || (deciding.known.contains_key(&author.number)
+                        && !is_had(deciding, &self.log, author.number, facts))))
     }
 
     pub(super) fn rule(&mut self, author: Author, facts: &[Fact]) -> Ruling {

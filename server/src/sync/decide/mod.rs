@@ -17,7 +17,7 @@ mod seen;
 mod tests;
 
 pub use contact::{Confirmed, Contact};
-pub use day::attribute;
+pub use day::{attribute, home};
 pub use log::Log;
 pub(crate) use pack::UNDECIDED;
 pub use pack::number;
@@ -57,6 +57,8 @@ pub struct Deciding<'a> {
     pub incoming: Option<&'a Incoming>,
     /// What was told of the commands that came now, by number.
     pub known: &'a BTreeMap<u64, Outcome>,
+    /// Commands of the pushing device with numbers that come now, kept as they came.
+    pub kept: &'a [PackedChange],
     /// Numbers of this push that stand in more than one of its records.
     pub twice: &'a BTreeSet<u64>,
     /// The sessions of every fact involved.
@@ -133,13 +135,15 @@ pub enum Word {
         /// Why, in the words of whoever says so; the worker reads it.
         reason: String,
     },
+    /// Accepted after it was discarded; what was not discarded is nobody's to take back.
+    TakeBack,
 }
 
 impl Word {
     /// As it is stored with what was kept as it came.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Accept => "accepted",
+            Self::Accept | Self::TakeBack => "accepted",
             Self::Discard { .. } => DISCARDED,
         }
     }

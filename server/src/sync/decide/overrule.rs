@@ -17,7 +17,7 @@ use sync_core::rules::{DenialCode, is_of_a_rule};
 use super::judge::{Ruling, Work, opening};
 use super::pack::number;
 use super::{HeldPack, Kept, KeptDecided, Quarantined, Refusal, RowChange, Word};
-use crate::sync::log::{Author, LogRow, RowState, Why};
+use crate::sync::log::{Author, DISCARDED, LogRow, RowState, Why};
 
 impl Work<'_> {
     /// The office's word on what waits of one device's commands; with what is accepted goes what
@@ -37,14 +37,18 @@ impl Work<'_> {
         let waits = state.rows.iter().filter(|row| {
             matches!(row.state, RowState::Refused | RowState::Held)
                 && row.author.is_some_and(|author| named(&author))
+                && (*word != Word::TakeBack
+                    || row.why.as_ref().is_some_and(|why| why.code == DISCARDED))
         });
         for row in waits {
             match word {
-                Word::Accept => self.accept_row(row),
+                Word::Accept | Word::TakeBack => self.accept_row(row),
                 Word::Discard { reason } => self.discard_row(row, reason),
             }
         }
-        for held in self.deciding.held {
+        // A pack that waits was not discarded: its commands were kept as they came.
+        let packs = if *word == Word::TakeBack { &[] } else { self.deciding.held };
+        for held in packs {
             let author = |number| Author { person: held.person, device: held.device, number };
             let numbers = held.pack.changes.iter().filter_map(number);
             if numbers.map(author).any(|author| named(&author)) {
@@ -54,7 +58,7 @@ impl Work<'_> {
         for kept in kept {
             self.rule_on_kept(kept, word);
         }
-        if *word == Word::Accept {
+        if matches!(word, Word::Accept | Word::TakeBack) {
             self.accept_followers();
         }
     }
@@ -113,7 +117,7 @@ impl Work<'_> {
             let Some(number) = number(change) else { continue };
             let author = Author { person: held.person, device: held.device, number };
             match word {
-                Word::Accept => {
+                Word::Accept | Word::TakeBack => {
                     self.stand(author, &change.facts);
                 }
                 Word::Discard { reason } => {
@@ -133,7 +137,7 @@ impl Work<'_> {
 
     fn rule_on_kept(&mut self, kept: &Kept, word: &Word) {
         match word {
-            Word::Accept => {
+            Word::Accept | Word::TakeBack => {
                 self.stand(kept.author, &kept.change.facts);
             }
             // The receipt of a number that was used twice is the first one's.

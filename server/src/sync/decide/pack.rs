@@ -1,18 +1,19 @@
 //! Packs through the guard: what passes is judged, what stands on something missing is held, what
 //! fails is kept as it came.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sync_core::document::pack::encode;
 use sync_core::document::{
     Check, Guard, GuardError, GuardedChange, PackedChange, RecordLog as _, RecordPack,
 };
 use sync_core::model::fact::StoredFact;
-use sync_core::model::id::{DeviceId, PersonId};
+use sync_core::model::id::{DeviceId, FactKey, PersonId};
 use sync_core::protocol::message::Outcome;
 
 use super::judge::Work;
-use super::{Deciding, HeldPack, Quarantined, RecordPlan, Refusal, Verdict};
+use super::log::Log;
+use super::{Deciding, DeskCase, HeldPack, Quarantined, RecordPlan, Refusal, Verdict};
 use crate::sync::decide::Incoming;
 use crate::sync::log::{Author, RowState, Why};
 
@@ -30,17 +31,26 @@ pub(super) fn pushed(work: &mut Work<'_>, person: PersonId, device: DeviceId, pa
     }
     let why = Refusal::MissingDependency.why();
     for (change, _) in rest.iter().zip(&news).filter(|(_, new)| **new) {
-        if let Some(number) = number(change) {
-            work.note_time_of(Author { person, device, number }, &change.facts);
+        let author = number(change).map(|number| Author { person, device, number });
+        if let Some(author) = author {
+            work.note_time_of(author, &change.facts);
         }
         tell(work, person, device, change, Outcome::Held, &why);
+        if let Some(author) = author.filter(|a| work.deciding.known.contains_key(&a.number)) {
+            work.cloned(author);
+        }
     }
     // What goes on from commands that wait already is kept with them: alone it would not say what
-    // it stands on. The pack that held the earlier ones is replaced.
-    let numbers: BTreeSet<u64> = rest.iter().filter_map(number).collect();
+    // it stands on. The pack that held the earlier ones is replaced; a copy's of the same numbers
+    // is another one.
+    let come: BTreeMap<FactKey, &PackedChange> =
+        rest.iter().filter_map(|change| Some((change.facts.first()?.key, change))).collect();
+    let has_come = |held: &PackedChange| {
+        let first = held.facts.first().and_then(|fact| come.get(&fact.key));
+        first.is_some_and(|change| change.facts == held.facts)
+    };
     let replaced = work.deciding.held.iter().filter(|held| {
-        (held.person, held.device) == (person, device)
-            && held.pack.changes.iter().all(|c| number(c).is_some_and(|n| numbers.contains(&n)))
+        (held.person, held.device) == (person, device) && held.pack.changes.iter().all(has_come)
     });
     let replaced: Vec<&HeldPack> = replaced.collect();
     let since_ms = replaced.iter().filter_map(|held| held.since_ms).min();
@@ -154,9 +164,8 @@ fn refuse(
     tell(work, person, device, change, Outcome::Refused, why);
     let number = number(change).unwrap_or(0);
     let author = Author { person, device, number };
-    let known = work.deciding.known.get(&number).filter(|_| work.fresh);
-    if known.is_some_and(|outcome| outcome.is_accepted()) {
-        // Its number was accepted with other content: the first keeps its receipt.
+    if work.fresh && work.deciding.known.contains_key(&number) {
+        // Its number was told of with other content: the first keeps its receipt.
         work.cloned(author);
     } else {
         work.desk_case("refused", author, why);
@@ -167,21 +176,36 @@ fn refuse(
 }
 
 /// Whether this very push was held or refused before, or has been accepted since by the office's
-/// word: a repeated push is not kept twice.
+/// word: a repeated push is not kept twice. One number with other facts is another command, which
+/// nobody has kept: a copy of the phone's store wrote it.
 fn already_told(work: &mut Work<'_>, change: &PackedChange) -> bool {
     let Some(number) = number(change).filter(|_| work.fresh) else { return false };
-    let told = match work.deciding.known.get(&number) {
-        Some(Outcome::Held | Outcome::Refused) => true,
-        Some(outcome) if outcome.is_accepted() => {
-            let stands = |f: &StoredFact| work.log.fact_json(&f.key) == Some(f.json.as_str());
-            change.facts.iter().all(stands)
-        }
-        _ => false,
-    };
+    let told = is_had(work.deciding, &work.log, number, &change.facts);
     if told {
         work.plan.already_had.insert(number);
     }
     told
+}
+
+/// Whether a number was told of, and of exactly these facts: they stand in a row of the record, and
+/// where nobody has accepted the number they may also wait in a pack or be kept as they came.
+pub(super) fn is_had(
+    deciding: &Deciding<'_>,
+    log: &Log,
+    number: u64,
+    facts: &[StoredFact],
+) -> bool {
+    let Some(told) = deciding.known.get(&number) else { return false };
+    let stands = |fact: &StoredFact| log.fact_json(&fact.key) == Some(fact.json.as_str());
+    if facts.iter().all(stands) {
+        return true;
+    }
+    let Some(Incoming::Pack { person, device, .. }) = deciding.incoming else { return false };
+    let own = deciding.held.iter().filter(|held| (held.person, held.device) == (*person, *device));
+    let mut held = own.flat_map(|held| &held.pack.changes);
+    !told.is_accepted()
+        && (held.any(|change| change.facts == facts)
+            || deciding.kept.iter().any(|change| change.facts == facts))
 }
 
 fn tell(
@@ -216,15 +240,23 @@ pub(super) fn undecided(deciding: &Deciding<'_>) -> RecordPlan {
         ..RecordPlan::default()
     };
     let Some(Incoming::Pack { person, device, pack }) = deciding.incoming else { return plan };
-    let numbers: BTreeSet<u64> = pack.changes.iter().filter_map(number).collect();
-    let (had, new): (BTreeSet<u64>, BTreeSet<u64>) =
-        numbers.into_iter().partition(|number| deciding.known.contains_key(number));
+    let (had, new) = parted(deciding, pack);
     plan.already_had = had;
     if new.is_empty() {
         return plan;
     }
     let why = Refusal::Undecided.why();
     plan.verdicts = verdicts(*person, *device, &new, Outcome::Held, &why);
+    for verdict in &mut plan.verdicts {
+        verdict.cloned = deciding.known.contains_key(&verdict.author.number);
+        if verdict.cloned {
+            let Author { person, device, number } = verdict.author;
+            let why = Why::new("number_used_twice");
+            let (kind, from, to) = ("clone", number, number);
+            plan.cloned = true;
+            plan.desk_cases.push(DeskCase { kind, person, device, from, to, why });
+        }
+    }
     plan.held_count += 1;
     let (person, device, pack) = (*person, *device, pack.clone());
     let held = HeldPack { id: None, person, device, why, since_ms: None, checked: true, pack };
@@ -240,14 +272,31 @@ pub(super) fn not_stored(
     pack: &RecordPack,
     why: &Why,
 ) -> RecordPlan {
-    let numbers = pack.changes.iter().filter_map(number);
-    let (had, new): (BTreeSet<u64>, BTreeSet<u64>) =
-        numbers.partition(|number| deciding.known.contains_key(number));
+    let (had, new) = parted(deciding, pack);
     RecordPlan {
         verdicts: verdicts(person, device, &new, Outcome::NotStored, why),
         already_had: had,
         ..RecordPlan::default()
     }
+}
+
+/// The numbers of a pack that were told of with the facts that it brings, and the others. A number
+/// that stands in it twice is had only if both are.
+fn parted(deciding: &Deciding<'_>, pack: &RecordPack) -> (BTreeSet<u64>, BTreeSet<u64>) {
+    let mut log = Log::default();
+    deciding.state.rows.iter().for_each(|row| log.insert(row));
+    let (mut had, mut new) = (BTreeSet::new(), BTreeSet::new());
+    for change in &pack.changes {
+        let Some(number) = number(change) else { continue };
+        let is_had = is_had(deciding, &log, number, &change.facts);
+        if is_had {
+            had.insert(number)
+        } else {
+            new.insert(number)
+        };
+    }
+    had.retain(|number| !new.contains(number));
+    (had, new)
 }
 
 /// The same said of each of these numbers.

@@ -5,6 +5,8 @@ use sync_core::protocol::message::{ANSWER, ASKED_BY, CaseAnswer, QUESTION, QUEST
 
 use super::waiting::{at_work, code, held};
 use super::*;
+use crate::people::Act;
+use crate::people::device::{self, Befalls};
 use crate::sync::asking::{self, CaseWord};
 use crate::sync::testing::forbidden;
 use crate::sync::waiting::HELD_CASE_MS;
@@ -72,13 +74,22 @@ async fn a_question_reaches_the_worker_and_the_answer_stands_in_the_cases_words(
     let question: u64 = params[QUESTION_ID].parse().expect("a number");
     assert_eq!(world.answer(&wang, question, "不用修了").await, Some(vec![question]));
     assert_eq!(world.waits_for(case).await, None, "the office is waited for");
-    // Lost and sent again, perhaps in other words: the first is kept, and it is said again.
-    assert_eq!(world.answer(&wang, question, "改期了").await, Some(vec![question]));
-    let expected = [("return_to_worker", ASKED), ("answer", "不用修了")];
+    // Lost and sent again it is kept once; in other words it stands beside the first.
+    for text in ["不用修了", "改期了", "改期了"] {
+        assert_eq!(world.answer(&wang, question, text).await, Some(vec![question]));
+    }
+    let expected = [("return_to_worker", ASKED), ("answer", "不用修了"), ("answer", "改期了")];
     let words = world.words(case).await;
     let words: Vec<_> = words.iter().map(|(a, r)| (a.as_str(), r.as_str())).collect();
     assert_eq!(words, expected);
-    assert_eq!(told(&world, &mut wang).await[ANSWER], "不用修了");
+    assert_eq!(told(&world, &mut wang).await[ANSWER], "改期了");
+    // Without end it would fill the log: what is beyond stays the phone's.
+    for n in 3..=20 {
+        assert_eq!(world.answer(&wang, question, &n.to_string()).await, Some(vec![question]));
+    }
+    assert_eq!(world.answer(&wang, question, "21").await, Some(vec![]));
+    assert_eq!(world.words(case).await.len(), 21);
+    told(&world, &mut wang).await;
 
     // Asked and answered, it is decided like any other; a second clerk is told the decision.
     world.say(case, CaseDecision::Discard).await.expect("discards");
@@ -132,15 +143,40 @@ async fn an_answer_to_no_question_of_ones_own_is_a_case_and_changes_nobodys() {
 
 /// R5.22
 #[tokio::test]
-async fn an_answer_beyond_its_bounds_changes_nothing() {
+async fn an_answer_beyond_its_bounds_stops_no_sync_and_stays_the_phones() {
     let world = World::new().await;
     let (_, wang, _) = refused(&world).await;
-    for text in [" ".to_owned(), "字".repeat(1_001)] {
-        let answers = Some(vec![CaseAnswer { question: 1, text }]);
-        let sent = world.send(&wang, SyncRequest { answers, ..wang.request() }).await;
-        assert_eq!(code(sent).0, ProblemCode::Malformed);
-    }
+    assert_eq!(world.answer(&wang, 1, " ").await, Some(vec![]));
     assert_eq!(world.open().await.len(), 1);
+    for _ in 0..2 {
+        assert_eq!(world.answer(&wang, 1, &"字".repeat(1_001)).await, Some(vec![]));
+    }
+    let cases = world.open().await;
+    let stray: Vec<_> = cases.iter().filter(|case| case.kind == asking::STRAY_ANSWER).collect();
+    let [stray] = &stray[..] else { panic!("one case: {stray:?}") };
+    assert_eq!(stray.params.as_ref().expect("the answer")[ANSWER], "字".repeat(1_000));
+    assert_eq!(world.answer(&wang, u64::MAX, "一").await, Some(vec![u64::MAX]), "a case too");
+}
+
+/// R5.22
+#[tokio::test]
+async fn answers_to_no_question_are_a_bounded_number_of_cases_and_none_is_lost() {
+    let world = World::new().await;
+    let wang = Phone::new(WANG, 9);
+    world.sync(&wang).await;
+    let texts = ["一", "二", "二"];
+    for text in texts {
+        assert_eq!(world.answer(&wang, 1, text).await, Some(vec![1]), "corrected");
+    }
+    for question in 3..=50 {
+        assert_eq!(world.answer(&wang, question, "三").await, Some(vec![question]));
+    }
+    assert_eq!(world.answer(&wang, 51, "三").await, Some(vec![]), "the phone keeps it");
+    assert_eq!(world.answer(&wang, 50, "三").await, Some(vec![50]), "it is here");
+    assert_eq!(world.open().await.len(), 50);
+    let first = world.open().await[0].case;
+    world.say(first, CaseDecision::Dismiss).await.expect("dismisses");
+    assert_eq!(world.answer(&wang, 51, "三").await, Some(vec![51]), "there is room again");
 }
 
 /// R5.23
@@ -243,4 +279,68 @@ async fn a_full_quota_is_one_case_until_there_is_room_again() {
     let receipt = world.sync(&wang).await.receipts.pop().expect("a receipt");
     assert_eq!(receipt.outcome, Outcome::Refused, "it is stored now");
     assert_eq!(full(world.open().await), []);
+}
+
+/// R5.21, R5.23
+#[tokio::test]
+async fn of_more_than_one_word_decides_of_the_rest_waits_for_another_word() {
+    let world = World::new().await;
+    let (record, _, mut wang) = at_work(&world).await;
+    for n in 1..=5 {
+        wang.write(record, "note", json!({ "text": n.to_string() }));
+    }
+    let mut broken = wang.pack(record);
+    broken.check = [0; 8];
+    let request = SyncRequest { packs: pack::encode(&[broken]), ..wang.request() };
+    world.send(&wang, request).await.expect("an answer");
+    let case = world.open().await.first().expect("a case").case;
+    let waiting = "select count(*) from quarantine where decision is null";
+    assert_eq!((world.open().await.len(), world.count(waiting).await), (1, 5));
+    world.say(case, CaseDecision::Discard).await.expect("discards");
+    assert_eq!((world.open().await.len(), world.count(waiting).await), (1, 2));
+    world.say(case, CaseDecision::Discard).await.expect("discards the rest");
+    assert_eq!((world.open().await.len(), world.count(waiting).await), (0, 0));
+    let discarded = "select count(*) from quarantine where decision = 'discarded'";
+    for left in [2, 0] {
+        world.say(case, CaseDecision::Undo).await.expect("takes back");
+        assert_eq!(world.count(discarded).await, left);
+    }
+    assert_eq!(code(world.say(case, CaseDecision::Undo).await).0, ProblemCode::CaseClosed);
+    world.checked().await;
+}
+
+/// R0.28
+#[tokio::test]
+async fn what_was_done_after_a_commit_that_failed_holds_in_ledger_and_database() {
+    let world = World::new().await;
+    world.sync(&Phone::new(WANG, 9)).await;
+    let act = Act::at_the_machine(NOW_MS);
+    let mut failed = world.sync.shared.database.begin_write().await.expect("begins");
+    device::befalls(&mut failed, act, DeviceId(9), Befalls::Locked).await.expect("locks");
+    world.sync.settle(&mut failed).await.expect("the ledger has it");
+    drop(failed);
+    let mut after = world.sync.shared.database.begin_write().await.expect("begins");
+    device::befalls(&mut after, act, DeviceId(9), Befalls::Unlocked).await.expect("unlocks");
+    world.sync.settle(&mut after).await.expect("the ledger has it");
+    after.commit().await.expect("commits");
+    let locked = "select count(*) from device where device = 9 and locked_ms is not null";
+    assert_eq!(world.count(locked).await, 0, "as the ledger's last line says");
+}
+
+/// Nothing that is here already needs room.
+#[tokio::test]
+async fn what_did_not_read_and_comes_again_opens_no_case_of_a_full_quota() {
+    let world = World::new().await;
+    let wang = Phone::new(WANG, 9);
+    let send = async || {
+        let request = SyncRequest { packs: vec![9, 9], ..wang.request() };
+        assert_eq!(code(world.send(&wang, request).await).0, ProblemCode::Malformed);
+    };
+    send().await;
+    let mut transaction = world.sync.shared.database.begin_write().await.expect("begins");
+    let full = "update phone set quarantine_bytes = 67108864 where device = 9";
+    sqlx::query(full).execute(&mut *transaction).await.expect("writes");
+    transaction.commit().await.expect("commits");
+    send().await;
+    assert_eq!(world.open().await.len(), 1, "the one about it");
 }

@@ -69,6 +69,8 @@ async fn what_the_server_does_not_take_holds_up_no_sync_and_is_offered_again() {
         (ProblemCode::Internal, 60_000),
         (ProblemCode::VersionNotSpoken, 86_400_000),
         (ProblemCode::ChainBroken, 86_400_000),
+        (ProblemCode::TooLarge, 86_400_000),
+        (ProblemCode::DeviceUnknown, 60_000),
     ] {
         let scene = Scene::new();
         let phone = scene.ready(1).await;
@@ -78,6 +80,7 @@ async fn what_the_server_does_not_take_holds_up_no_sync_and_is_offered_again() {
         scene.server.answers_as_it_should(3);
         phone.sync_once().await.expect("goes on with its own");
         assert_eq!((scene.server.sent().len(), phone.paused().await), (1, None), "{code:?}");
+        assert!(!phone.store.sync_state(WANG).await.expect("reads").re_enrol, "{code:?}");
         *scene.server.hand_in_problem.lock().expect("not poisoned") = None;
         phone.sync_once().await.expect("syncs");
         assert_eq!(phone.account().await.expect("reads").on_phone, 1, "{code:?}: not yet");

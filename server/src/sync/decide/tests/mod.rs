@@ -1,12 +1,13 @@
 //! The scenarios of one record, without any IO.
 
+mod copied;
 mod forged;
 mod seen;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
-use sync_core::document::{Deps, RecordPack};
+use sync_core::document::{Deps, RecordPack, pack as packs};
 use sync_core::model::id::{RecordId, SessionId};
 use sync_core::protocol::message::Outcome;
 
@@ -17,6 +18,8 @@ use crate::sync::testing::{CHEN, LI, NOW_MS, Phone, SITE, WANG, forbidden, princ
 struct Desk {
     state: RecordState,
     held: Vec<HeldPack>,
+    /// What was kept as it came.
+    kept: Vec<PackedChange>,
     sessions: SessionRows,
     /// What was told of each command.
     told: BTreeMap<Author, (Outcome, Option<String>)>,
@@ -36,6 +39,7 @@ impl Desk {
         Self {
             state: RecordState::new(record),
             held: Vec::new(),
+            kept: Vec::new(),
             sessions: phones.iter().map(|phone| (phone.session, phone.row())).collect(),
             told: BTreeMap::new(),
             confirmed: BTreeMap::new(),
@@ -70,6 +74,7 @@ impl Desk {
                 held: &self.held,
                 incoming: Some(incoming),
                 known: &known,
+                kept: &self.kept,
                 twice: &BTreeSet::new(),
                 sessions: &self.sessions,
                 principals: &self.principals,
@@ -107,6 +112,10 @@ impl Desk {
         for held in &plan.held_new {
             self.held.push(HeldPack { id: Some(self.next_id), ..held.clone() });
             self.next_id += 1;
+        }
+        for quarantined in &plan.quarantined {
+            let packs = packs::decode(&quarantined.bytes).expect("it reads");
+            self.kept.extend(packs.into_iter().flat_map(|pack| pack.changes));
         }
         let waiting = self.state.rows.iter().filter(|row| row.state == RowState::Held).count();
         assert_eq!(plan.held_count, (waiting + self.held.len()) as u64, "the count of what waits");
