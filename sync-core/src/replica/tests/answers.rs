@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use super::scene::{Scene, notes, order, save, snapshot, wang_reads};
 use super::script::{Reply, receipt};
 use crate::model::time::Seen;
-use crate::protocol::message::{
-    ASKED_BY, CaseAnswer, Left, Outcome, QUESTION, QUESTION_ID, Receipt,
-};
+use crate::protocol::message::{Left, Outcome};
 use crate::rules::DenialCode;
 use crate::{Error, store};
 
@@ -176,47 +174,5 @@ async fn more_of_the_server_is_fetched_until_there_is_none() {
     assert_eq!(scene.server.sent().len(), 4);
     scene.server.next([Reply::NoSignal]);
     assert!(phone.sync(10).await.is_err());
-    phone.close().await;
-}
-
-/// R5.22
-#[tokio::test]
-async fn an_answer_that_is_corrected_while_the_first_is_under_way_goes_out_too() {
-    let asked = |receipt: &mut Receipt| {
-        receipt.code = Some("not_your_role".to_owned());
-        let params = [(QUESTION, "?"), (QUESTION_ID, "5"), (ASKED_BY, "孙悦")];
-        let text = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-        receipt.params = Some(params.map(text).into());
-    };
-    let scene = Scene::new();
-    let phone = scene.ready(1).await;
-    save(&phone, order(0), "一").await;
-    scene.server.next([Reply::Answer(Box::new(move |records, request| {
-        let mut response = records.answer(request, &[(1, Outcome::Refused)].into());
-        response.receipts.iter_mut().for_each(asked);
-        response
-    }))]);
-    phone.sync_once().await.expect("syncs");
-    phone.answer_question(5, "不用修了").await.expect("saved");
-    scene.server.next_altered(|answer| answer.answered = Some(vec![5, 6]));
-    let held = scene.server.hold.lock().await;
-    let corrected = async {
-        while scene.server.sent().len() < 3 {
-            tokio::task::yield_now().await;
-        }
-        phone.answer_question(5, "改期了").await.expect("saved");
-        drop(held);
-    };
-    let (synced, ()) = tokio::join!(phone.sync_once(), corrected);
-    synced.expect("syncs");
-    let phone = scene.reopen(phone).await;
-    scene.server.next_altered(|answer| answer.answered = Some(vec![5]));
-    phone.sync_once().await.expect("syncs");
-    let answers = scene.server.sent().pop().expect("a request").request.answers;
-    let text = |answers: Option<Vec<CaseAnswer>>| answers.map(|a| a[0].text.clone());
-    assert_eq!(text(answers).as_deref(), Some("改期了"), "the corrected one");
-    scene.server.answers_as_it_should(1);
-    phone.sync_once().await.expect("syncs");
-    assert_eq!(scene.server.sent().pop().expect("a request").request.answers, None, "it is there");
     phone.close().await;
 }
