@@ -449,7 +449,11 @@ async fn the_second_copy_of_a_key_knows_where_the_account_begins() {
     sql(&store, "update identity set sealed = x'00', account_from = 0").await;
     store.close().await;
     let store = open(&folder).await;
-    assert_eq!(store.identities().await.expect("reads"), [enrolled.clone()], "put right");
+    assert_eq!(
+        store.identities().await.expect("reads"),
+        std::slice::from_ref(&enrolled),
+        "put right"
+    );
     sql(&store, "delete from identity").await;
     store.close().await;
     let mut bytes = std::fs::read(path(&folder)).expect("reads");
