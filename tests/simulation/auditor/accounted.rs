@@ -199,8 +199,16 @@ async fn compare(
         if !item.present {
             continue;
         }
-        audit.compared += 1;
         let changes = replica.accepted_changes(record).await.expect("reads");
+        // What was opened here and refused is an empty line; the server has no such record.
+        if changes.is_empty() {
+            assert!(
+                server_heads(world, record).await.is_empty(),
+                "{record} is here without a fact"
+            );
+            continue;
+        }
+        audit.compared += 1;
         let document = Document::from_changes(record, &changes).expect("rebuilds");
         assert_eq!(document.heads(), server_heads(world, record).await, "{record}");
         let here = replica.review(record).await.expect("reads").expect("is here");
