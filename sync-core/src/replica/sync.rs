@@ -305,6 +305,7 @@ impl Replica {
         if answer.response.records.is_empty() {
             return Ok(());
         }
+        let mut accepted = BTreeSet::new();
         for row in self.store.refused(owner).await? {
             let Some(state) = states.iter().find(|state| state.record == row.record) else {
                 continue;
@@ -315,9 +316,10 @@ impl Replica {
             let known = !row.facts.is_empty();
             if known && row.facts.iter().all(|fact| keys.contains(&fact.key)) {
                 plan.writes.push(StoreWrite::DeleteRefused { owner, n: row.n });
+                accepted.insert(row.n);
             }
         }
-        Ok(())
+        self.tell_accepted(owner, &accepted, plan).await
     }
 
     /// The office's later words on commands of the refused list.

@@ -75,6 +75,9 @@ fn statement(sealer: &Sealer, write: &StoreWrite) -> Result<Statement, StoreErro
     Ok(match write {
         W::PutIdentity(identity) => put_identity(sealer, identity)?,
         W::PutHandOver { id, message } => put_hand_over(sealer, *id, message)?,
+        W::PutHandOverTold { id, told } => {
+            Statement::new(PUT_HAND_OVER_TOLD).bind(told.clone()).hand_over(*id)?
+        }
         W::DeleteHandOver(id) => Statement::new(DELETE_HAND_OVER).hand_over(*id)?,
         W::PutSession(session) => put_session(session),
         W::SessionRegistered(session) => Statement::new(REGISTERED).bind(session.to_string()),
@@ -495,6 +498,8 @@ const PUT_ENROLLING: &str = "insert or replace into enrolling (id, sealed) value
 
 const PUT_HAND_OVER: &str = "insert into hand_over (person, device, n, sealed) \
      values (?, ?, ?, ?) on conflict (person, device, n) do update set sealed = excluded.sealed";
+const PUT_HAND_OVER_TOLD: &str =
+    "update hand_over set told = ? where person = ? and device = ? and n = ?";
 
 const PUT_PAIR: &str = "insert into pair (owner, record, audience) values (?, ?, ?) \
      on conflict (owner, record, audience) do nothing";
