@@ -34,6 +34,7 @@ async fn refused(phone: &Phone) -> Vec<(u64, String)> {
     rows.into_iter().map(|row| (row.n, row.code)).collect()
 }
 
+/// R0.33
 #[tokio::test]
 async fn what_was_refused_of_it_is_listed_until_the_office_accepts_it_after_all() {
     let stage = Stage::new().await;
@@ -61,6 +62,7 @@ async fn what_was_refused_of_it_is_listed_until_the_office_accepts_it_after_all(
     assert_eq!(wang.wire.handed_in().len(), handed_in);
 }
 
+/// R0.33
 #[tokio::test]
 async fn what_the_office_discards_of_it_stays_refused_with_its_word() {
     let stage = Stage::new().await;

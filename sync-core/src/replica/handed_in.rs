@@ -87,7 +87,7 @@ pub(super) fn commands(hand_over: &HandOver) -> BTreeMap<u64, (RecordId, Vec<Sto
 
 impl Replica {
     /// What the server says of the person's own message. What it refused stands in the refused
-    /// list with its facts, whether or not a row of it was still here.
+    /// list with its facts, whether or not a row of it was still here. R0.33.
     pub(super) async fn take_told(
         &self,
         (id, hand_over): (HandOverId, &HandOver),
@@ -182,6 +182,7 @@ impl Replica {
     /// The part of the account that comes from before the last sign-out: what the phone still has
     /// to do with. What was accepted is no part of it. `refused` and `waiting` are the numbers of
     /// the refused list and of rows that are not accepted: what became of those is counted there.
+    /// R0.33.
     pub(super) async fn carried(
         &self,
         identity: &Identity,

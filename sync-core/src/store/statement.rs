@@ -75,9 +75,7 @@ fn statement(sealer: &Sealer, write: &StoreWrite) -> Result<Statement, StoreErro
     Ok(match write {
         W::PutIdentity(identity) => put_identity(sealer, identity)?,
         W::PutHandOver { id, message } => put_hand_over(sealer, *id, message)?,
-        W::PutHandOverTold { id, told } => {
-            Statement::new(PUT_HAND_OVER_TOLD).bind(told.clone()).hand_over(*id)?
-        }
+        W::PutHandOverTold { id, told } => put_hand_over_told(*id, told)?,
         W::DeleteHandOver(id) => Statement::new(DELETE_HAND_OVER).hand_over(*id)?,
         W::PutSession(session) => put_session(session),
         W::SessionRegistered(session) => Statement::new(REGISTERED).bind(session.to_string()),
@@ -453,6 +451,10 @@ fn put_sent(sealer: &Sealer, owner: PersonId, row: &SentRow) -> Result<Statement
     .bind(row.record.to_string())
     .seen(row.accepted_at)?
     .bind(sealer.seal("sent", &name, &content)))
+}
+
+fn put_hand_over_told(id: HandOverId, told: &str) -> Result<Statement, StoreError> {
+    Statement::new(PUT_HAND_OVER_TOLD).bind(told.to_owned()).hand_over(id)
 }
 
 const PUT_RECORD: &str = "insert into record (owner, record, site, present, parked, sealed) \

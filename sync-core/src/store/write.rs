@@ -22,8 +22,8 @@ pub enum StoreWrite {
         id: HandOverId,
         message: Vec<u8>,
     },
-    /// What the server has said of it, as JSON without content; of a message that is gone nothing is
-    /// kept.
+    /// What the server has said of it, as JSON without content; nothing is kept of a message that
+    /// is gone.
     PutHandOverTold {
         id: HandOverId,
         told: String,

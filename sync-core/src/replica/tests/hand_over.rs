@@ -148,6 +148,7 @@ async fn refused(phone: &Replica) -> Vec<(u64, String, bool)> {
     rows.into_iter().map(|row| (row.n, row.code, row.facts.len() == 1)).collect()
 }
 
+/// R0.33
 #[tokio::test]
 async fn what_the_server_says_of_handed_in_work_is_in_the_account_and_in_the_list() {
     for (last, left) in [
@@ -191,6 +192,7 @@ async fn what_the_server_says_of_handed_in_work_is_in_the_account_and_in_the_lis
     }
 }
 
+/// R0.33
 #[tokio::test]
 async fn what_the_server_has_is_not_asked_about_and_is_listed_again_after_the_next_sign_out() {
     let scene = Scene::new();
@@ -209,6 +211,7 @@ async fn what_the_server_has_is_not_asked_about_and_is_listed_again_after_the_ne
     phone.close().await;
 }
 
+/// R0.33
 #[tokio::test]
 async fn handed_in_work_that_is_accepted_after_all_leaves_list_and_account_with_its_record() {
     let scene = Scene::new();
