@@ -9,6 +9,7 @@ mod copied;
 mod cut;
 mod desk;
 mod device_life;
+mod handed_in;
 mod line;
 mod moved;
 mod parked;

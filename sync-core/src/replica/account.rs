@@ -1,8 +1,10 @@
 //! Where everything that a person saved on this phone is.
 
+use std::collections::BTreeSet;
+
 use super::{Account, Replica};
 use crate::Result;
-use crate::store::{Identity, PendingState};
+use crate::store::PendingState;
 
 impl Replica {
     /// Where everything this person saved on this device is.
@@ -14,15 +16,19 @@ impl Replica {
         let Some(identity) = &inner.identity else {
             return Ok(Account::default());
         };
-        let (before, carried) = self.before_sign_out(identity).await?;
+        let before = identity.account_from;
+        let summary = self.store.pending_summary(identity.person).await?;
+        let waits = summary.iter().filter(|row| row.state != PendingState::Accepted);
+        let waits = waits.map(|row| row.n).collect();
         let (refused, unreadable) = self.store.refused_apart(identity.person).await?;
-        let mut account = Account {
-            saved: inner.state.highest_number.saturating_sub(before).saturating_add(carried),
-            on_phone: carried,
-            refused: (refused.len() + unreadable.len()) as u64,
-            ..Account::default()
-        };
-        for waiting in self.store.pending_summary(identity.person).await? {
+        let mut refused: BTreeSet<u64> = refused.iter().map(|row| row.n).collect();
+        refused.extend(unreadable);
+        // The account begins at the last sign-out; what that left undecided is still in it.
+        let mut account = self.carried(identity, &refused, &waits).await?;
+        let since = inner.state.highest_number.saturating_sub(before);
+        account.saved = account.saved.saturating_add(since);
+        account.refused = account.refused.saturating_add(refused.len() as u64);
+        for waiting in summary {
             match waiting.state {
                 PendingState::Unsent | PendingState::Sent | PendingState::NotStored => {
                     account.on_phone += 1;
@@ -41,16 +47,5 @@ impl Replica {
         account.accepted =
             account.saved.saturating_sub(account.refused + account.held + account.on_phone);
         Ok(account)
-    }
-
-    /// The last number before the person's last sign-out, where the account begins, and how many
-    /// commands up to it wait on this phone to be handed in.
-    async fn before_sign_out(&self, identity: &Identity) -> Result<(u64, u64)> {
-        let before = identity.account_from;
-        if before == 0 {
-            return Ok((0, 0));
-        }
-        let signed = self.signed_numbers(identity.person).await?;
-        Ok((before, signed.range(..=before).count() as u64))
     }
 }

@@ -323,7 +323,7 @@ impl Replica {
     }
 
     /// The signed message; none if its row is gone or does not read.
-    async fn message(&self, id: HandOverId) -> Result<Option<HandOver>> {
+    pub(super) async fn message(&self, id: HandOverId) -> Result<Option<HandOver>> {
         match self.store.hand_over(id).await {
             Ok(message) => Ok(message.and_then(|message| minicbor::decode(&message).ok())),
             Err(StoreError::Damaged { table, row }) => {
@@ -371,7 +371,7 @@ impl Replica {
             return Ok(());
         };
         let stored = |n: &u64| response.stored.iter().any(|r| (r.from..=r.to).contains(n));
-        let all_stored = numbers.iter().all(stored);
+        let all_stored = numbers.iter().all(&stored);
 
         let mut inner = self.inner().await?;
         let is_own = inner.owner()? == id.person;
@@ -379,6 +379,9 @@ impl Replica {
         let receipts = response.receipts.filter(|_| is_own).unwrap_or_default();
         let answer = Answer::of_receipts(receipts)?;
         let states = self.apply_records(&inner, &BTreeMap::new(), &answer, &mut plan).await?;
+        if is_own {
+            self.take_told((id, hand_over), &stored, &answer, &mut plan).await?;
+        }
         let is_last_word = |n: &u64| {
             let receipt = answer.receipts.get(n).map(|index| &answer.response.receipts[*index]);
             receipt.is_some_and(|receipt| match receipt.outcome {

@@ -5,6 +5,7 @@ mod account;
 mod answer;
 mod convert;
 mod hand_over;
+mod handed_in;
 #[cfg(feature = "http")]
 pub mod http;
 mod look;

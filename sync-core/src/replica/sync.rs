@@ -310,6 +310,7 @@ impl Replica {
         if answer.response.records.is_empty() {
             return Ok(());
         }
+        let mut accepted = BTreeSet::new();
         for row in self.store.refused_apart(owner).await?.0 {
             let Some(state) = states.iter().find(|state| state.record == row.record) else {
                 continue;
@@ -320,9 +321,10 @@ impl Replica {
             let known = !row.facts.is_empty();
             if known && row.facts.iter().all(|fact| keys.contains(&fact.key)) {
                 plan.writes.push(StoreWrite::DeleteRefused { owner, n: row.n });
+                accepted.insert(row.n);
             }
         }
-        Ok(())
+        self.tell_accepted(owner, &accepted, plan).await
     }
 
     /// The office's later words on commands of the refused list.

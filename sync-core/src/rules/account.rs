@@ -24,7 +24,8 @@ impl NumberRange {
 }
 
 /// What became of a command that has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Became {
     /// It stands in its record.
     Accepted,

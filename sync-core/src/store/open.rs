@@ -39,13 +39,14 @@ impl std::fmt::Debug for OpenOptions {
 }
 
 /// One migration a schema version; version n is `MIGRATIONS[n - 1]`.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../../migrations/phone/0001_store.sql"),
     include_str!("../../migrations/phone/0002_hand_over.sql"),
     include_str!("../../migrations/phone/0003_signing.sql"),
     include_str!("../../migrations/phone/0004_account.sql"),
     include_str!("../../migrations/phone/0005_parked.sql"),
     include_str!("../../migrations/phone/0006_salvage.sql"),
+    include_str!("../../migrations/phone/0007_handed_in.sql"),
 ];
 
 /// The schema this code writes, in SQLite's `user_version`.

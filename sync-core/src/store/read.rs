@@ -64,6 +64,18 @@ impl Store {
         Ok(message.transpose()?.map(|message| message.to_vec()))
     }
 
+    /// What the server has said of a signed message, as it was put; `None` if nothing.
+    ///
+    /// # Errors
+    /// If the row is damaged or the database fails.
+    pub async fn hand_over_told(&self, id: HandOverId) -> Result<Option<String>, StoreError> {
+        let mut inner = self.lock().await?;
+        let (connection, _) = inner.parts();
+        let rows = fetch(connection, Statement::new(HAND_OVER_TOLD).hand_over(id)?).await?;
+        let told = rows.first().map(|row| Columns::new("hand_over", row).optional_text("told"));
+        Ok(told.transpose()?.flatten())
+    }
+
     /// How far the owner's sync has come; the default before the first contact. Answers and parked
     /// commands whose rows do not read are left out.
     ///
@@ -557,6 +569,8 @@ const HAND_OVERS: &str = "select person, device, n, person || '/' || device || '
      from hand_over order by position";
 const HAND_OVER: &str = "select sealed, person || '/' || device || '/' || n as name from hand_over \
      where person = ? and device = ? and n = ?";
+const HAND_OVER_TOLD: &str = "select told, person || '/' || device || '/' || n as name \
+     from hand_over where person = ? and device = ? and n = ?";
 const PROGRESS: &str = "select *, cast(owner as text) as name from progress where owner = ?";
 const CURSORS: &str =
     "select *, owner || '/' || audience as name from cursor where owner = ? order by audience";

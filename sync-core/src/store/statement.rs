@@ -75,6 +75,7 @@ fn statement(sealer: &Sealer, write: &StoreWrite) -> Result<Statement, StoreErro
     Ok(match write {
         W::PutIdentity(identity) => put_identity(sealer, identity)?,
         W::PutHandOver { id, message } => put_hand_over(sealer, *id, message)?,
+        W::PutHandOverTold { id, told } => put_hand_over_told(*id, told)?,
         W::DeleteHandOver(id) => Statement::new(DELETE_HAND_OVER).hand_over(*id)?,
         W::PutSession(session) => put_session(session),
         W::SessionRegistered(session) => Statement::new(REGISTERED).bind(session.to_string()),
@@ -452,6 +453,10 @@ fn put_sent(sealer: &Sealer, owner: PersonId, row: &SentRow) -> Result<Statement
     .bind(sealer.seal("sent", &name, &content)))
 }
 
+fn put_hand_over_told(id: HandOverId, told: &str) -> Result<Statement, StoreError> {
+    Statement::new(PUT_HAND_OVER_TOLD).bind(told.to_owned()).hand_over(id)
+}
+
 const PUT_RECORD: &str = "insert into record (owner, record, site, present, parked, sealed) \
      values (?, ?, ?, ?, ?, ?) on conflict (owner, record) do update set \
      site = excluded.site, present = excluded.present, \
@@ -495,6 +500,8 @@ const PUT_ENROLLING: &str = "insert or replace into enrolling (id, sealed) value
 
 const PUT_HAND_OVER: &str = "insert into hand_over (person, device, n, sealed) \
      values (?, ?, ?, ?) on conflict (person, device, n) do update set sealed = excluded.sealed";
+const PUT_HAND_OVER_TOLD: &str =
+    "update hand_over set told = ? where person = ? and device = ? and n = ?";
 
 const PUT_PAIR: &str = "insert into pair (owner, record, audience) values (?, ?, ?) \
      on conflict (owner, record, audience) do nothing";

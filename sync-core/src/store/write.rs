@@ -22,6 +22,12 @@ pub enum StoreWrite {
         id: HandOverId,
         message: Vec<u8>,
     },
+    /// What the server has said of it, as JSON without content; nothing is kept of a message that
+    /// is gone.
+    PutHandOverTold {
+        id: HandOverId,
+        told: String,
+    },
     /// The server has it.
     DeleteHandOver(HandOverId),
     /// Everything of the person goes but pending commands with their sessions, own work that no
@@ -260,6 +266,7 @@ impl StoreWrite {
         match self {
             Self::PutIdentity(_) => "put_identity",
             Self::PutHandOver { .. } => "put_hand_over",
+            Self::PutHandOverTold { .. } => "put_hand_over_told",
             Self::DeleteHandOver(_) => "delete_hand_over",
             Self::ForgetOwner(_) => "forget_owner",
             Self::PutSession(_) => "put_session",

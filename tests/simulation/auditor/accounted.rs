@@ -60,20 +60,21 @@ async fn of_phone(
     let replica = phone.replica();
     let account = replica.account().await.expect("an account");
     // What is left of the phone's other numbers is what the server itself has counted. The account
-    // begins at the last sign-out.
-    if !phone.was_signed_out {
-        assert_eq!(account.on_phone, 0, "nothing is left on the phone: {account:?}");
-        assert_eq!(account.held, 0, "what waited was decided: {account:?}");
-        assert_eq!(account.accepted, accepted_there(world, &phone.devices).await, "{account:?}");
-    }
+    // begins at the last sign-out; of what came before it only what was refused is left in it.
+    assert_eq!(account.on_phone, 0, "nothing is left on the phone: {account:?}");
+    assert_eq!(account.held, 0, "what waited was decided: {account:?}");
+    assert_eq!(account.accepted, accepted_there(world, &phone.devices).await, "{account:?}");
     let refused = replica.refused().await.expect("a list");
     let refused: BTreeSet<u64> = refused.iter().map(|row| row.n).collect();
     for (place, saved) in saved.iter().enumerate() {
         let accepted = is_accepted(records, saved);
         let words = world.words.iter().filter(|word| word.is_of(saved));
         let after_all = words.clone().any(|word| word.decision == CaseDecision::AcceptAfterAll);
-        if place >= phone.forgotten {
-            let listed = refused.contains(&saved.n);
+        let listed = saved.person == phone.person && refused.contains(&saved.n);
+        if place < phone.forgotten {
+            assert!(!accepted || !listed, "{saved:?} is accepted and listed as refused");
+            audit.carried += u64::from(listed);
+        } else {
             assert!(accepted != listed, "{saved:?}: accepted {accepted}, refused {listed}");
         }
         let is_held_against = !saved.forbidden || !accepted || after_all;

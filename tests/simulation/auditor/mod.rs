@@ -30,6 +30,8 @@ pub struct Audit {
     pub signatures: u64,
     /// Commands that nobody accepted, and that are kept.
     pub refused: u64,
+    /// Of those, how many the phone lists though they were written before the last sign-out.
+    pub carried: u64,
     /// Fen charged.
     pub fen: u64,
     /// Counts of cash that stand.
@@ -64,6 +66,7 @@ impl Audit {
         self.backdated += other.backdated;
         self.signatures += other.signatures;
         self.refused += other.refused;
+        self.carried += other.carried;
         self.fen += other.fen;
         self.counts += other.counts;
         self.ladders += other.ladders;
@@ -85,6 +88,11 @@ pub async fn audit(world: &mut World, saved: &AllSaved, coverage: &mut Coverage)
     // What failed by a crash waits up to an hour.
     world.advance_ms(2 * 3_600_000);
     settle(world).await;
+    // The last word on what was handed in is asked for when a store is opened.
+    for phone in &mut world.phones {
+        phone.close().await;
+        phone.open().await;
+    }
     sync_all(world).await;
     let records = facts::read(world).await;
     let mut audit = Audit::default();

@@ -65,6 +65,8 @@ pub(super) struct Script {
     pub(super) nonce_problem: Mutex<Option<ProblemCode>>,
     /// What is handed in meets this no.
     pub(super) hand_in_problem: Mutex<Option<ProblemCode>>,
+    /// What becomes of handed-in numbers that are not entered, and by which code.
+    pub(super) hand_in_outcomes: Mutex<BTreeMap<u64, (Outcome, Option<&'static str>)>>,
     /// How many enrolments are answered and the answers lost, and the keys that asked.
     pub(super) enrolments: Mutex<(u32, Vec<String>)>,
     under_way: Mutex<(u32, u32)>,
@@ -140,7 +142,22 @@ impl Script {
         self.under_way.lock().expect("not poisoned").1
     }
 
-    /// Takes a chain that holds: every command is entered.
+    /// What is handed in from now on has these outcomes; the rest is entered.
+    pub(super) fn judges_hand_ins(&self, outcomes: &[(u64, Outcome, Option<&'static str>)]) {
+        let outcomes = outcomes.iter().map(|(n, outcome, code)| (*n, (*outcome, *code)));
+        *self.hand_in_outcomes.lock().expect("not poisoned") = outcomes.collect();
+    }
+
+    /// What a message brought stands in its records after all, and is told as everybody else's.
+    pub(super) fn accepts_after_all(&self, packs: &[RecordPack]) {
+        let mut records = self.records.lock().expect("not poisoned");
+        for pack in packs {
+            records.take(pack, &BTreeMap::new(), &mut Vec::new());
+            records.tell_again(pack.record);
+        }
+    }
+
+    /// Takes a chain that holds: every command is entered but for [`Self::judges_hand_ins`].
     fn hand_in(&self, body: &[u8]) -> HttpResponse {
         let request: HandInRequest = frame::open(body).expect("a phone's request");
         let packs = decode(&request.hand_over.packs).expect("honest packs");
@@ -153,15 +170,22 @@ impl Script {
         }
         let installation = SigningKey::from_bytes(&[1; 32]).verifying_key();
         request.hand_over.verify(&installation, &entries).expect("a chain that holds");
+        let judged = self.hand_in_outcomes.lock().expect("not poisoned").clone();
+        let outcomes = judged.iter().map(|(n, (outcome, _))| (*n, *outcome)).collect();
         let mut receipts = Vec::new();
         let mut records = self.records.lock().expect("not poisoned");
         for pack in &packs {
-            records.take(pack, &BTreeMap::new(), &mut receipts);
-            // It comes to this phone as everybody else's.
-            let changes = records.accepted[&pack.record].clone();
-            records.served.retain(|hash| !changes.iter().any(|change| change.hash == *hash));
+            records.take(pack, &outcomes, &mut receipts);
+            records.tell_again(pack.record);
         }
-        let stored = entries.iter().map(|entry| Numbers { from: entry.n, to: entry.n }).collect();
+        for receipt in &mut receipts {
+            if let Some((_, Some(code))) = judged.get(&receipt.from) {
+                receipt.code = Some((*code).to_owned());
+            }
+        }
+        let kept_out = |n: &u64| outcomes.get(n) == Some(&Outcome::NotStored);
+        let stored = entries.iter().map(|entry| entry.n).filter(|n| !kept_out(n));
+        let stored = stored.map(|n| Numbers { from: n, to: n }).collect();
         let response = HandInResponse { version: VERSION, stored, receipts: Some(receipts) };
         ok(frame::seal(&response))
     }
@@ -298,6 +322,12 @@ impl Records {
             heads_after(&mut heads, change);
         }
         heads
+    }
+
+    /// The record comes to the phone as everybody else's.
+    fn tell_again(&mut self, record: RecordId) {
+        let changes = self.accepted[&record].clone();
+        self.served.retain(|hash| !changes.iter().any(|change| change.hash == *hash));
     }
 
     /// A change of the office's on the heads.
