@@ -8,6 +8,7 @@ mod column;
 mod content;
 mod error;
 mod files;
+mod hand_over;
 mod log;
 mod open;
 mod pages;

@@ -8,8 +8,8 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::column::Columns;
 use super::content::{Attested, Command, CommandParts, Secrets};
 use super::row::{
-    ChangeHeader, HandOverId, Identity, ListRow, LostRow, OwnSession, Parked, PendingRow,
-    PendingState, PendingSummary, RecordRow, RefusedRow, SentRow, StoredChange, SyncState,
+    ChangeHeader, Identity, ListRow, LostRow, OwnSession, Parked, PendingRow, PendingState,
+    PendingSummary, RecordRow, RefusedRow, SentRow, StoredChange, SyncState,
 };
 use super::seal::{OVERHEAD_BYTES, Sealer};
 use super::statement::Statement;
@@ -31,49 +31,6 @@ impl Store {
         let select = "select *, cast(person as text) as name from identity order by person";
         let rows = fetch(connection, Statement::new(select)).await?;
         rows.iter().map(|row| identity(&Columns::new("identity", row), sealer)).collect()
-    }
-
-    /// Signed work that waits to be handed in, of everyone, in the order in which it was signed.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn hand_overs(&self) -> Result<Vec<HandOverId>, StoreError> {
-        let mut inner = self.lock().await?;
-        let rows = fetch(inner.parts().0, Statement::new(HAND_OVERS)).await?;
-        rows.iter()
-            .map(|row| {
-                let columns = Columns::new("hand_over", row);
-                Ok(HandOverId {
-                    person: PersonId(columns.number("person")?),
-                    device: DeviceId(columns.number("device")?),
-                    n: columns.number("n")?,
-                })
-            })
-            .collect()
-    }
-
-    /// The signed message; `None` if it is not there any more.
-    ///
-    /// # Errors
-    /// If the row is damaged or the database fails.
-    pub async fn hand_over(&self, id: HandOverId) -> Result<Option<Vec<u8>>, StoreError> {
-        let mut inner = self.lock().await?;
-        let (connection, sealer) = inner.parts();
-        let rows = fetch(connection, Statement::new(HAND_OVER).hand_over(id)?).await?;
-        let message = rows.first().map(|row| Columns::new("hand_over", row).unsealed(sealer));
-        Ok(message.transpose()?.map(|message| message.to_vec()))
-    }
-
-    /// What the server has said of a signed message, as it was put; `None` if nothing.
-    ///
-    /// # Errors
-    /// If the row is damaged or the database fails.
-    pub async fn hand_over_told(&self, id: HandOverId) -> Result<Option<String>, StoreError> {
-        let mut inner = self.lock().await?;
-        let (connection, _) = inner.parts();
-        let rows = fetch(connection, Statement::new(HAND_OVER_TOLD).hand_over(id)?).await?;
-        let told = rows.first().map(|row| Columns::new("hand_over", row).optional_text("told"));
-        Ok(told.transpose()?.flatten())
     }
 
     /// How far the owner's sync has come; the default before the first contact. Answers and parked
@@ -565,12 +522,6 @@ fn sent(columns: &Columns<'_>, sealer: &Sealer) -> Result<SentRow, StoreError> {
 
 // Every select of a sealed table names its rows in `name`, as `statement` names them when sealing.
 
-const HAND_OVERS: &str = "select person, device, n, person || '/' || device || '/' || n as name \
-     from hand_over order by position";
-const HAND_OVER: &str = "select sealed, person || '/' || device || '/' || n as name from hand_over \
-     where person = ? and device = ? and n = ?";
-const HAND_OVER_TOLD: &str = "select told, person || '/' || device || '/' || n as name \
-     from hand_over where person = ? and device = ? and n = ?";
 const PROGRESS: &str = "select *, cast(owner as text) as name from progress where owner = ?";
 const CURSORS: &str =
     "select *, owner || '/' || audience as name from cursor where owner = ? order by audience";
