@@ -11,9 +11,9 @@ use sync_core::model::time::WallMs;
 use sync_core::rules::TimelineEntry;
 use sync_core::rules::duplicates::{Likeness, are_suspects};
 
-use super::load::{exact, number};
+use super::load::exact;
 use super::log::LogRow;
-use super::write::Planned;
+use super::write::{self, Planned};
 use crate::Result;
 
 /// The kind of the case.
@@ -41,7 +41,8 @@ pub async fn write(
             for (other, other_like) in others(conn, planned.record, like, *within_ms).await? {
                 if are_suspects(like, &other_like, *within_ms) {
                     let who = (like.site, like.opened_by, number_of(planned));
-                    open(conn, who, (planned.record, other), now_ms).await?;
+                    write::pair_case(conn, DUPLICATE_SUSPECT, who, (planned.record, other), now_ms)
+                        .await?;
                     sites.insert(like.site);
                 }
             }
@@ -127,35 +128,6 @@ const RECEPTIONS: &str = "select w.record, w.status, w.created_at_ms, c.person, 
        and w.created_at_ms between ?3 and ?4 and w.subject = ?5 and w.record <> ?6
      order by w.created_at_ms desc limit ?7";
 
-/// One case for two records, whichever was there first, whatever was said of it since.
-async fn open(
-    conn: &mut SqliteConnection,
-    (site, (person, device), from): (SiteId, (PersonId, DeviceId), u64),
-    (record, other): (RecordId, RecordId),
-    now_ms: WallMs,
-) -> Result<()> {
-    sqlx::query(
-        "insert into desk_case (site, kind, record, person, device, from_number, to_number,
-           params, opened_ms)
-         select ?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8 where not exists (
-           select 1 from desk_case where kind = ?2
-             and (record = ?3 and params = ?7 or record = ?9 and params = ?10))",
-    )
-    .bind(site.0)
-    .bind(DUPLICATE_SUSPECT)
-    .bind(record.0.to_vec())
-    .bind(person.0)
-    .bind(device.0)
-    .bind(number(from))
-    .bind(params(other))
-    .bind(now_ms)
-    .bind(other.0.to_vec())
-    .bind(params(record))
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
 fn params(other: RecordId) -> String {
     json!({ "record": other }).to_string()
 }
@@ -207,7 +179,7 @@ async fn put_aside(
     if both {
         let from = word.key.number().unwrap_or_default();
         let who = (site, (by, word.device.unwrap_or(DeviceId(0))), from);
-        open(conn, who, (record, other), now_ms).await?;
+        write::pair_case(conn, DUPLICATE_SUSPECT, who, (record, other), now_ms).await?;
     }
     Ok(())
 }

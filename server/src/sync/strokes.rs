@@ -3,15 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use sqlx::SqliteConnection;
-use sync_core::model::id::{RecordId, SiteId};
+use sync_core::model::id::{DeviceId, PersonId, RecordId, SiteId};
 use sync_core::model::time::WallMs;
 use sync_core::rules::TimelineEntry;
 
-use super::load::{exact, number};
-use super::write::Planned;
+use super::load::exact;
+use super::write::{self, Planned};
 use crate::Result;
 
 /// The kind of the case.
@@ -90,24 +90,9 @@ async fn open(
     first: RecordId,
     now_ms: WallMs,
 ) -> Result<()> {
-    sqlx::query(
-        "insert into desk_case (site, kind, record, person, device, from_number, to_number,
-           params, opened_ms)
-         select ?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8 where not exists (
-           select 1 from desk_case where kind = ?2
-             and (record = ?3 and params = ?7 or record = ?9 and params = ?10))",
-    )
-    .bind(site.0)
-    .bind(EQUAL_STROKES)
-    .bind(record.0.to_vec())
-    .bind(entry.by.map_or(0, |person| person.0))
-    .bind(entry.device.map_or(0, |device| device.0))
-    .bind(number(entry.key.number().unwrap_or_default()))
-    .bind(json!({ "record": first }).to_string())
-    .bind(now_ms)
-    .bind(first.0.to_vec())
-    .bind(json!({ "record": record }).to_string())
-    .execute(conn)
-    .await?;
-    Ok(())
+    let by = entry.by.unwrap_or(PersonId(0));
+    let device = entry.device.unwrap_or(DeviceId(0));
+    let from = entry.key.number().unwrap_or_default();
+    let case = (site, (by, device), from);
+    write::pair_case(conn, EQUAL_STROKES, case, (record, first), now_ms).await
 }

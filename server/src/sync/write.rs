@@ -350,6 +350,38 @@ pub(super) async fn use_quota(
     Ok(())
 }
 
+/// One case of a kind for two records, whichever was there first, whatever was said of it since; a
+/// command of the first brings it.
+pub(super) async fn pair_case(
+    conn: &mut SqliteConnection,
+    kind: &str,
+    (site, (person, device), from): (SiteId, (PersonId, DeviceId), u64),
+    (record, other): (RecordId, RecordId),
+    now_ms: WallMs,
+) -> Result<()> {
+    let names = |other: RecordId| serde_json::json!({ "record": other }).to_string();
+    sqlx::query(
+        "insert into desk_case (site, kind, record, person, device, from_number, to_number,
+           params, opened_ms)
+         select ?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8 where not exists (
+           select 1 from desk_case where kind = ?2
+             and (record = ?3 and params = ?7 or record = ?9 and params = ?10))",
+    )
+    .bind(site.0)
+    .bind(kind)
+    .bind(record.0.to_vec())
+    .bind(person.0)
+    .bind(device.0)
+    .bind(number(from))
+    .bind(names(other))
+    .bind(now_ms)
+    .bind(other.0.to_vec())
+    .bind(names(record))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Opens a case for the office of its site, or for every office where there is no such site.
 pub(super) async fn desk_case(
     conn: &mut SqliteConnection,
